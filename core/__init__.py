@@ -1,0 +1,1 @@
+"""The library: designs, their cost, data, models, training, analysis, export. No Streamlit, no SQL."""

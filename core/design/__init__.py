@@ -1,0 +1,1 @@
+"""What the user composes: pure, frozen data. No torch."""

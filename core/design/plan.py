@@ -1,0 +1,92 @@
+"""Plan: how a design is trained. Resolved once before step 0, then stored with the run."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from core.design.base import Choice, Spec, field
+from core.design.canonical import canonical_json
+
+OBJECTIVE = Choice("objective")
+
+
+class Objective(Spec):
+    """Base: how losses become one number to minimise."""
+
+    kind: str
+
+
+@OBJECTIVE.register
+class Single(Objective):
+    """One forward pass, all heads by weight, plus the balancers."""
+
+    kind: Literal["single"] = "single"
+
+
+@OBJECTIVE.register
+class TwoPassConsistency(Objective):
+    """Two random passes and the divergence between them (THOR, arXiv 2110.04260)."""
+
+    trainable = False
+    kind: Literal["two_pass_consistency"]
+    strength: float = field(5.0, ge=0, le=100, symbol=r"\alpha")
+
+
+@OBJECTIVE.register
+class PerTaskAccumulate(Objective):
+    """One backward pass for each task, gradients added (M3ViT, arXiv 2210.14793)."""
+
+    trainable = False
+    kind: Literal["per_task_accumulate"]
+
+
+class Optimizer(Spec):
+    """AdamW with warm-up, cosine decay and gradient clipping."""
+
+    kind: Literal["adamw"] = "adamw"
+    rate: float = field(3e-3, gt=0, le=10, unit="peak learning rate", symbol=r"\eta")
+    warmup: float = field(0.05, ge=0, le=1, unit="share of the steps")
+    floor: float = field(0.05, ge=0, le=1, unit="share of the peak at the end", advanced=True)
+    beta1: float = field(0.9, ge=0, lt=1, advanced=True, symbol=r"\beta_1")
+    beta2: float = field(0.99, ge=0, lt=1, advanced=True, symbol=r"\beta_2")
+    epsilon: float = field(1e-8, gt=0, le=1, advanced=True, symbol=r"\epsilon")
+    weight_decay: float = field(0.1, ge=0, le=10, advanced=True)
+    clip: float = field(1.0, ge=0, le=1e6, unit="gradient norm, 0 = off", advanced=True)
+
+
+class Plan(Spec):
+    """Everything about training that is not the design and not the data.
+
+    One of `steps` and `seconds` is the length; a time budget becomes a step count when the plan is resolved.
+    `threads` and `execution` are fixed then too.
+    """
+
+    schema_version: Literal[1] = 1
+    data: str = field("text", min_length=1, max_length=400)
+    mixture: dict[str, float] = field({}, form="mixture", advanced=True)
+    steps: int | None = field(None, ge=0, le=10_000_000, unit="steps")
+    seconds: float | None = field(None, gt=0, le=604_800, unit="s")
+    batch: int = field(32, ge=1, le=65_536, unit="examples", symbol="B")
+    context: int | None = field(None, ge=1, le=8192, unit="tokens of an example while training", advanced=True)
+    optimizer: Optimizer = Optimizer()
+    objective: Annotated[Objective, OBJECTIVE] = Single()
+    seed: int = field(0, ge=0, le=2**31 - 1)
+    evaluate_every: int = field(100, ge=1, le=1_000_000, unit="steps")
+    evaluate_examples: int = field(64, ge=1, le=65_536, unit="examples per domain")
+    log_every: int = field(10, ge=1, le=1_000_000, unit="steps")
+    checkpoint_every: int = field(200, ge=1, le=1_000_000, unit="steps")
+    trace_tokens: int = field(16_384, ge=0, le=4_000_000, unit="tokens traced at evaluation", advanced=True)
+    freeze: tuple[str, ...] = field((), advanced=True)
+    start_from: str | None = field(None, max_length=64, advanced=True)
+    threads: int | None = field(None, ge=1, le=256, advanced=True)
+    execution: Literal["auto", "reference", "sparse"] = field("auto", advanced=True)
+
+    @property
+    def sha(self) -> str:
+        """sha256 of the canonical JSON."""
+        return hashlib.sha256(canonical_json(self).encode()).hexdigest()
+
+    def replaced(self, **values: Any) -> Plan:
+        """A validated copy with some values changed."""
+        return Plan.model_validate(self.model_dump() | values)

@@ -1,0 +1,1 @@
+"""What a design is for: tasks and their heads, one file per task."""

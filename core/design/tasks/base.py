@@ -1,0 +1,58 @@
+"""Task: what goes in, how many tokens it makes, which heads come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from core.design.base import Choice, Spec, Weight, field
+
+HeadKind = Literal["classes", "binary", "value"]
+
+
+class Head(Spec):
+    """One answer of a model: `size` classes, one binary logit, or one value."""
+
+    name: str = field(min_length=1, max_length=64)
+    kind: HeadKind = field("classes")
+    size: int = field(2, ge=1, le=100_000, unit="classes")
+    weight: float = field(1.0, ge=0, le=1e6, advanced=True)
+
+    @property
+    def outputs(self) -> int:
+        """Numbers this head writes."""
+        return self.size if self.kind == "classes" else 1
+
+
+class Task(Spec):
+    """Base of all tasks."""
+
+    kind: str
+
+    @property
+    def heads_out(self) -> tuple[Head, ...]:
+        """Heads by name; a language model has one of the size of its vocabulary."""
+        raise NotImplementedError
+
+    @property
+    def tokens(self) -> int:
+        """S, tokens of one example."""
+        raise NotImplementedError
+
+    @property
+    def causal_loss(self) -> bool:
+        """Whether the loss at a token may look at no later token."""
+        return False
+
+    def input_weights(self, width: int) -> Iterator[Weight]:
+        """Parameters between the data and the first layer."""
+        raise NotImplementedError
+
+    def output_weights(self, width: int) -> Iterator[Weight]:
+        """Parameters between the last layer and the answers."""
+        for head in self.heads_out:
+            yield Weight(name=f"head.{head.name}.weight", shape=(head.outputs, width), role="head")
+            yield Weight(name=f"head.{head.name}.bias", shape=(head.outputs,), role="head", gemm=False)
+
+
+TASK = Choice("task")
