@@ -1,0 +1,1 @@
+"""The studio: pages, command line, training jobs. The only room that knows all others."""

@@ -1,0 +1,52 @@
+"""The command line. A new sub-command is one file in app/commands and one line in COMMANDS.
+
+Such a file has `add_arguments(parser)` and `run(args) -> int` (the exit status). It is imported only when it
+is called, so the heavy libraries of one command never slow down another.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from app.errors import UserError
+
+COMMANDS = {
+    "serve": "start the studio in the browser",
+}
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one sub-command and return its exit status: 0 done, 1 not done, 2 wrong usage, 130 interrupted."""
+    args = build_parser(argv[0] if argv else "").parse_args(argv)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; a second flush at exit would complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def build_parser(chosen: str) -> argparse.ArgumentParser:
+    """A parser that knows every command by name, and the arguments of the chosen one."""
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="MoE Studio: draw, cost, train, watch and export Mixture-of-Experts models.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == chosen:
+            module = import_module(f"app.commands.{name}")
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,80 @@
+"""What one browser session remembers: the only place that names session keys and query parameters.
+
+Query parameters vanish when the page changes and session state dies at reload, so each keeps the other: a
+link fills the session, and the session writes its ids back into the address of every page (`keep_link`).
+"""
+
+import re
+
+import streamlit as st
+
+_DESIGN = "design"
+_RUN = "run"
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+
+
+def design_id() -> str | None:
+    """The id of the open design, or None."""
+    return _get(_DESIGN)
+
+
+def open_design(design: str | None) -> None:
+    """Make `design` the open design, here and in the address; None closes it. ValueError for a bad id."""
+    _set(_DESIGN, design)
+
+
+def run_id() -> str | None:
+    """The id of the run that Train, Routing and Export show, or None."""
+    return _get(_RUN)
+
+
+def open_run(run: str | None) -> None:
+    """Make `run` the shown run, here and in the address; None closes it. ValueError for a bad id."""
+    _set(_RUN, run)
+
+
+def keep_link() -> tuple[str, ...]:
+    """Bring address and session into line; called once a rerun, before the page.
+
+    Returns one sentence for each id in the address that cannot be one, which is then dropped.
+    """
+    messages = []
+    for name in (_DESIGN, _RUN):
+        linked = st.query_params.get(name)
+        if linked is not None and not _ID.fullmatch(linked):
+            messages.append(_bad_id(name, linked))
+            del st.query_params[name]
+            linked = None
+        if linked is not None:
+            st.session_state[_key(name)] = linked
+        elif (kept := _get(name)) is not None:
+            st.query_params[name] = kept
+    return tuple(messages)
+
+
+def _get(name: str) -> str | None:
+    value: str | None = st.session_state.get(_key(name))
+    return value
+
+
+def _set(name: str, value: str | None) -> None:
+    if value is None:
+        st.session_state.pop(_key(name), None)
+        st.query_params.pop(name, None)
+        return
+    if not _ID.fullmatch(value):
+        raise ValueError(_bad_id(name, value))
+    st.session_state[_key(name)] = value
+    st.query_params[name] = value
+
+
+def _key(name: str) -> str:
+    return f"studio.{name}"
+
+
+def _bad_id(name: str, value: str) -> str:
+    shown = value if len(value) <= 40 else value[:39] + "…"
+    return (
+        f"The link names the {name} `{shown!r}`, but an id has 1 to 64 small letters, digits and hyphens. "
+        f"To fix this, copy the whole link again or open the {name} from its list."
+    )

@@ -1,0 +1,1 @@
+"""Mirrors the tree; tests/browser drives a real Chromium."""

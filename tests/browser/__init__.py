@@ -1,0 +1,1 @@
+"""Tests and pictures made with a real Chromium against a real server."""
