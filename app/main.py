@@ -12,9 +12,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """Draw the header, keep the link, run the chosen page inside one error boundary."""
-    st.set_page_config("MoE Studio", page_icon=str(HERE / "mark.svg"), layout="wide")
-    st.logo(str(HERE / "logo.svg"), size="medium")
     page = st.navigation([entry.to_streamlit() for entry in pages.PAGES], position="top")
+    st.set_page_config(f"{page.title} · MoE Studio", page_icon=str(HERE / "mark.svg"), layout="wide")
+    st.logo(str(HERE / "logo.svg"), size="medium")
     for message in state.keep_link():
         st.warning(message, icon=":material/warning:")
     try:
