@@ -4,9 +4,12 @@ import re
 import subprocess
 import sys
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+
+from app.cli import COMMANDS
 
 HARD_LIMIT = 600
 CODE = (".py", ".js", ".css")
@@ -145,3 +148,17 @@ def test_make_run_says_what_is_missing_without_python(root: Path, tmp_path: Path
     )
     assert done.returncode != 0
     assert "To fix this, install it" in done.stderr
+
+
+def test_readme_and_contributing_name_only_commands_that_exist(root: Path):
+    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (root / name).read_text()
+        assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
+        assert set(re.findall(r"python -m app ([a-z]+)", text)) <= COMMANDS.keys()
+
+
+def test_the_third_party_list_is_complete_and_unchanged(root: Path):
+    listed = (root / "THIRD_PARTY.md").read_text()
+    for font in (root / "app/static").glob("*.woff2"):
+        assert f"{sha256(font.read_bytes()).hexdigest()}  {font.name}" in listed

@@ -1,0 +1,43 @@
+"""What the server answers to those who are not our page."""
+
+import http.client
+
+import pytest
+
+from tests.browser.server import Server
+
+
+def handshake(server: Server, **headers: str) -> int:
+    """The status of opening a session's WebSocket with these headers."""
+    host, port = server.url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    sent = {
+        "Host": f"localhost:{port}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    connection.request("GET", "/_stcore/stream", headers=sent | headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_a_session_opens_under_our_own_name(server: Server):
+    assert handshake(server) == 101
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}], ids=str)
+def test_a_session_is_refused_under_a_foreign_name(server: Server, headers: dict[str, str]):
+    assert handshake(server, **headers) == 403
+
+
+def test_the_server_hands_out_no_source(server: Server):
+    host, port = server.url.removeprefix("http://").split(":")
+    for path in ("/app/static/../main.py", "/app/static/%2e%2e/main.py", "/app/main.py"):
+        connection = http.client.HTTPConnection(host, int(port), timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert b"set_page_config" not in answer.read()
+        connection.close()
