@@ -1,0 +1,44 @@
+"""One token at a time: no sort, a matrix-vector product per expert it is routed to. For decoding, without gradients."""
+import torch
+from torch import Tensor
+
+from core.model.execute.activation import ACTIVATIONS
+from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExperts
+
+
+def hit(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor) -> Tensor:
+    """The same sum as `sparse`, token by token. Not differentiable."""
+    y_TD = torch.zeros_like(x_TD)
+    for x_D, y_D, experts, weights in zip(x_TD, y_TD, expert_TK.tolist(), weight_TK.tolist(), strict=True):
+        for first, group in zip(bank.starts(), bank.members(), strict=True):
+            chosen = [(e - first, w) for e, w in zip(experts, weights, strict=True) if 0 <= e - first < group.count]
+            if chosen:
+                _add(group, x_D, chosen, y_D)
+    return y_TD
+
+
+def _add(group: ExpertGroup, x_D: Tensor, chosen: list[tuple[int, float]], y_D: Tensor) -> None:
+    if not isinstance(group, StackedExperts) or group.shape.limit is not None:
+        if isinstance(group, FreeExperts) and group.shape.kind == "zero":
+            return
+        for e, weight in chosen:
+            y_D.add_(group.rows(x_D[None], e)[0], alpha=weight)
+        return
+    into, down, into_bias, down_bias = group.tensors()
+    h_KH = x_D.new_empty(len(chosen), into.shape[1])
+    for h_H, (e, _) in zip(h_KH.unbind(0), chosen, strict=True):
+        if into_bias is None:
+            torch.mv(into[e], x_D, out=h_H)
+        else:
+            torch.addmv(into_bias[e], into[e], x_D, out=h_H)
+    a_KH = x_D.new_empty(len(chosen), down.shape[2])
+    activation = ACTIVATIONS[group.shape.activation]
+    if group.gated:
+        gate_KH, up_KH = h_KH.chunk(2, 1)
+        activation.value(gate_KH, a_KH).mul_(up_KH)
+    else:
+        activation.value(h_KH, a_KH)
+    for a_H, (e, weight) in zip(a_KH.unbind(0), chosen, strict=True):
+        y_D.addmv_(down[e], a_H, alpha=weight)
+        if down_bias is not None:
+            y_D.add_(down_bias[e], alpha=weight)
