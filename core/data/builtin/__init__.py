@@ -1,0 +1,1 @@
+"""Data that needs no download: found in what is already installed, or generated."""
