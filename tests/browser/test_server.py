@@ -1,10 +1,16 @@
 """What the server answers to those who are not our page."""
 
 import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from tests.browser.server import Server
+from tests.browser.server import Server, free_port
 
 
 def handshake(server: Server, **headers: str) -> int:
@@ -41,3 +47,13 @@ def test_the_server_hands_out_no_source(server: Server):
         answer = connection.getresponse()
         assert b"set_page_config" not in answer.read()
         connection.close()
+
+
+def test_the_containers_health_check_tells_a_live_server_from_a_dead_one(server: Server, root: Path):
+    text = (root / "Dockerfile").read_text()
+    command = json.loads(re.search(r"^HEALTHCHECK (?:.|\\\n)*?CMD (\[.*\])$", text, re.MULTILINE)[1])
+    for port, healthy in ((server.url.rsplit(":", 1)[1], True), (str(free_port()), False)):
+        done = subprocess.run(
+            [sys.executable, *command[1:]], env=os.environ | {"PORT": port}, capture_output=True, check=False
+        )
+        assert (done.returncode == 0) == healthy
