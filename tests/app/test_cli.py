@@ -81,3 +81,23 @@ def test_user_errors_reach_the_shell_without_a_traceback(root):
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error(root):
+    """`python -m app presets | head -1` must not end in a traceback."""
+    script = (
+        "import sys; from app import cli\n"
+        "module = type(sys)('app.commands.dummy')\n"
+        "module.add_arguments = lambda parser: None\n"
+        "module.run = lambda args: print('line\\n' * 200_000) or 0\n"
+        "sys.modules['app.commands.dummy'] = module\n"
+        "cli.COMMANDS['dummy'] = 'prints a lot'\n"
+        "sys.exit(cli.main(['dummy']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"line\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(20) == 0
