@@ -20,13 +20,15 @@ RUN groupadd --gid 10001 studio \
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/moe-studio
 COPY . .
+# Without a browser address Streamlit would ask a host outside for the external one at every start.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
     MOE_STUDIO_DATA=/data \
     PORT=8501 \
-    STREAMLIT_SERVER_ADDRESS=0.0.0.0
+    STREAMLIT_SERVER_ADDRESS=0.0.0.0 \
+    STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
 USER 10001:10001
 VOLUME /data
 EXPOSE 8501

@@ -94,6 +94,7 @@ def test_dockerfile_has_two_stages_a_numeric_user_and_a_health_check(root: Path)
     assert re.search(r"^VOLUME /data$", run, re.MULTILINE)
     assert re.search(r'^HEALTHCHECK (.|\\\n)*CMD \["python"', run, re.MULTILINE)
     assert re.search(r'^CMD \["python", "-m", "app", "serve"\]$', run, re.MULTILINE)
+    assert "STREAMLIT_BROWSER_SERVER_ADDRESS=localhost" in run
     assert ":latest" not in text
 
 
