@@ -15,6 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
+    from core.design.edit import Edit
     from core.design.problems import Problem, Site
 
 S = TypeVar("S", bound="type[Spec]")
@@ -31,6 +32,18 @@ class Spec(BaseModel):
     def rules(self, site: Site) -> Iterator[Problem]:
         """Problems of this piece where it stands; none by default."""
         yield from ()
+
+    def instead(self, site: Site) -> Edit:
+        """What to put here while this value cannot be trained: its removal, unless an axis knows better."""
+        return site.remove(label="Leave it out")
+
+    @classmethod
+    def axis_name(cls) -> str:
+        """The name of the open union that this value belongs to."""
+        for choice in Choice.known.values():
+            if cls in choice.members.values():
+                return choice.name
+        return cls.__name__.lower()
 
 
 class Choice:

@@ -1,14 +1,16 @@
-"""Edits as data: the one way a design changes. `core.design.edits` applies them.
+"""Edits as data: the one way a design changes. `core.design.edits.apply` applies them.
 
-Paths are JSON pointers (RFC 6901) into the design's JSON. `revision`, when given, is the sha of the design
-that the edit was made for; another design refuses it.
+Paths are JSON pointers into the design's JSON. `revision`, when given, is the sha of the design that the
+edit was made for; another design refuses it. `write` changes a private copy of the JSON in place.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 from core.design.base import Choice, Spec, field
+from core.design.pointer import PointerError, get, parent
 
 EDIT = Choice("edit")
 
@@ -20,6 +22,18 @@ class Edit(Spec):
     label: str = field("", max_length=200)
     revision: str = field("", max_length=64)
 
+    def write(self, document: Any) -> Any:
+        """Change `document` (JSON) and return it. Raises PointerError where the path leads nowhere."""
+        raise NotImplementedError
+
+
+def _entry(document: Any, path: str) -> tuple[list[Any], int]:
+    """The list and index that a path ends in."""
+    holder, key = parent(document, path)
+    if not isinstance(holder, list) or not key.isdecimal() or int(key) >= len(holder):
+        raise PointerError(f"{path!r} is no entry of a list")
+    return holder, int(key)
+
 
 @EDIT.register
 class SetValue(Edit):
@@ -29,6 +43,17 @@ class SetValue(Edit):
     path: str = field(max_length=400)
     value: Any = None
 
+    def write(self, document: Any) -> Any:
+        holder, key = parent(document, self.path)
+        if isinstance(holder, list):
+            holder, index = _entry(document, self.path)
+            holder[index] = deepcopy(self.value)
+        elif isinstance(holder, dict):
+            holder[key] = deepcopy(self.value)
+        else:
+            raise PointerError(f"nothing can be set at {self.path!r}")
+        return document
+
 
 @EDIT.register
 class Merge(Edit):
@@ -37,6 +62,13 @@ class Merge(Edit):
     kind: Literal["merge"] = "merge"
     path: str = field(max_length=400)
     values: dict[str, Any]
+
+    def write(self, document: Any) -> Any:
+        target = get(document, self.path)
+        if not isinstance(target, dict):
+            raise PointerError(f"{self.path!r} has no fields")
+        target.update(deepcopy(self.values))
+        return document
 
 
 @EDIT.register
@@ -48,6 +80,13 @@ class Insert(Edit):
     index: int = field(-1, ge=-1)
     value: Any
 
+    def write(self, document: Any) -> Any:
+        target = get(document, self.path)
+        if not isinstance(target, list):
+            raise PointerError(f"{self.path!r} is no list")
+        target.insert(len(target) if self.index < 0 else self.index, deepcopy(self.value))
+        return document
+
 
 @EDIT.register
 class Remove(Edit):
@@ -55,6 +94,17 @@ class Remove(Edit):
 
     kind: Literal["remove"] = "remove"
     path: str = field(max_length=400)
+
+    def write(self, document: Any) -> Any:
+        holder, key = parent(document, self.path)
+        if isinstance(holder, list):
+            holder, index = _entry(document, self.path)
+            del holder[index]
+        elif isinstance(holder, dict):
+            holder.pop(key, None)
+        else:
+            raise PointerError(f"nothing can be removed at {self.path!r}")
+        return document
 
 
 @EDIT.register
@@ -65,6 +115,11 @@ class Move(Edit):
     path: str = field(max_length=400)
     to: int = field(ge=0)
 
+    def write(self, document: Any) -> Any:
+        holder, index = _entry(document, self.path)
+        holder.insert(self.to, holder.pop(index))
+        return document
+
 
 @EDIT.register
 class Duplicate(Edit):
@@ -72,6 +127,11 @@ class Duplicate(Edit):
 
     kind: Literal["duplicate"] = "duplicate"
     path: str = field(max_length=400)
+
+    def write(self, document: Any) -> Any:
+        holder, index = _entry(document, self.path)
+        holder.insert(index + 1, deepcopy(holder[index]))
+        return document
 
 
 @EDIT.register
@@ -85,36 +145,17 @@ class Isolate(Edit):
     path: str = field(max_length=400)
     turn: int = field(ge=0)
 
-
-@EDIT.register
-class Widths(Edit):
-    """Write explicit expert widths by a rule, keeping the sum of widths: equal, arithmetic or geometric.
-
-    `ratio` is widest over narrowest; `multiple` rounds. Source of the strategies: HMoE (arXiv 2408.10681).
-    """
-
-    kind: Literal["widths"] = "widths"
-    path: str = field(max_length=400)
-    strategy: Literal["equal", "arithmetic", "geometric"] = "equal"
-    ratio: float = field(2.0, ge=1, le=64)
-    multiple: int = field(8, ge=1, le=1024)
-
-
-@EDIT.register
-class FineGrain(Edit):
-    """Cut each expert into `factor` narrower ones and select `factor` times as many (arXiv 2401.06066)."""
-
-    kind: Literal["fine_grain"] = "fine_grain"
-    path: str = field(max_length=400)
-    factor: int = field(2, ge=2, le=64)
-
-
-@EDIT.register
-class Resize(Edit):
-    """The size dial: scale width, expert widths and heads by one factor, keeping ratios and depth."""
-
-    kind: Literal["resize"] = "resize"
-    factor: float = field(gt=0, le=64)
+    def write(self, document: Any) -> Any:
+        holder, index = _entry(document, self.path)
+        repeat = holder[index]
+        if not isinstance(repeat, dict) or "pattern" not in repeat:
+            raise PointerError(f"{self.path!r} is no repeat")
+        times = repeat.get("times", 1)
+        if self.turn >= times:
+            raise PointerError(f"turn {self.turn} of a repeat of {times}")
+        pieces = [n for n in (self.turn, 1, times - self.turn - 1) if n]
+        holder[index : index + 1] = [{**deepcopy(repeat), "times": n} for n in pieces]
+        return document
 
 
 @EDIT.register
@@ -123,3 +164,8 @@ class Batch(Edit):
 
     kind: Literal["batch"] = "batch"
     edits: tuple[Annotated[Edit, EDIT], ...] = field(min_length=1, max_length=256)
+
+    def write(self, document: Any) -> Any:
+        for edit in self.edits:
+            document = edit.write(document)
+        return document

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from core.design.base import Spec, field
 from core.design.edit import EDIT, Edit, Merge, Remove, SetValue
+from core.design.pointer import escape
 
 if TYPE_CHECKING:
     from core.design.bodies.moe import Moe
@@ -38,11 +39,6 @@ class Problem(Spec):
         return f"{self.message} {self.fix}".strip()
 
 
-def escape(key: str | int) -> str:
-    """One step of a JSON pointer."""
-    return str(key).replace("~", "~0").replace("/", "~1")
-
-
 @dataclass(frozen=True)
 class Site:
     """Where a rule stands: the design around it, the stage, and how to word a problem or an edit here."""
@@ -60,6 +56,14 @@ class Site:
         """The site of a child, with what it stands in."""
         return replace(self, path=self.path + "".join(f"/{escape(k)}" for k in keys), **around)
 
+    def goto(self, path: str) -> Site:
+        """The same surroundings, another path."""
+        return replace(self, path=path)
+
+    def up(self, levels: int = 1) -> Site:
+        """The site of what this stands in."""
+        return self.goto(self.path.rsplit("/", levels)[0])
+
     @property
     def causal(self) -> bool:
         """Whether looking at later tokens would leak the answer here."""
@@ -70,7 +74,7 @@ class Site:
         return f"{self.path}/{at}" if at else self.path
 
     def error(
-        self, code: str, message: str, fix: str, *, edits: tuple[Edit, ...] = (), at: str = "", stage: str = "design"
+        self, code: str, message: str, fix: str = "", *, edits: tuple[Edit, ...] = (), at: str = "", stage: str = "design"
     ) -> Problem:
         """A problem that stands in the way of `stage`."""
         return Problem(code=code, path=self.pointer(at), stage=stage, message=message, fix=fix, edits=edits)

@@ -1,0 +1,54 @@
+"""Base of all bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.design.base import Choice, Spec, Weight
+from core.design.edit import Edit
+from core.design.problems import Site
+
+
+class Body(Spec):
+    """What a part computes on `[B, S, D]`."""
+
+    kind: str
+
+    def weights(self, width: int, tasks: int) -> Iterator[Weight]:
+        """Parameters, experts as stacked copies."""
+        raise NotImplementedError
+
+
+class Mixer(Body):
+    """A body that moves information between tokens."""
+
+    def instead(self, site: Site) -> Edit:
+        width = site.design.width
+        heads = max((h for h in (8, 4, 2, 1) if width % (2 * h) == 0), default=1)
+        plain: dict[str, object] = {"kind": "attention", "heads": heads, "kv_heads": heads}
+        if width % (2 * heads):
+            plain["rope"] = None
+        return site.set("", plain, label="Use attention")
+
+    def kv_elements(self, width: int) -> int:
+        """Numbers cached for each token of the context, no window applied; 0 where the state is constant."""
+        return 0
+
+    def state_elements(self, width: int) -> int:
+        """Numbers of a constant state for each sequence."""
+        return 0
+
+    def span(self, keys: float) -> float:
+        """Keys a query really visits when `keys` are there (windows, chunks)."""
+        return keys
+
+    def pair_macs(self, width: int) -> int:
+        """Multiply-adds for each query and each key it visits."""
+        return 0
+
+    def token_macs(self, width: int) -> int:
+        """Multiply-adds a token costs beside the weights (state updates)."""
+        return 0
+
+
+BODY = Choice("body")

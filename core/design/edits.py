@@ -1,0 +1,66 @@
+"""Applying edits: pure and total. A design and an edit give a new design or a Problem, never an exception."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.design import strategies
+from core.design.edit import Batch, Edit
+from core.design.pointer import PointerError, from_location
+from core.design.problems import Problem
+from core.design.spec import Design
+
+assert strategies.Resize
+
+
+def apply(design: Design, edit: Edit) -> Design | Problem:
+    """The edited design, or why it cannot be."""
+    revisions = {edit.revision, *(e.revision for e in getattr(edit, "edits", ()))} - {"", design.sha}
+    if revisions:
+        return Problem(
+            code="stale",
+            message="The design has changed since this edit was made.",
+            fix="To fix this, look at the design as it is now and make the edit again.",
+        )
+    try:
+        document = edit.write(design.model_dump(mode="json"))
+    except (PointerError, KeyError, TypeError, AttributeError, IndexError) as error:
+        return Problem(
+            code="edit-nowhere",
+            path=str(getattr(edit, "path", "")),
+            message=f"This edit fits no place in the design: {error}.",
+            fix="To fix this, name a part that the design has.",
+        )
+    return parse(document)
+
+
+def parse(document: Any) -> Design | Problem:
+    """JSON as a design, or the first thing that is wrong with it, by JSON pointer."""
+    try:
+        return Design.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        path = from_location(first["loc"])
+        shown = repr(first["input"])
+        value = f" (it is {shown[:60]})" if first["type"] != "missing" and len(shown) <= 60 else ""
+        return Problem(
+            code="not-a-design",
+            path=path,
+            message=f"{_place(path)} is wrong: {first['msg'].rstrip('.')}{value}.",
+            fix="To fix this, give it a value of that kind. Nothing was changed.",
+        )
+    except RecursionError:
+        return Problem(code="not-a-design", message="This JSON is nested too deeply to be a design.", fix="")
+
+
+def _place(path: str) -> str:
+    keys = [key for key in path.split("/") if key]
+    return " ".join(key.replace("_", " ") for key in keys[-2:]).capitalize() if keys else "The design"
+
+
+def together(edits: tuple[Edit, ...], label: str = "") -> Edit:
+    """Several edits as one step."""
+    return edits[0] if len(edits) == 1 else Batch(edits=edits, label=label or edits[0].label)
+

@@ -1,0 +1,26 @@
+"""Gated unit whose gate is factored, so that its first factor can score the expert (AoE, arXiv 2501.13074)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from core.design.base import Role, Weight, field
+from core.design.experts.base import EXPERT, Activation, Expert
+
+
+@EXPERT.register
+class GluLowRank(Expert):
+    """`down(act(B A x) * up x)` with `A` of `rank` rows."""
+
+    trainable = False
+    kind: Literal["glu_lowrank"]
+    hidden: int = field(ge=1, le=1_000_000, unit="hidden width", symbol="H")
+    rank: int = field(8, ge=1, le=65_536, symbol="r")
+    activation: Activation = field("silu")
+
+    def weights(self, width: int, role: Role) -> Iterator[Weight]:
+        yield Weight(name="gate_a", shape=(self.rank, width), role=role, copies=self.count)
+        yield Weight(name="gate_b", shape=(self.hidden, self.rank), role=role, copies=self.count)
+        yield Weight(name="up", shape=(self.hidden, width), role=role, copies=self.count)
+        yield Weight(name="down", shape=(width, self.hidden), role=role, copies=self.count)

@@ -1,0 +1,78 @@
+"""Does a data set fit a design? The edit that makes the task match it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.design.edit import Batch, Edit, Merge, SetValue
+from core.design.facts import DataFacts
+from core.design.problems import Problem, Site
+from core.design.spec import Design
+
+_TASK_OF = {"text": "language_model", "image": "image_classifier", "table": "table"}
+
+
+def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
+    """The task, as JSON, that fits a data set, keeping what the design already says where it can."""
+    old: dict[str, Any] = design.task.model_dump(mode="json") if design.task.kind == _TASK_OF[facts.kind] else {}
+    heads = [head.model_dump(mode="json") for head in facts.heads]
+    if facts.kind == "text":
+        context = min(int(old.get("context", 128)), max(1, facts.smallest_file - 1) if facts.smallest_file else 128)
+        return {**old, "kind": "language_model", "vocabulary": 256, "tokenizer": "bytes", "context": context}
+    if facts.kind == "table":
+        return {"kind": "table", "features": facts.features, "heads": heads}
+    patch = int(old.get("patch", 2))
+    if facts.height % patch or facts.width % patch:
+        patch = max(p for p in range(1, patch + 1) if facts.height % p == 0 and facts.width % p == 0)
+    size = {"height": facts.height, "width": facts.width, "channels": facts.channels, "patch": patch}
+    return {"kind": "image_classifier", **size, "heads": heads}
+
+
+def match_task(design: Design, facts: DataFacts) -> Edit | None:
+    """The edit that makes the task of `design` fit `facts`; None if it fits already."""
+    task = task_for(design, facts)
+    fits = type(design.task).model_validate(task) == design.task if task["kind"] == design.task.kind else False
+    if fits:
+        return None
+    edits: list[Edit] = [SetValue(path="/task", value=task)]
+    if task["kind"] != design.task.kind:
+        edits += [
+            Merge(path=f"/stacks/{s}", values={"causal": facts.causal}) for s in range(len(design.stacks))
+        ]
+        if task["kind"] != "language_model":
+            edits.append(Merge(path="/embedding", values={"tied": False, "position": "none"}))
+    return Batch(edits=tuple(edits), label=f"Match the task to {facts.title or facts.name}"[:200])
+
+
+def data_rules(design: Design, site: Site) -> Iterator[Problem]:
+    """Problems between a design and the data it is to be trained on."""
+    facts = site.data
+    if facts is None:
+        return
+    here = site.at("task")
+    if _TASK_OF[facts.kind] != design.task.kind:
+        mismatch = f"This design is a {design.task.kind.replace('_', ' ')}, and {facts.name} is {facts.kind} data."
+    elif match_task(design, facts) is not None and facts.kind != "text":
+        mismatch = f"The inputs or heads of this design are not those of {facts.name}."
+    elif facts.kind == "text" and facts.smallest_file and facts.smallest_file <= design.task.tokens:
+        mismatch = (
+            f"A window of {design.task.tokens} tokens does not fit into the shortest file of {facts.name},"
+            f" {facts.smallest_file} bytes."
+        )
+    else:
+        mismatch = ""
+    if mismatch:
+        edit = match_task(design, facts)
+        yield here.error(
+            "data-task",
+            mismatch,
+            "To fix this, match the task to the data, or choose other data.",
+            stage="train",
+            edits=(edit,) if edit else (),
+        )
+    moe = any(placed.part.body.kind == "moe" for placed in design.parts())
+    if moe and len(facts.domains) == 1:
+        yield here.warning(
+            "one-domain", "With a single domain, specialization cannot be measured: it compares domains.", stage="train"
+        )

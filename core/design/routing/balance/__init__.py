@@ -1,0 +1,1 @@
+"""Axis balance: losses and updates that keep experts in use."""

@@ -1,0 +1,1 @@
+"""Axis combine: how experts become one output."""

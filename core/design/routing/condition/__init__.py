@@ -1,0 +1,1 @@
+"""Axis condition: what a router may know beside the token."""

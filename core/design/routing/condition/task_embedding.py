@@ -1,0 +1,23 @@
+"""A small network from task embedding to logits (task-level MoE, arXiv 2205.12701)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from core.design.base import Weight, field
+from core.design.routing.condition.base import CONDITION, Condition
+
+
+@CONDITION.register
+class TaskEmbedding(Condition):
+    """Routes the whole task: an MLP of `hidden` units on its embedding of `dim` numbers."""
+
+    kind: Literal["task_embedding"]
+    dim: int = field(64, ge=1, le=4096)
+    hidden: int = field(64, ge=1, le=4096)
+
+    def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
+        yield Weight(name="router.task_embedding", shape=(tasks, self.dim), role="router", gemm=False)
+        yield Weight(name="router.task_up", shape=(self.hidden, self.dim), role="router")
+        yield Weight(name="router.task_down", shape=(experts, self.hidden), role="router")

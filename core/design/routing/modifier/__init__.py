@@ -1,0 +1,1 @@
+"""Axis modifiers: what happens to scores before selection, in training or always."""

@@ -1,0 +1,15 @@
+"""Gumbel noise on the logits (dense-to-sparse gating, arXiv 2112.14397)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from core.design.routing.modifier.base import MODIFIER, Modifier
+
+
+@MODIFIER.register
+class Gumbel(Modifier):
+    """Adds standard Gumbel noise; training only."""
+
+    trainable = False
+    kind: Literal["gumbel"]

@@ -1,0 +1,1 @@
+"""Axis score: what turns a token into one number for each expert."""

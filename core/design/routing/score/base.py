@@ -1,0 +1,31 @@
+"""Base of the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from core.design.base import Choice, Spec, Weight
+from core.design.edit import Edit
+from core.design.problems import Site
+
+
+class Score(Spec):
+    """Writes logits `[T, E]` in float32."""
+
+    kind: str
+
+    #: Whether the task's loss reaches the score's parameters. False: nothing to train.
+    learns: ClassVar[bool] = True
+    #: Whether it reads token ids (or example ids) instead of hidden states.
+    reads_ids: ClassVar[bool] = False
+
+    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+        """Router parameters for a layer of `experts` outputs."""
+        yield Weight(name="router.weight", shape=(experts, width), role="router")
+
+    def instead(self, site: Site) -> Edit:
+        return site.set("", {"kind": "linear"}, label="Use a linear score")
+
+
+SCORE = Choice("score")

@@ -1,0 +1,49 @@
+"""No score at all: every expert is as good as the next (THOR, arXiv 2110.04260; the random control)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from core.design.base import Weight
+from core.design.problems import Problem, Site
+from core.design.routing.score.base import SCORE, Score
+from core.design.schedule import ends_of
+
+
+@SCORE.register
+class UniformScore(Score):
+    """Random experts; no parameters."""
+
+    trainable = False
+    learns = False
+    kind: Literal["uniform"]
+
+    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+        yield from ()
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        moe = site.moe
+        if moe is None:
+            return
+        router = site.goto(site.path.removesuffix("/score"))
+        k = getattr(moe.router.select, "k", None)
+        if moe.router.condition is not None:
+            yield router.error(
+                "uniform-condition",
+                "A random choice cannot depend on the task.",
+                "To fix this, remove the condition.",
+                edits=(router.remove("condition", label="Remove the condition"),),
+                at="condition",
+            )
+        if k is not None and ends_of(k)[1] > 1:
+            yield router.error(
+                "uniform-one",
+                "A random score draws one expert; several random experts would only average noise.",
+                "To fix this, select one sample, or use a linear score.",
+                edits=(
+                    router.merge({"select": {"kind": "sample_one"}, "weigh": {"kind": "ones"}}, label="Draw one expert"),
+                    router.set("score", {"kind": "linear"}, label="Use a linear score"),
+                ),
+                at="select",
+            )

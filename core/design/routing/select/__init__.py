@@ -1,0 +1,1 @@
+"""Axis select: which experts a token gets."""

@@ -1,0 +1,43 @@
+"""Base of the selectors."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from core.design.base import Choice, Spec
+from core.design.edit import Edit
+from core.design.problems import Site
+
+
+class Select(Spec):
+    """Turns scores `[T, E]` into a mask of selected experts, before capacity."""
+
+    kind: str
+
+    #: Each token chooses by itself: capacity, load balance and bias balancing make sense.
+    token_choice: ClassVar[bool] = True
+    #: The number of experts a token gets depends on its scores.
+    ragged: ClassVar[bool] = False
+    #: The decision looks at other tokens, also later ones.
+    looks_ahead: ClassVar[bool] = False
+    #: Needs scores that sum to one.
+    needs_distribution: ClassVar[bool] = False
+
+    def fewest(self, experts: int) -> int:
+        """Fewest experts a token may get."""
+        raise NotImplementedError
+
+    def most(self, experts: int) -> int:
+        """Most experts a token may get."""
+        raise NotImplementedError
+
+    def expected(self, experts: int) -> float:
+        """Experts a token gets on average, before training says better."""
+        return float(self.most(experts))
+
+    def instead(self, site: Site) -> Edit:
+        experts = site.moe.count if site.moe else 2
+        return site.set("", {"kind": "top_k", "k": min(2, experts)}, label="Use top-k")
+
+
+SELECT = Choice("select")

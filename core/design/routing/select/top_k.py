@@ -1,0 +1,64 @@
+"""The k best scores; ties go to the lower index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from core.design.base import field
+from core.design.problems import Problem, Site
+from core.design.routing.select.base import SELECT, Select
+from core.design.schedule import Count, ends_of
+
+
+def too_many(site: Site, k: int, experts: int, at: str = "k") -> Problem:
+    """The problem of a k above the number of experts."""
+    edits = [site.set(at, experts, label=f"Set top-k to {experts}")]
+    if site.moe is not None:
+        body = site.path.split("/router/")[0]
+        groups = len(site.moe.experts)
+        grow = site.goto(f"{body}/experts/{groups - 1}")
+        more = site.moe.experts[-1].count + k - experts
+        edits.append(grow.set("count", more, label=f"Add {k - experts} experts"))
+    return site.error(
+        "k-over-experts",
+        f"Top-k {k} is more than the {experts} experts of this layer.",
+        f"To fix this, pick at most {experts} or add experts.",
+        edits=tuple(edits),
+        at=at,
+    )
+
+
+@SELECT.register
+class TopK(Select):
+    """`k` experts for every token. `random_second` drops the second at random by its weight (GShard)."""
+
+    kind: Literal["top_k"]
+    k: Count = field(2, symbol="K", unit="experts per token")
+    random_second: bool = field(False, advanced=True)
+
+    def fewest(self, experts: int) -> int:
+        return min(experts, int(ends_of(self.k)[0]))
+
+    def most(self, experts: int) -> int:
+        return min(experts, int(ends_of(self.k)[1]))
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        moe = site.moe
+        if moe is not None and ends_of(self.k)[1] > moe.count:
+            yield too_many(site, int(ends_of(self.k)[1]), moe.count)
+        if self.random_second and ends_of(self.k) != (2, 2):
+            yield site.error(
+                "random-second",
+                "A random second expert needs exactly two experts a token.",
+                "To fix this, switch the random second off.",
+                edits=(site.set("random_second", False, label="Always take the second"),),
+                at="random_second",
+            )
+        elif self.random_second:
+            yield site.not_built(
+                "A random second expert",
+                "always take the second expert",
+                site.set("random_second", False, label="Always take the second"),
+                at="random_second",
+            )

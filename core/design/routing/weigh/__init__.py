@@ -1,0 +1,1 @@
+"""Axis weigh: how much each accepted expert counts."""

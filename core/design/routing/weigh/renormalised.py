@@ -1,0 +1,37 @@
+"""Scores of the selected experts, made to sum to one (Mixtral, arXiv 2401.04088)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from core.design.problems import Problem, Site
+from core.design.routing.weigh.base import WEIGH, Weigh
+
+
+@WEIGH.register
+class Renormalised(Weigh):
+    """Equal to a softmax over the selected logits when the score function is softmax."""
+
+    constant_alone = True
+    kind: Literal["renormalised"]
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        moe = site.moe
+        if moe is None or not moe.router.score.learns or moe.router.select.fewest(moe.count) != 1:
+            return
+        if moe.router.score.kind == "expert_norm":
+            yield site.warning(
+                "router-no-gradient", "With one expert and normalised weights the score learns only through the expert."
+            )
+            return
+        edits = [site.set("kind", "raw", label="Use raw weights")]
+        if moe.router.select.kind == "top_k" and moe.count > 1:
+            router = site.up()
+            edits.append(router.set("select/k", 2, label="Set top-k to 2"))
+        yield site.error(
+            "router-no-gradient",
+            "With one expert and normalised weights the router gets no gradient: the weight is always 1.",
+            "To fix this, use raw weights or at least two experts per token.",
+            edits=tuple(edits),
+        )

@@ -1,0 +1,181 @@
+"""check: every problem of a design at a stage, each error with edits that mend it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from core.design.base import Spec
+from core.design.bodies.moe import Moe
+from core.design.edit import Edit, SetValue
+from core.design.edits import apply, together
+from core.design.facts import DataFacts
+from core.design.match import data_rules
+from core.design.plan import Plan
+from core.design.problems import Problem, Site
+from core.design.spec import Design, Stack
+from core.design.strategies import Resize
+from core.design.structure import Part
+
+#: Parameters the studio trains in one local process: weights, gradients and two moments in float32 stay under 4 GB.
+MOST_TRAINED = 250_000_000
+MOST_TRAINED_DEPTH = 256
+
+#: How many follow-up repairs an edit may need before it is given up.
+_DEPTH = 12
+
+
+def check(
+    design: Design, plan: Plan | None = None, data: DataFacts | None = None, *, stage: str = "design"
+) -> tuple[Problem, ...]:
+    """Problems at `stage`: design | cost | train | export:<target>.
+
+    No error at a stage means that the stage succeeds. Each edit of an error removes it and adds no error.
+    """
+    found = tuple(_found(design, plan, data, stage))
+    return tuple(_mended(design, plan, data, stage, problem) for problem in found)
+
+
+def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Only what stands in the way."""
+    return tuple(problem for problem in problems if problem.severity == "error")
+
+
+def _found(design: Design, plan: Plan | None, data: DataFacts | None, stage: str) -> Iterator[Problem]:
+    site = Site(design=design, stage=stage, plan=plan, data=data)
+    for problem in _walk(design, site):
+        if _concerns(problem.stage, stage):
+            yield problem
+    if _reaches(stage, "train"):
+        yield from data_rules(design, site)
+        yield from _size_rules(design, site)
+
+
+def _reaches(stage: str, other: str) -> bool:
+    return stage == other or stage.startswith("export")
+
+
+def _concerns(of_problem: str, stage: str) -> bool:
+    """Whether a problem of one stage stands in the way of another."""
+    if of_problem == "design":
+        return True
+    if of_problem == "cost":
+        return stage != "design"
+    return _reaches(stage, "train") if of_problem == "train" else of_problem == stage
+
+
+def _walk(spec: Spec, site: Site) -> Iterator[Problem]:
+    """Rules of a spec and of all below it; values that are not built yet are named at stage train."""
+    yield from spec.rules(site)
+    if not type(spec).trainable:
+        what = f"{_article(type(spec).axis_name())} {getattr(spec, 'kind', '')!r}".replace("_", " ")
+        yield site.not_built(what, "use one that is built", spec.instead(site))
+    around: dict[str, Any] = {}
+    if isinstance(spec, Stack):
+        around["stack"] = spec
+    elif isinstance(spec, Part):
+        around["part"] = spec
+    elif isinstance(spec, Moe):
+        around["moe"] = spec
+    for name in type(spec).model_fields:
+        value = getattr(spec, name)
+        if isinstance(value, Spec):
+            yield from _walk(value, site.at(name, **around))
+        elif isinstance(value, tuple):
+            for i, entry in enumerate(value):
+                if isinstance(entry, Spec):
+                    yield from _walk(entry, site.at(name, i, **around))
+
+
+def _article(noun: str) -> str:
+    return f"{'An' if noun[0] in 'aeiou' else 'A'} {noun}"
+
+
+def _size_rules(design: Design, site: Site) -> Iterator[Problem]:
+    total = sum(placed.times * placed.weight.size for placed in design.weights())
+    if total > MOST_TRAINED or design.depth > MOST_TRAINED_DEPTH:
+        edits: list[Edit] = []
+        if design.depth > MOST_TRAINED_DEPTH:
+            edits += [
+                SetValue(path=f"/stacks/{s}/layers/{r}/times", value=1)
+                for s, stack in enumerate(design.stacks)
+                for r in range(len(stack.layers))
+            ]
+        edits.append(Resize(factor=min(1.0, max(1e-4, 0.8 * (MOST_TRAINED / max(total, 1)) ** 0.5))))
+        yield site.error(
+            "too-large",
+            f"{total / 1e6:.0f} M parameters in {design.depth} layers are more than the studio trains in one process"
+            f" ({MOST_TRAINED // 1_000_000} M, {MOST_TRAINED_DEPTH} layers).",
+            "To fix this, shrink the design.",
+            stage="train",
+            edits=(together(tuple(edits), "Shrink it"),),
+        )
+
+
+def _key(problem: Problem) -> tuple[str, str]:
+    """A problem's identity when list positions may have shifted."""
+    return problem.code, re.sub(r"/\d+", "/#", problem.path)
+
+
+def _mended(design: Design, plan: Plan | None, data: DataFacts | None, stage: str, problem: Problem) -> Problem:
+    """The problem with each edit completed until it adds no error; edits that cannot be are dropped."""
+    if problem.severity != "error" or not problem.edits:
+        return problem
+    before = Counter(_key(p) for p in _found(design, plan, data, stage) if p.severity == "error")
+
+    def close(first: Edit) -> Edit | None:
+        chain: tuple[Edit, ...] = (first,)
+        for _ in range(_DEPTH):
+            result = apply(design, together(chain, first.label))
+            if isinstance(result, Problem):
+                return None
+            left = [p for p in _found(result, plan, data, stage) if p.severity == "error"]
+            after = Counter(_key(p) for p in left)
+            added = after - before
+            if not added:
+                return together(chain, first.label) if after[_key(problem)] < before[_key(problem)] else None
+            follow_up = next((p.edits[0] for p in left if _key(p) in added and p.edits), None)
+            if follow_up is None:
+                return None
+            chain = (*chain, follow_up)
+        return None
+
+    closed = tuple(edit for edit in map(close, problem.edits) if edit is not None)
+    if not closed:
+        closed = tuple(edit for edit in map(close, _last_resorts(design, problem.path)) if edit is not None)[:1]
+    return problem.model_copy(update={"edits": closed})
+
+
+STANDARD_ROUTER: dict[str, Any] = {
+    "score": {"kind": "linear"},
+    "select": {"kind": "top_k", "k": 1},
+    "weigh": {"kind": "raw"},
+    "combine": {"kind": "output_mix"},
+}
+STANDARD_PARTS: list[dict[str, Any]] = [
+    {"body": {"kind": "attention", "heads": 1, "kv_heads": 1, "rope": None}},
+    {"body": {"kind": "dense", "expert": {"kind": "mlp", "hidden": 64}}},
+]
+
+
+def _last_resorts(design: Design, path: str) -> Iterator[Edit]:
+    """Replacements from the inside out: the router, the part, the layer, all layers."""
+    around = re.match(r"(((/stacks/\d+)/layers/\d+/pattern/\d+)/parts/\d+)", path)
+    if around:
+        part, layer, stack = around.group(1), around.group(2), around.group(3)
+        if "/router" in path or "/balance" in path:
+            router = {"router": STANDARD_ROUTER, "balance": []}
+            yield SetValue(path=f"{part}/body/router", value=router["router"], label="Use a plain router")
+            yield together(
+                (
+                    SetValue(path=f"{part}/body/router", value=STANDARD_ROUTER),
+                    SetValue(path=f"{part}/body/balance", value=[]),
+                ),
+                "Use a plain router",
+            )
+        yield SetValue(path=part, value=STANDARD_PARTS[1], label="Use a dense FFN")
+        yield SetValue(path=f"{layer}/parts", value=STANDARD_PARTS, label="Use a plain layer")
+        layers = [{"times": 1, "pattern": [{"parts": STANDARD_PARTS}]}]
+        yield SetValue(path=f"{stack}/layers", value=layers, label="Use plain layers")
