@@ -12,6 +12,7 @@ import pytest
 from app.cli import COMMANDS
 
 HARD_LIMIT = 600
+BIG = 500_000
 CODE = (".py", ".js", ".css")
 INDEX_HOST = re.compile(r"(pypi|download\.pytorch|files\.pythonhosted|registry\.npmjs)\.org")
 OUTSIDE = re.compile(r"\.\./shared|/work/(main|shared)")
@@ -43,6 +44,10 @@ def test_no_file_is_too_long_to_read(tracked):
         if (lines := text.count("\n")) > HARD_LIMIT
     }
     assert long == {}
+
+
+def test_no_file_is_too_big_for_git(tracked):
+    assert [path.name for path in tracked if path.stat().st_size > BIG] == []
 
 
 def test_no_file_names_a_package_index_or_a_place_outside(tracked):
