@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -62,8 +62,8 @@ class Choice:
         self.members: dict[str, type[Spec]] = {}
 
     def register(self, cls: S) -> S:
-        kind = cls.model_fields["kind"].annotation
-        (name,) = kind.__args__  # type: ignore[union-attr]
+        spec: type[Spec] = cls
+        (name,) = get_args(spec.model_fields["kind"].annotation)
         if name in self.members and self.members[name].__qualname__ != cls.__qualname__:
             raise ValueError(f"{self.name} already has a value named {name!r}: {self.members[name]}")
         self.members[name] = cls
@@ -81,7 +81,9 @@ class Choice:
             value = value.model_dump()
         if not isinstance(value, dict):
             raise PydanticCustomError(
-                "choice_type", "{name} is an object with a kind, not {got}", {"name": self.name, "got": str(value)[:40]}
+                "choice_type",
+                "{name} is an object with a kind, not {got}",
+                {"name": self.name, "got": str(value)[:40]},
             )
         kind = value.get("kind")
         member = self.members.get(kind) if isinstance(kind, str) else None
@@ -99,7 +101,9 @@ class Choice:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.parse)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         # A placeholder: members may join later, so `schema.document` writes the oneOf when it is asked for.
         return {"title": self.name, "x-choice": self.name}
 

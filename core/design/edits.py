@@ -6,13 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.design import strategies
+from core.design import strategies as strategies  # registers the edits that write numbers by a rule
 from core.design.edit import Batch, Edit
 from core.design.pointer import PointerError, from_location
 from core.design.problems import Problem
 from core.design.spec import Design
-
-assert strategies.Resize
 
 
 def apply(design: Design, edit: Edit) -> Design | Problem:
@@ -63,4 +61,3 @@ def _place(path: str) -> str:
 def together(edits: tuple[Edit, ...], label: str = "") -> Edit:
     """Several edits as one step."""
     return edits[0] if len(edits) == 1 else Batch(edits=edits, label=label or edits[0].label)
-

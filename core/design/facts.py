@@ -13,8 +13,9 @@ DataKind = Literal["text", "image", "table"]
 class DataFacts(Spec):
     """What a design may rely on when it is trained on a data set.
 
-    `fingerprint` is a sha256 over the bytes used and the split. `domain`s label where an example came from and
-    are never a model input. `has_task_id` tells that examples carry a task id, in training and evaluation.
+    `fingerprint` is a sha256 over the bytes used and the split. Domains label where an example came from
+    and are never a model input. `has_task_id` tells that examples carry a task id, in training and
+    evaluation.
     """
 
     name: str = field(min_length=1, max_length=200)
@@ -56,14 +57,14 @@ class MetricsRow(Spec):
     step: int = field(ge=0)
     seconds: float = field(ge=0, unit="s of training so far")
     loss: float | None = None
-    parts: dict[str, float] = {}
+    parts: dict[str, float] = field({})
     rate: float | None = None
     gradient_norm: float | None = None
     tokens_per_second: float | None = None
-    domain_loss: dict[str, float] = {}
-    held_out: dict[str, float] = {}
+    domain_loss: dict[str, float] = field({})
+    held_out: dict[str, float] = field({})
     layers: tuple[LayerRouting, ...] = ()
-    domain_expert: dict[str, tuple[tuple[int, ...], ...]] = {}
+    domain_expert: dict[str, tuple[tuple[int, ...], ...]] = field({})
 
 
 class Event(Spec):

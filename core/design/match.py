@@ -15,10 +15,14 @@ _TASK_OF = {"text": "language_model", "image": "image_classifier", "table": "tab
 
 def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
     """The task, as JSON, that fits a data set, keeping what the design already says where it can."""
-    old: dict[str, Any] = design.task.model_dump(mode="json") if design.task.kind == _TASK_OF[facts.kind] else {}
+    old: dict[str, Any] = (
+        design.task.model_dump(mode="json") if design.task.kind == _TASK_OF[facts.kind] else {}
+    )
     heads = [head.model_dump(mode="json") for head in facts.heads]
     if facts.kind == "text":
-        context = min(int(old.get("context", 128)), max(1, facts.smallest_file - 1) if facts.smallest_file else 128)
+        context = min(
+            int(old.get("context", 128)), max(1, facts.smallest_file - 1) if facts.smallest_file else 128
+        )
         return {**old, "kind": "language_model", "vocabulary": 256, "tokenizer": "bytes", "context": context}
     if facts.kind == "table":
         return {"kind": "table", "features": facts.features, "heads": heads}
@@ -32,7 +36,9 @@ def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
 def match_task(design: Design, facts: DataFacts) -> Edit | None:
     """The edit that makes the task of `design` fit `facts`; None if it fits already."""
     task = task_for(design, facts)
-    fits = type(design.task).model_validate(task) == design.task if task["kind"] == design.task.kind else False
+    fits = (
+        type(design.task).model_validate(task) == design.task if task["kind"] == design.task.kind else False
+    )
     if fits:
         return None
     edits: list[Edit] = [SetValue(path="/task", value=task)]
@@ -52,7 +58,9 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
         return
     here = site.at("task")
     if _TASK_OF[facts.kind] != design.task.kind:
-        mismatch = f"This design is a {design.task.kind.replace('_', ' ')}, and {facts.name} is {facts.kind} data."
+        mismatch = (
+            f"This design is a {design.task.kind.replace('_', ' ')}, and {facts.name} is {facts.kind} data."
+        )
     elif match_task(design, facts) is not None and facts.kind != "text":
         mismatch = f"The inputs or heads of this design are not those of {facts.name}."
     elif facts.kind == "text" and facts.smallest_file and facts.smallest_file <= design.task.tokens:
@@ -74,5 +82,7 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
     moe = any(placed.part.body.kind == "moe" for placed in design.parts())
     if moe and len(facts.domains) == 1:
         yield here.warning(
-            "one-domain", "With a single domain, specialization cannot be measured: it compares domains.", stage="train"
+            "one-domain",
+            "With a single domain, specialization cannot be measured: it compares domains.",
+            stage="train",
         )

@@ -68,7 +68,9 @@ class Plan(Spec):
     steps: int | None = field(None, ge=0, le=10_000_000, unit="steps")
     seconds: float | None = field(None, gt=0, le=604_800, unit="s")
     batch: int = field(32, ge=1, le=65_536, unit="examples", symbol="B")
-    context: int | None = field(None, ge=1, le=8192, unit="tokens of an example while training", advanced=True)
+    context: int | None = field(
+        None, ge=1, le=8192, unit="tokens of an example while training", advanced=True
+    )
     optimizer: Optimizer = Optimizer()
     objective: Annotated[Objective, OBJECTIVE] = Single()
     seed: int = field(0, ge=0, le=2**31 - 1)

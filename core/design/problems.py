@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from core.design.base import Spec, field
+from core.design.base import Spec
 from core.design.edit import EDIT, Edit, Merge, Remove, SetValue
 from core.design.pointer import escape
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from core.design.bodies.moe import Moe
     from core.design.facts import DataFacts
     from core.design.plan import Plan
-    from core.design.spec import Design, Part, Stack
+    from core.design.spec import Design, Stack
+    from core.design.structure import Part
     from core.design.tasks.base import Head
 
 Severity = Literal["error", "warning"]
@@ -74,17 +75,37 @@ class Site:
         return f"{self.path}/{at}" if at else self.path
 
     def error(
-        self, code: str, message: str, fix: str = "", *, edits: tuple[Edit, ...] = (), at: str = "", stage: str = "design"
+        self,
+        code: str,
+        message: str,
+        fix: str = "",
+        *,
+        edits: tuple[Edit, ...] = (),
+        at: str = "",
+        stage: str = "design",
     ) -> Problem:
         """A problem that stands in the way of `stage`."""
         return Problem(code=code, path=self.pointer(at), stage=stage, message=message, fix=fix, edits=edits)
 
     def warning(
-        self, code: str, message: str, fix: str = "", *, edits: tuple[Edit, ...] = (), at: str = "", stage: str = "design"
+        self,
+        code: str,
+        message: str,
+        fix: str = "",
+        *,
+        edits: tuple[Edit, ...] = (),
+        at: str = "",
+        stage: str = "design",
     ) -> Problem:
         """Something to know that stops nothing."""
         return Problem(
-            code=code, path=self.pointer(at), stage=stage, severity="warning", message=message, fix=fix, edits=edits
+            code=code,
+            path=self.pointer(at),
+            stage=stage,
+            severity="warning",
+            message=message,
+            fix=fix,
+            edits=edits,
         )
 
     def not_built(self, what: str, instead: str, edit: Edit, at: str = "") -> Problem:
@@ -116,7 +137,9 @@ class Site:
         for i, head in enumerate(heads):
             if head.name in seen:
                 taken = seen | {h.name for h in heads}
-                free = next(f"{head.name[:58]} {n}" for n in range(2, 200) if f"{head.name[:58]} {n}" not in taken)
+                free = next(
+                    f"{head.name[:58]} {n}" for n in range(2, 200) if f"{head.name[:58]} {n}" not in taken
+                )
                 here = self.at("heads", i)
                 yield here.error(
                     "head-name",

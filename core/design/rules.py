@@ -9,7 +9,7 @@ from typing import Any
 
 from core.design.base import Spec
 from core.design.bodies.moe import Moe
-from core.design.edit import Edit, SetValue
+from core.design.edit import Edit, Merge, SetValue
 from core.design.edits import apply, together
 from core.design.facts import DataFacts
 from core.design.match import data_rules
@@ -19,7 +19,7 @@ from core.design.spec import Design, Stack
 from core.design.strategies import Resize
 from core.design.structure import Part
 
-#: Parameters the studio trains in one local process: weights, gradients and two moments in float32 stay under 4 GB.
+#: Parameters the studio trains in one process: weights, gradients, two moments in float32 stay under 4 GB.
 MOST_TRAINED = 250_000_000
 MOST_TRAINED_DEPTH = 256
 
@@ -93,25 +93,40 @@ def _article(noun: str) -> str:
     return f"{'An' if noun[0] in 'aeiou' else 'A'} {noun}"
 
 
+def _total(design: Design) -> int:
+    return sum(placed.times * placed.weight.size for placed in design.weights())
+
+
 def _size_rules(design: Design, site: Site) -> Iterator[Problem]:
-    total = sum(placed.times * placed.weight.size for placed in design.weights())
+    total = _total(design)
     if total > MOST_TRAINED or design.depth > MOST_TRAINED_DEPTH:
-        edits: list[Edit] = []
-        if design.depth > MOST_TRAINED_DEPTH:
-            edits += [
-                SetValue(path=f"/stacks/{s}/layers/{r}/times", value=1)
-                for s, stack in enumerate(design.stacks)
-                for r in range(len(stack.layers))
-            ]
-        edits.append(Resize(factor=min(1.0, max(1e-4, 0.8 * (MOST_TRAINED / max(total, 1)) ** 0.5))))
         yield site.error(
             "too-large",
-            f"{total / 1e6:.0f} M parameters in {design.depth} layers are more than the studio trains in one process"
-            f" ({MOST_TRAINED // 1_000_000} M, {MOST_TRAINED_DEPTH} layers).",
+            f"{total / 1e6:.0f} M parameters in {design.depth} layers are more than the studio trains"
+            f" in one process ({MOST_TRAINED // 1_000_000} M, {MOST_TRAINED_DEPTH} layers).",
             "To fix this, shrink the design.",
             stage="train",
-            edits=(together(tuple(edits), "Shrink it"),),
+            edits=(_shrink(design),),
         )
+
+
+def _shrink(design: Design) -> Edit:
+    """Fewer turns if it is too deep, then a size dial turned down until the design fits."""
+    fewer: tuple[Edit, ...] = ()
+    if design.depth > MOST_TRAINED_DEPTH:
+        fewer = tuple(
+            SetValue(path=f"/stacks/{s}/layers/{r}/times", value=1)
+            for s, stack in enumerate(design.stacks)
+            for r in range(len(stack.layers))
+        )
+    factor = 0.9 * min(1.0, (MOST_TRAINED / _total(design)) ** 0.5)
+    for _ in range(24):
+        edit = together((*fewer, Resize(factor=factor)), "Shrink it")
+        result = apply(design, edit)
+        if isinstance(result, Design) and _total(result) <= MOST_TRAINED:
+            return edit
+        factor *= 0.6
+    return SetValue(path="/stacks", value=[{"layers": PLAIN_LAYERS}], label="Start from plain layers")
 
 
 def _key(problem: Problem) -> tuple[str, str]:
@@ -119,7 +134,9 @@ def _key(problem: Problem) -> tuple[str, str]:
     return problem.code, re.sub(r"/\d+", "/#", problem.path)
 
 
-def _mended(design: Design, plan: Plan | None, data: DataFacts | None, stage: str, problem: Problem) -> Problem:
+def _mended(
+    design: Design, plan: Plan | None, data: DataFacts | None, stage: str, problem: Problem
+) -> Problem:
     """The problem with each edit completed until it adds no error; edits that cannot be are dropped."""
     if problem.severity != "error" or not problem.edits:
         return problem
@@ -144,7 +161,9 @@ def _mended(design: Design, plan: Plan | None, data: DataFacts | None, stage: st
 
     closed = tuple(edit for edit in map(close, problem.edits) if edit is not None)
     if not closed:
-        closed = tuple(edit for edit in map(close, _last_resorts(design, problem.path)) if edit is not None)[:1]
+        closed = tuple(edit for edit in map(close, _last_resorts(design, problem.path)) if edit is not None)[
+            :1
+        ]
     return problem.model_copy(update={"edits": closed})
 
 
@@ -158,6 +177,7 @@ STANDARD_PARTS: list[dict[str, Any]] = [
     {"body": {"kind": "attention", "heads": 1, "kv_heads": 1, "rope": None}},
     {"body": {"kind": "dense", "expert": {"kind": "mlp", "hidden": 64}}},
 ]
+PLAIN_LAYERS: list[dict[str, Any]] = [{"times": 1, "pattern": [{"parts": STANDARD_PARTS}]}]
 
 
 def _last_resorts(design: Design, path: str) -> Iterator[Edit]:
@@ -166,16 +186,9 @@ def _last_resorts(design: Design, path: str) -> Iterator[Edit]:
     if around:
         part, layer, stack = around.group(1), around.group(2), around.group(3)
         if "/router" in path or "/balance" in path:
-            router = {"router": STANDARD_ROUTER, "balance": []}
-            yield SetValue(path=f"{part}/body/router", value=router["router"], label="Use a plain router")
-            yield together(
-                (
-                    SetValue(path=f"{part}/body/router", value=STANDARD_ROUTER),
-                    SetValue(path=f"{part}/body/balance", value=[]),
-                ),
-                "Use a plain router",
-            )
+            plain = {"router": STANDARD_ROUTER, "balance": []}
+            yield SetValue(path=f"{part}/body/router", value=STANDARD_ROUTER, label="Use a plain router")
+            yield Merge(path=f"{part}/body", values=plain, label="Use a plain router")
         yield SetValue(path=part, value=STANDARD_PARTS[1], label="Use a dense FFN")
         yield SetValue(path=f"{layer}/parts", value=STANDARD_PARTS, label="Use a plain layer")
-        layers = [{"times": 1, "pattern": [{"parts": STANDARD_PARTS}]}]
-        yield SetValue(path=f"{stack}/layers", value=layers, label="Use plain layers")
+        yield SetValue(path=f"{stack}/layers", value=PLAIN_LAYERS, label="Use plain layers")

@@ -70,7 +70,7 @@ class Exponential(_Ramp):
     end: float = field(gt=0, le=1e6)
 
     def at(self, progress: float) -> float:
-        return self.start * (self.end / self.start) ** progress
+        return float(self.start * (self.end / self.start) ** progress)
 
 
 @SCHEDULE.register
@@ -111,14 +111,18 @@ class NumberOrSchedule:
             parsed = spec
         if low < self.low or high > self.high:
             raise PydanticCustomError(
-                "number_range", "Input should be between {low} and {high}", {"low": self.low, "high": self.high}
+                "number_range",
+                "Input should be between {low} and {high}",
+                {"low": self.low, "high": self.high},
             )
         return parsed
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._parse)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         number = {"type": "integer" if self.whole else "number", "minimum": self.low, "maximum": self.high}
         return {"title": "number or schedule", "anyOf": [number, {"x-choice": SCHEDULE.name}]}
 

@@ -13,8 +13,8 @@ from core.design.spec import Design
 
 def document(root: type[Spec] = Design) -> dict[str, Any]:
     """JSON Schema of `root`; open unions list every value registered now."""
-    members = [cls for choice in Choice.known.values() for cls in choice.members.values()]
-    wanted = list(dict.fromkeys([root, Plan, *members]))
+    members: list[type[Spec]] = [cls for choice in Choice.known.values() for cls in choice.members.values()]
+    wanted: list[type[Spec]] = list(dict.fromkeys([root, Plan, *members]))
     refs, schema = models_json_schema([(cls, "validation") for cls in wanted], title="MoE Studio design")
     by_class = {cls: refs[(cls, "validation")]["$ref"] for cls in wanted}
     result: dict[str, Any] = _choices_written(schema, by_class)
@@ -35,4 +35,3 @@ def _choices_written(node: Any, refs: dict[type[Spec], str]) -> Any:
         mapping = {kind: refs[cls] for kind, cls in sorted(members.items())}
         written["discriminator"] = {"propertyName": "kind", "mapping": mapping}
     return written
-

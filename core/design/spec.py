@@ -91,7 +91,7 @@ class PlacedPart:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """One part of the unrolled model. `path` is `stack.layer.part`, layers counted from 0 through the stack."""
+    """One part of the unrolled model. `path` is `stack.layer.part`, layers counted from 0 in each stack."""
 
     path: str
     pointer: str
@@ -208,7 +208,9 @@ class Design(Spec):
             if getattr(self.embedding, option):
                 at = f"embedding/{option}"
                 edit = site.remove(at, label="Leave it out")
-                yield site.not_built(f"The embedding's {option.replace('_', ' ')}", "leave it out", edit, at=at)
+                yield site.not_built(
+                    f"The embedding's {option.replace('_', ' ')}", "leave it out", edit, at=at
+                )
         for s in range(len(self.stacks)):
             yield from self._stack_rules(site.at("stacks", s), s)
         if len(self.stacks) > 1:

@@ -78,7 +78,9 @@ class FineGrain(Edit):
         body = _moe(document, self.path)
         for group in body["experts"]:
             if group.get("hidden", self.factor) % self.factor:
-                raise PointerError(f"a width of {group['hidden']} cannot be cut into {self.factor} equal parts")
+                raise PointerError(
+                    f"a width of {group['hidden']} cannot be cut into {self.factor} equal parts"
+                )
         for group in body["experts"]:
             group["count"] = group.get("count", 1) * self.factor
             if "hidden" in group:

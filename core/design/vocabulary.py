@@ -64,4 +64,3 @@ from core.design.routing.weigh import straight_through as _straight_through
 from core.design.tasks import image_classifier as _image_classifier
 from core.design.tasks import language_model as _language_model
 from core.design.tasks import table as _table
-

@@ -128,7 +128,8 @@ class Attention(Mixer):
         if self.rope is not None and (int(head * self.rope.fraction) % 2 or head * self.rope.fraction < 2):
             yield site.error(
                 "rope-even",
-                f"Rotary positions turn pairs, and {self.rope.fraction:g} of a head of {head} is no whole pair.",
+                f"Rotary positions turn pairs, and {self.rope.fraction:g} of a head of {head} is no"
+                f" whole pair.",
                 "To fix this, make it even, or leave positions out.",
                 edits=(
                     site.merge({"head_width": head + head % 2, "rope": {}}, label="Make the head even"),

@@ -11,7 +11,8 @@ from core.design.bodies.base import BODY, Mixer
 
 @BODY.register
 class GatedDelta(Mixer):
-    """`key_heads` of `key_width`, `value_heads` of `value_width`, a short convolution of `conv` tokens before."""
+    """`key_heads` of `key_width`, `value_heads` of `value_width`, behind a short"
+    " convolution of `conv` tokens."""
 
     trainable = False
     kind: Literal["gated_delta"]

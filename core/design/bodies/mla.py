@@ -19,7 +19,7 @@ class Indexer(Spec):
 
 @BODY.register
 class LatentAttention(Mixer):
-    """Queries through `q_rank` (empty: direct), keys and values through a cached latent of `kv_rank` numbers."""
+    """Queries through `q_rank` (empty: direct), keys and values through a cached latent of `kv_rank`."""
 
     trainable = False
     kind: Literal["mla"]
@@ -46,7 +46,9 @@ class LatentAttention(Mixer):
         yield Weight(name="output.weight", shape=(width, self.heads * self.value), role="mixer")
         if self.indexer is not None:
             index, reads = self.indexer, self.q_rank or width
-            yield Weight(name="index_query.weight", shape=(index.heads * index.head_width, reads), role="mixer")
+            yield Weight(
+                name="index_query.weight", shape=(index.heads * index.head_width, reads), role="mixer"
+            )
             yield Weight(name="index_key.weight", shape=(index.head_width, width), role="mixer")
             yield Weight(name="index_norm.weight", shape=(2, index.head_width), role="norm", gemm=False)
             yield Weight(name="index_gate.weight", shape=(index.heads, width), role="mixer")

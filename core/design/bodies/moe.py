@@ -59,7 +59,10 @@ class Moe(Body):
 
     def rules(self, site: Site) -> Iterator[Problem]:
         if self.count > MOST_EXPERTS:
-            fewer = [g.model_copy(update={"count": max(1, MOST_EXPERTS // len(self.experts))}) for g in self.experts]
+            fewer = [
+                g.model_copy(update={"count": max(1, MOST_EXPERTS // len(self.experts))})
+                for g in self.experts
+            ]
             yield site.error(
                 "experts-many",
                 f"This layer has {self.count} experts; a router can address up to {MOST_EXPERTS}.",

@@ -1,4 +1,4 @@
-"""Mixture of attention heads: queries and outputs are experts, keys and values shared (JetMoE, arXiv 2404.07413)."""
+"""Mixture of attention heads: queries and outputs are experts (JetMoE, arXiv 2404.07413)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from core.design.routing.router import Router
 
 @BODY.register
 class RoutedAttention(Mixer):
-    """`experts` pairs of query and output projections of `kv_heads * head_width` numbers."""
+    """`experts` pairs of query and output projections; keys and values are shared."""
 
     trainable = False
     kind: Literal["routed_attention"]

@@ -19,7 +19,11 @@ class ShortConv(Mixer):
     bias: bool = field(False, advanced=True)
 
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
-        for name, shape in (("in", (3 * width, width)), ("conv", (width, self.conv)), ("output", (width, width))):
+        for name, shape in (
+            ("in", (3 * width, width)),
+            ("conv", (width, self.conv)),
+            ("output", (width, width)),
+        ):
             yield Weight(name=f"{name}.weight", shape=shape, role="mixer")
             if self.bias:
                 yield Weight(name=f"{name}.bias", shape=shape[:1], role="mixer", gemm=False)

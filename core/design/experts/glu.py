@@ -24,11 +24,16 @@ class Glu(Expert):
         yield Weight(name="gate_up", shape=(2 * self.hidden, width), role=role, copies=self.count)
         yield Weight(name="down", shape=(width, self.hidden), role=role, copies=self.count)
         if self.bias:
-            yield Weight(name="gate_up_bias", shape=(2 * self.hidden,), role=role, copies=self.count, gemm=False)
+            yield Weight(
+                name="gate_up_bias", shape=(2 * self.hidden,), role=role, copies=self.count, gemm=False
+            )
             yield Weight(name="down_bias", shape=(width,), role=role, copies=self.count, gemm=False)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         if self.clamp is not None:
             yield site.not_built(
-                "A clamped gate", "remove the clamp", site.remove("clamp", label="Remove the clamp"), at="clamp"
+                "A clamped gate",
+                "remove the clamp",
+                site.remove("clamp", label="Remove the clamp"),
+                at="clamp",
             )

@@ -1,4 +1,4 @@
-"""Gated unit whose gate is factored, so that its first factor can score the expert (AoE, arXiv 2501.13074)."""
+"""Gated unit with a factored gate: its first factor can score the expert (AoE, arXiv 2501.13074)."""
 
 from __future__ import annotations
 

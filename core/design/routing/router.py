@@ -37,7 +37,8 @@ class Capacity(Spec):
             return
         if moe.router.select.fewest(moe.count) != moe.router.select.most(moe.count):
             yield site.warning(
-                "capacity-ragged", f"Capacity is computed for {moe.per_token:g} experts a token, the expected number."
+                "capacity-ragged",
+                f"Capacity is computed for {moe.per_token:g} experts a token, the expected number.",
             )
         if self.unit == "flops":
             edit = site.set("unit", "tokens", label="Count tokens")
@@ -45,7 +46,7 @@ class Capacity(Spec):
 
 
 class RouterInput(Spec):
-    """What the router reads: the part's input, or the stream before its norm, with a norm or scale of its own."""
+    """What the router reads: the part's input or the stream before its norm; a norm or scale of its own."""
 
     reads: Literal["part", "stream"] = field("part")
     norm: bool = field(False)
@@ -58,7 +59,8 @@ class RouterInput(Spec):
 
 
 class Router(Spec):
-    """Mask, noise, temperature, score function, selection bias, select, uncertain rule, accept, weigh, combine."""
+    """Mask, noise, temperature, score function, selection bias, select, uncertain rule, accept, weigh,
+    combine: in this order."""
 
     scope: Scope = field("token")
     condition: Annotated[Condition, CONDITION] | None = None
@@ -102,7 +104,8 @@ class Router(Spec):
         if self.scope in ("example", "batch") and site.causal:
             yield site.error(
                 "looks-ahead",
-                f"One decision for a whole {self.scope} looks at later tokens, so next-token loss would be cheating.",
+                f"One decision for a whole {self.scope} looks at later tokens, so next-token loss"
+                f" would be cheating.",
                 "To fix this, route each token.",
                 edits=(edit,),
                 at="scope",

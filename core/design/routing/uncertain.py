@@ -9,7 +9,7 @@ from core.design.problems import Problem, Site
 
 
 class Broadcast(Spec):
-    """Tokens with a normalised entropy above `threshold` visit all experts by raw scores; fine-tuning only."""
+    """Tokens with normalised entropy above `threshold` visit all experts by raw scores; fine-tuning only."""
 
     trainable = False
     threshold: float = field(0.95, ge=0, le=1, symbol=r"\kappa")
@@ -20,7 +20,8 @@ class Broadcast(Spec):
             router = site.up()
             yield router.error(
                 "needs-distribution",
-                f"The uncertain rule measures entropy, and {moe.router.score_function} scores are no distribution.",
+                f"The uncertain rule measures entropy, and {moe.router.score_function} scores are no"
+                f" distribution.",
                 "To fix this, switch to softmax.",
                 edits=(router.set("score_function", "softmax", label="Use softmax"),),
                 at="score_function",

@@ -15,7 +15,7 @@ class Head(Spec):
 
     name: str = field(min_length=1, max_length=64)
     kind: HeadKind = field("classes")
-    size: int = field(2, ge=1, le=100_000, unit="classes")
+    size: int = field(2, ge=1, le=2_000_000, unit="classes")
     weight: float = field(1.0, ge=0, le=1e6, advanced=True)
 
     @property

@@ -12,14 +12,16 @@ from core.design.tasks.base import TASK, Head, Task
 
 @TASK.register
 class ImageClassifier(Task):
-    """A patch vision transformer's task: `height x width x channels` pixels, square patches, learned positions."""
+    """The task of a patch vision transformer: pixels in square patches, learned positions."""
 
     kind: Literal["image_classifier"]
     height: int = field(8, ge=1, le=4096, unit="px")
     width: int = field(8, ge=1, le=4096, unit="px")
     channels: int = field(1, ge=1, le=64)
     patch: int = field(2, ge=1, le=256, unit="px")
-    heads: tuple[Head, ...] = field((Head(name="class", kind="classes", size=10),), min_length=1, max_length=64)
+    heads: tuple[Head, ...] = field(
+        (Head(name="class", kind="classes", size=10),), min_length=1, max_length=64
+    )
 
     @property
     def heads_out(self) -> tuple[Head, ...]:
@@ -52,8 +54,13 @@ class ImageClassifier(Task):
             )
         elif self.tokens > 4096:
             better = next(
-                (p for p in range(self.patch, min(self.height, self.width) + 1)
-                 if self.height % p == 0 and self.width % p == 0 and (self.height // p) * (self.width // p) <= 4096),
+                (
+                    p
+                    for p in range(self.patch, min(self.height, self.width) + 1)
+                    if self.height % p == 0
+                    and self.width % p == 0
+                    and (self.height // p) * (self.width // p) <= 4096
+                ),
                 None,
             )
             edits = (

@@ -16,7 +16,9 @@ class Table(Task):
 
     kind: Literal["table"]
     features: int = field(8, ge=1, le=65_536, unit="inputs")
-    heads: tuple[Head, ...] = field((Head(name="target", kind="classes", size=2),), min_length=1, max_length=64)
+    heads: tuple[Head, ...] = field(
+        (Head(name="target", kind="classes", size=2),), min_length=1, max_length=64
+    )
 
     @property
     def heads_out(self) -> tuple[Head, ...]:

@@ -1,4 +1,4 @@
-"""Base of the balancers. They see the selection before capacity; losses are divided by the number of MoE layers."""
+"""Base of the balancers. They see the selection before capacity; losses are means over MoE layers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Balancer(Spec):
             router = site.goto(site.path.rsplit("/balance/", 1)[0] + "/router")
             yield site.error(
                 "needs-distribution",
-                f"{self.kind} needs scores that are a probability distribution, and {moe.router.score_function} scores"
-                " are not.",
+                f"{self.kind} needs scores that are a probability distribution, and"
+                f" {moe.router.score_function} scores are not.",
                 f"To fix this, switch to softmax or remove {self.kind}.",
                 edits=(
                     site.remove(label=f"Remove {self.kind}"),
@@ -38,7 +38,8 @@ class Balancer(Spec):
         if self.trains_router and not moe.router.score.learns:
             yield site.error(
                 "nothing-to-train",
-                f"{self.kind} trains only the router, and a {moe.router.score.kind} score has nothing to train.",
+                f"{self.kind} trains only the router, and a {moe.router.score.kind} score has nothing to"
+                " train.",
                 f"To fix this, remove {self.kind}.",
                 edits=(site.remove(label=f"Remove {self.kind}"),),
             )

@@ -32,5 +32,6 @@ class BiasUpdate(Balancer):
             )
         strong = [b for b in moe.balance if b.kind == "load_balance" and getattr(b, "coefficient", 0) > 1e-3]
         if strong:
-            yield site.warning("two-balancers", "The load-balance loss and the bias update pull at the same load.")
-
+            yield site.warning(
+                "two-balancers", "The load-balance loss and the bias update pull at the same load."
+            )

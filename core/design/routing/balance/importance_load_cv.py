@@ -23,7 +23,9 @@ class ImportanceLoadCV(Balancer):
         moe = site.moe
         if moe is None or not self.load:
             return
-        noisy = moe.router.score.kind == "noisy_linear" or any(m.kind == "logit_noise" for m in moe.router.modifiers)
+        noisy = moe.router.score.kind == "noisy_linear" or any(
+            m.kind == "logit_noise" for m in moe.router.modifiers
+        )
         if not noisy:
             yield site.warning(
                 "load-without-noise",

@@ -12,7 +12,8 @@ from core.design.routing.balance.base import BALANCE, Balancer
 class LoadBalance(Balancer):
     """`E * sum_e f_e * P_e`: f shares of selections (no gradient), P mean scores; both sum to one.
 
-    `choices` first counts only first choices (GShard). `per` device balances islands, per sequence each example.
+    `choices` first counts only first choices (GShard). `per` island balances islands, per sequence each
+    example.
     """
 
     kind: Literal["load_balance"]

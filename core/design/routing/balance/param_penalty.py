@@ -24,6 +24,10 @@ class ParamPenalty(Balancer):
         if moe is None:
             return
         if len({g.inner for g in moe.experts}) == 1:
-            yield site.warning("penalty-equal", "All experts are equally wide, so this is the load-balance loss.")
+            yield site.warning(
+                "penalty-equal", "All experts are equally wide, so this is the load-balance loss."
+            )
         if any(b.kind == "load_balance" for b in moe.balance):
-            yield site.warning("penalty-and-balance", "Load balance pulls to equal use, this penalty to narrow experts.")
+            yield site.warning(
+                "penalty-and-balance", "Load balance pulls to equal use, this penalty to narrow experts."
+            )

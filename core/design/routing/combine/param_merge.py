@@ -22,12 +22,16 @@ class ParamMerge(Combine):
             return
         router = site.up()
         unequal = len({(g.kind, g.inner) for g in moe.experts}) > 1
-        lone = moe.router.scope == "token" or moe.router.select.kind != "all" or moe.router.capacity is not None
+        lone = (
+            moe.router.scope == "token" or moe.router.select.kind != "all" or moe.router.capacity is not None
+        )
         if unequal or lone or moe.balance:
             yield site.error(
                 "merge-needs-equal",
-                "Merging needs equally shaped experts and one decision per example, with nothing selected or balanced.",
-                "To fix this, mix the outputs instead, or make experts equal and remove selection and balancers.",
+                "Merging needs equally shaped experts and one decision per example, with nothing"
+                " selected or balanced.",
+                "To fix this, mix the outputs instead, or make experts equal and remove selection and"
+                " balancers.",
                 edits=(router.set("combine", {"kind": "output_mix"}, label="Mix outputs"),),
             )
         elif site.causal and moe.router.scope == "example":

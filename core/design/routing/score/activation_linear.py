@@ -22,7 +22,8 @@ class ActivationLinearScore(Score):
         if self.activation in ("identity", "relu", "leaky_relu"):
             yield site.error(
                 "score-degenerate",
-                f"With {self.activation} the score is still scale-degenerate: weights times c and temperature times c"
+                f"With {self.activation} the score is still scale-degenerate: weights times c and"
+                f" temperature times c"
                 " give the same model.",
                 "To fix this, choose sigmoid, tanh or GELU.",
                 edits=tuple(site.set("activation", a, label=f"Use {a}") for a in ("sigmoid", "tanh", "gelu")),

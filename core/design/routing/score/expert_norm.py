@@ -27,7 +27,8 @@ class ExpertNormScore(Score):
         ranks = {(g.kind, getattr(g, "rank", 0)) for g in moe.experts}
         if len(ranks) > 1 or next(iter(ranks))[0] != "glu_lowrank":
             groups = [
-                {"kind": "glu_lowrank", "count": g.count, "hidden": max(1, g.inner), "rank": 8} for g in moe.experts
+                {"kind": "glu_lowrank", "count": g.count, "hidden": max(1, g.inner), "rank": 8}
+                for g in moe.experts
             ]
             body = site.goto(site.path.removesuffix("/router/score"))
             yield site.error(

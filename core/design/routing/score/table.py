@@ -12,7 +12,8 @@ from core.design.routing.score.base import SCORE, Score
 
 @SCORE.register
 class TableScore(Score):
-    """No parameters. `token` hashes token ids, `lsh` hashes hidden states by random planes, `domain` is the oracle."""
+    """No parameters. `token` hashes token ids, `lsh` hidden states by random planes;"
+    " `domain` is the oracle."""
 
     trainable = False
     learns = False

@@ -42,7 +42,9 @@ class UniformScore(Score):
                 "A random score draws one expert; several random experts would only average noise.",
                 "To fix this, select one sample, or use a linear score.",
                 edits=(
-                    router.merge({"select": {"kind": "sample_one"}, "weigh": {"kind": "ones"}}, label="Draw one expert"),
+                    router.merge(
+                        {"select": {"kind": "sample_one"}, "weigh": {"kind": "ones"}}, label="Draw one expert"
+                    ),
                     router.set("score", {"kind": "linear"}, label="Use a linear score"),
                 ),
                 at="select",

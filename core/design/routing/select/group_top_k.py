@@ -1,4 +1,4 @@
-"""Best islands first, then the best experts inside them (DeepSeek-V3, arXiv 2412.19437; SAM, arXiv 2310.05898)."""
+"""Best islands first, then the best experts inside (DeepSeek-V3, arXiv 2412.19437; SAM, arXiv 2310.05898)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.design.routing.select.top_k import too_many
 
 @SELECT.register
 class GroupTopK(Select):
-    """`k` experts from the `top_islands` best islands; an island's score is the sum, max or top-2 sum of its own."""
+    """`k` experts from the `top_islands` best islands, which score the sum, max or top-2 sum of their own."""
 
     trainable = False
     kind: Literal["group_top_k"]

@@ -22,7 +22,8 @@ class Renormalised(Weigh):
             return
         if moe.router.score.kind == "expert_norm":
             yield site.warning(
-                "router-no-gradient", "With one expert and normalised weights the score learns only through the expert."
+                "router-no-gradient",
+                "With one expert and normalised weights the score learns only through the expert.",
             )
             return
         edits = [site.set("kind", "raw", label="Use raw weights")]
