@@ -1,0 +1,181 @@
+"""The training process: `python -m app.worker RUN`.
+
+Claims the run, resolves its plan once, trains, and leaves a last word. Started by `app.jobs`; two
+of them for one run are as one. The next run in the queue is started at the end.
+"""
+
+import errno
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from app.jobs import LOG, LocalEngine
+from app.paths import data_root
+from app.processes import started_at
+from app.pulse import Pulse
+from core.design.facts import Event
+from core.design.plan import Plan
+from core.design.rules import check
+from core.design.spec import Design
+from storage import files, metrics, runs, work
+from storage.errors import StorageError
+from storage.records import RunPublic
+from storage.status import Status
+from storage.tables import RunRow
+
+Ending = Literal["done", "paused", "stopped"]
+NICENESS = 10
+GIB = 2**30
+PACKAGES = ("torch", "numpy", "scikit-learn", "safetensors")
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What a worker needs to train; the tests put a slow one in its place."""
+
+    load: Callable[[str, Path], Any]
+    resolve: Callable[[Design, Plan, Any], Plan]
+    train: Callable[..., Ending]
+    #: Exceptions whose message is for the user.
+    errors: tuple[type[Exception], ...]
+
+
+class RunError(Exception):
+    """A run that cannot go on, in words."""
+
+
+def studio_trainer() -> Trainer:
+    """The real one; loads torch."""
+    from core.train.errors import TrainingError
+    from core.train.run import resolve, train
+
+    from core.data.errors import DataError
+    from core.data.load import load
+
+    return Trainer(load, resolve, train, (DataError, TrainingError))
+
+
+def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = studio_trainer) -> int:
+    """Train one run if it is its turn; 0 unless the process has to be looked at."""
+    os.nice(NICENESS)
+    limit_memory()
+    engine.reap()
+    with engine.db.write() as session:
+        attempt = work.claim(session, RunRow, run_id, os.getpid(), started_at(os.getpid()))
+    if attempt is None:
+        return 0
+    pulse = Pulse(engine.db, run_id, attempt)
+    signal.signal(signal.SIGTERM, pulse.terminate)
+    known: tuple[type[Exception], ...] = (RunError, StorageError)
+    try:
+        with pulse:
+            tools = trainer()
+            known += tools.errors
+            status, message = Status(work_on(runs.get(engine.db, run_id), attempt, engine, pulse, tools)), ""
+    except known as error:
+        status, message = Status.FAILED, str(error)
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        kept = files.newest_checkpoint(files.folder(engine.root, "runs", run_id))
+        status, message = Status.FAILED, in_words(error, run_id, pulse.step, kept)
+    pulse.finish(status, message)
+    engine.reap()
+    return 0
+
+
+def work_on(run: RunPublic, attempt: int, engine: LocalEngine, pulse: Pulse, tools: Trainer) -> Ending:
+    """Everything between the claim and the last word."""
+    folder = files.folder(engine.root, "runs", run.id)
+    design = Design.model_validate_json(run.design)
+    dataset = tools.load(run.data, engine.root)
+    fingerprint = dataset.facts.fingerprint
+    if run.data_fingerprint not in (None, fingerprint):
+        raise RunError(
+            f"The data {run.data!r} is not what this run began with, so going on would mix two trainings. "
+            "To fix this, start a new run on the data as it is now."
+        )
+    if run.resolved_plan is None:
+        problems = check(design, run.plan, dataset.facts, stage="train")
+        if errors := [str(problem) for problem in problems if problem.severity == "error"]:
+            raise RunError(" ".join(errors[:3]))
+    plan = run.resolved_plan or tools.resolve(design, run.plan, dataset)
+    here = environment()
+    for name, content in (("design", design), ("plan", plan)):
+        files.write(folder / f"{name}.json", content.model_dump_json(indent=2))
+    files.write(folder / "environment.json", json.dumps(here, indent=2))
+    begin = files.newest_checkpoint(folder) or 0
+    pulse.step = begin
+    with engine.db.write() as session:
+        values = {"step": begin, "data_fingerprint": fingerprint, "environment": here}
+        if not runs.resolved(session, run.id, attempt, plan, **values):
+            return "stopped"
+        metrics.take_back(session, run.id, begin)
+    if run.environment not in ({}, here):
+        pulse.emit(Event(step=begin, kind="environment", text=difference(run.environment, here)))
+    return tools.train(folder, design, plan, dataset, emit=pulse.emit, wanted=pulse.wanted)
+
+
+def environment() -> dict[str, Any]:
+    """What a bit-exact continuation depends on besides the run itself."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.platform(),
+        "processors": os.cpu_count(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What changed since the run last trained, in words."""
+    flat = [{**env, **env.get("packages", {}), "packages": None} for env in (before, now)]
+    changes = [
+        f"{key} {flat[0].get(key)} is now {value}"
+        for key, value in flat[1].items()
+        if flat[0].get(key) != value
+    ]
+    return f"Continued elsewhere ({', '.join(changes)}): from here the last digits may differ."
+
+
+def limit_memory() -> None:
+    """Refuse memory far beyond the machine's, so that one run cannot take the machine down."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    # Mapped libraries count too, though they take no memory.
+    wanted = 2 * psutil.virtual_memory().total + 16 * GIB
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
+def in_words(error: Exception, run_id: str, step: int, kept: int | None) -> str:
+    """What the user reads when something broke that we did not foresee; the trace is in the log."""
+    rest = "There is no checkpoint yet." if kept is None else f"The checkpoint of step {kept:,} is kept."
+    text = str(error)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return (
+            f"The disk is full, so step {step:,} could not be saved. {rest} To fix this, free some space and "
+            "resume."
+        )
+    if isinstance(error, MemoryError) or "not enough memory" in text or "can't allocate memory" in text:
+        return (
+            f"Step {step:,} needs more memory than this machine has. {rest} To fix this, start a run with a "
+            "smaller batch or a shorter context."
+        )
+    return (
+        f"Training stopped at step {step:,} by a defect in the studio ({type(error).__name__}), not in your "
+        f"design. {rest} The details are in runs/{run_id}/{LOG} of the data folder. To go on, resume the run."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], LocalEngine(data_root())))
