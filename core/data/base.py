@@ -93,6 +93,10 @@ class Dataset(ABC):
         The same on every call. A domain with fewer examples than asked for gives all it has.
         """
 
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Bytes of text, or examples, of each domain, held-out ones included."""
+
 
 def weights_of(mixture: Mapping[str, float] | None, domains: tuple[str, ...]) -> npt.NDArray[np.float64]:
     """Shares [N] of the domains, summing to 1. Without a mixture all are equal; a domain left out has none.

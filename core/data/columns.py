@@ -77,6 +77,9 @@ def column_of(name: str, cells: Sequence[str]) -> Column:
     A number that is not finite counts as missing.
     """
     words = [None if (word := cell.strip()).lower() in MISSING else word for cell in cells]
+    # Python reads 1_000 as a number; a table means a word by it.
+    if any(word and "_" in word for word in words):
+        return Column(name, words=tuple(words))
     try:
         numbers = np.array([math.nan if word is None else float(word) for word in words], np.float64)
     except ValueError:

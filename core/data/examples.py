@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -52,7 +53,10 @@ class Examples:
 
 
 class ExampleData(Dataset):
-    """Images or rows. Without a mixture each epoch shows every training example once, in a seeded order."""
+    """Images or rows. Without a mixture each epoch shows every training example once, in a seeded order.
+
+    Facts without a fingerprint get that of the data.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class ExampleData(Dataset):
         self.scales = dict(scales or {})
         self.classes = dict(classes or {})
         self.columns = tuple(columns)
+        self.facts = facts.model_copy(update={"fingerprint": facts.fingerprint or self.fingerprint()})
         self._train = np.flatnonzero(~examples.held_out)
         self._epoch = lru_cache(maxsize=2)(self._shuffle)
 
@@ -100,6 +105,24 @@ class ExampleData(Dataset):
                 batches.append(batch)
         return batches
 
+    def sizes(self) -> dict[str, int]:
+        counts = np.bincount(self.examples.domain, minlength=len(self.facts.domains)).tolist()
+        return dict(zip(self.facts.domains, counts, strict=True))
+
+    def fingerprint(self) -> str:
+        """sha256 over all arrays, the split included, and over what the numbers mean."""
+        meaning = {
+            "domains": self.facts.domains,
+            "heads": [head.model_dump() for head in self.facts.heads],
+            "scales": self.scales,
+            "classes": self.classes,
+            "columns": self.columns,
+        }
+        print_ = Fingerprint().add("meaning", json.dumps(meaning, sort_keys=True).encode())
+        for name, array in sorted(self.examples.arrays().items()):
+            print_.add(name, array)
+        return print_.hex()
+
     def _mixed(self, rng: np.random.Generator, weights: npt.NDArray[np.float64], size: int) -> Ints:
         domain_B = draw_domains(rng, weights, size)
         chance_B = rng.random(size)
@@ -127,14 +150,6 @@ class ExampleData(Dataset):
             domain=data.domain[row_B].astype(np.int16),
             origin=row_B,
         )
-
-
-def fingerprint_of(examples: Examples) -> str:
-    """sha256 over all arrays, the split included."""
-    print_ = Fingerprint()
-    for name, array in sorted(examples.arrays().items()):
-        print_.add(name, array)
-    return print_.hex()
 
 
 def stratified_split(stratum: Ints, *, share: float = HELD_OUT, seed: int = 0) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,6 @@ from core.data.examples import (
     HELD_OUT,
     ExampleData,
     Examples,
-    fingerprint_of,
     need_examples,
     stratified_split,
 )
@@ -99,7 +98,6 @@ def table_facts(
         name=name,
         kind="table",
         title=title,
-        fingerprint=fingerprint_of(examples),
         domains=domains,
         heads=heads,
         features=examples.inputs.shape[1],

@@ -89,6 +89,12 @@ class TextData(Dataset):
         domains = range(len(self.facts.domains))
         return [self._evaluate(domain, examples_per_domain, context, seed) for domain in domains]
 
+    def sizes(self) -> dict[str, int]:
+        lengths = [
+            int(self.index.length[self.index.domain == d].sum()) for d in range(len(self.facts.domains))
+        ]
+        return dict(zip(self.facts.domains, lengths, strict=True))
+
     def skipped(self, context: int) -> int:
         """Files too short for a window of this context."""
         return int((self.index.length <= context).sum())
@@ -154,15 +160,12 @@ def build_text(name: str, title: str, domains: Mapping[str, Files], *, share: fl
 
 def text_facts(name: str, title: str, domains: tuple[str, ...], stream: Array, index: Index) -> DataFacts:
     """What the studio may rely on. `smallest_file` is the longest window that every domain can still fill."""
-    print_ = Fingerprint().add("stream", stream).add("domains", "\n".join(domains).encode())
-    for part in (index.domain, index.length, index.held_out):
-        print_.add("index", part)
     held = int(index.length[index.held_out].sum())
     return DataFacts(
         name=name,
         kind="text",
         title=title,
-        fingerprint=print_.hex(),
+        fingerprint=text_fingerprint(domains, stream, index),
         domains=domains,
         heads=(Head(name="next", kind="classes", size=BYTES),),
         causal=True,
@@ -172,6 +175,14 @@ def text_facts(name: str, title: str, domains: tuple[str, ...], stream: Array, i
         n_held_out=held,
         smallest_file=min(index.longest(d, held) for d in range(len(domains)) for held in (False, True)),
     )
+
+
+def text_fingerprint(domains: tuple[str, ...], stream: Array, index: Index) -> str:
+    """sha256 over the bytes, their domains and files, and the split."""
+    print_ = Fingerprint().add("domains", "\n".join(domains).encode()).add("stream", stream)
+    for part in (index.domain, index.length, index.held_out):
+        print_.add("index", part)
+    return print_.hex()
 
 
 def split_files(domain: str, files: Files, share: float) -> tuple[list[tuple[bytes, bool]], list[str]]:

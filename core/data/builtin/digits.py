@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from core.data.examples import ExampleData, Examples, fingerprint_of, stratified_split
+from core.data.examples import ExampleData, Examples, stratified_split
 from core.design.facts import DataFacts
 from core.design.tasks.base import Head
 
@@ -44,7 +44,6 @@ def open_digits() -> ExampleData:
         name="digits",
         kind="image",
         title="Handwritten digits",
-        fingerprint=fingerprint_of(examples),
         domains=tuple(str(d) for d in range(10)),
         heads=HEADS,
         height=8,

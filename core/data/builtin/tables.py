@@ -21,16 +21,16 @@ TARGETS = {"iris": "species", "wine": "grower", "breast_cancer": "diagnosis", "d
 
 @lru_cache(maxsize=len(TABLES))
 def open_table(table: str) -> ExampleData:
-    """One of `TABLES` by name. A classifier's classes keep the order of the source."""
+    """One of `TABLES` by name."""
     # Here, because importing scikit-learn takes longer than everything else this package does.
     from sklearn import datasets
 
     title, _ = TABLES[table]
     bunch = getattr(datasets, f"load_{table}")()
     columns = [Column(str(name), bunch.data[:, i]) for i, name in enumerate(bunch.feature_names)]
-    target = Column(TARGETS[table], np.asarray(bunch.target, np.float64))
-    data = build_table(f"table:{table}", title, [*columns, target], [target.name])
+    target = TARGETS[table]
     if "target_names" in bunch:
-        data.classes = {target.name: tuple(str(name) for name in bunch.target_names)}
-        data.facts = data.facts.model_copy(update={"domains": data.classes[target.name]})
-    return data
+        labels = Column(target, words=tuple(str(name) for name in bunch.target_names[bunch.target]))
+    else:
+        labels = Column(target, np.asarray(bunch.target, np.float64))
+    return build_table(f"table:{table}", title, [*columns, labels], [target])

@@ -1,0 +1,185 @@
+"""Data sets on disk: `datasets/<id>/{facts.json, about.json, arrays.npz}`, whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from core.data.base import Array, Dataset
+from core.data.errors import DataError, shorten
+from core.data.examples import ExampleData, Examples
+from core.data.text import Index, TextData, text_fingerprint
+from core.design.facts import DataFacts
+
+FORMAT = 1
+TEMPORARY = ".new-"
+ID = re.compile(r"[a-z0-9-]{1,64}")
+
+
+def save(data: Dataset, root: Path) -> DataFacts:
+    """Store a data set under `root/datasets` and return its facts, whose name is its id.
+
+    The id is made of the title and the fingerprint, so the same data is stored once.
+
+    Raises:
+        DataError: the disk is full or cannot be written. Nothing is left behind.
+    """
+    facts = data.facts.model_copy(update={"name": make_id(data.facts.title, data.facts.fingerprint)})
+    folder = root / "datasets"
+    final = folder / facts.name
+    if (final / "facts.json").is_file():
+        return facts
+    temporary = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+        write(temporary / "arrays.npz", lambda file: np.savez(file, allow_pickle=False, **arrays_of(data)))
+        write(temporary / "about.json", lambda file: file.write(json.dumps(about(data), indent=1).encode()))
+        write(temporary / "facts.json", lambda file: file.write(facts.model_dump_json(indent=1).encode()))
+        sync_folder(temporary)
+        move(temporary, final)
+        sync_folder(folder)
+    except OSError as error:
+        raise not_written(folder, error) from error
+    finally:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return facts
+
+
+def open_stored(name: str, root: Path) -> Dataset:
+    """A stored data set by its id.
+
+    Raises:
+        DataError: no such data set, or its files were damaged or changed.
+    """
+    folder = root / "datasets" / name
+    if not ID.fullmatch(name) or not (folder / "facts.json").is_file():
+        raise DataError(f"There is no data set {shorten(name)}.", "", "choose another, or add it again.")
+    return _open(
+        folder, (folder / "arrays.npz").stat().st_mtime_ns if (folder / "arrays.npz").exists() else 0
+    )
+
+
+def stored(root: Path) -> Iterator[DataFacts]:
+    """Facts of all stored data sets, by name. One that cannot be read is left out; opening it says why."""
+    for path in sorted((root / "datasets").glob("*/facts.json")):
+        if ID.fullmatch(path.parent.name):
+            try:
+                yield DataFacts.model_validate_json(path.read_bytes())
+            except (OSError, ValidationError):
+                continue
+
+
+def make_id(title: str, fingerprint: str) -> str:
+    """`my-notes-0123456789ab`: a slug of the title and 12 digits of the fingerprint."""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
+    return f"{slug or 'data'}-{fingerprint[:12]}"
+
+
+@lru_cache(maxsize=4)
+def _open(folder: Path, changed: int) -> Dataset:
+    try:
+        facts = DataFacts.model_validate_json((folder / "facts.json").read_bytes())
+        said = json.loads((folder / "about.json").read_bytes())
+        if said["format"] != FORMAT:
+            raise ValueError(f"its format is {said['format']}")
+        with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
+            data = restore(facts, said, {name: archive[name] for name in archive.files})
+    except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"The data set {shorten(folder.name)} cannot be read.",
+            "Its files are damaged or were changed.",
+            "delete it and add it again.",
+        ) from error
+    return data
+
+
+def restore(facts: DataFacts, said: dict[str, Any], arrays: dict[str, Array]) -> Dataset:
+    """The data set of these arrays. ValueError where they do not match the fingerprint."""
+    data: Dataset
+    if facts.kind == "text":
+        index = Index(arrays["domain"], arrays["start"], arrays["length"], arrays["held_out"])
+        data = TextData(facts, arrays["stream"], index, said["notes"])
+        fingerprint = text_fingerprint(facts.domains, data.stream, index)
+    else:
+        data = ExampleData(
+            facts,
+            Examples.of_arrays(arrays),
+            notes=said["notes"],
+            scales={head: (mean, deviation) for head, (mean, deviation) in said["scales"].items()},
+            classes={head: tuple(names) for head, names in said["classes"].items()},
+            columns=said["columns"],
+        )
+        fingerprint = data.fingerprint()
+    if fingerprint != facts.fingerprint:
+        raise ValueError("the fingerprint differs")
+    return data
+
+
+def arrays_of(data: Dataset) -> dict[str, Array]:
+    """Every array of a data set by name."""
+    if isinstance(data, TextData):
+        index = data.index
+        named = {"domain": index.domain, "start": index.start, "length": index.length}
+        return named | {"held_out": index.held_out, "stream": data.stream}
+    if isinstance(data, ExampleData):
+        return data.examples.arrays()
+    raise TypeError(f"{type(data).__name__} cannot be stored")
+
+
+def about(data: Dataset) -> dict[str, Any]:
+    """What is neither facts nor arrays."""
+    return {
+        "format": FORMAT,
+        "notes": data.notes,
+        "scales": data.scales,
+        "classes": data.classes,
+        "columns": data.columns,
+    }
+
+
+def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
+    """A file that is on the disk when this returns."""
+    with path.open("xb") as file:
+        fill(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder last through a power cut. Windows has no such call and needs none."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def move(temporary: Path, final: Path) -> None:
+    """Give a finished folder its name, unless another process stored the same data meanwhile."""
+    try:
+        temporary.rename(final)
+    except OSError:
+        if not (final / "facts.json").is_file():
+            raise
+
+
+def not_written(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"The data set cannot be written to {folder}.",
+        f"{error.strerror or error}.",
+        "free some space, or choose a folder you may write to.",
+    )
