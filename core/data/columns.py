@@ -19,6 +19,8 @@ MAX_FEATURES = 4096
 MAX_CATEGORIES = 256
 #: Whole numbers with at most this many distinct values are classes when they are the target.
 FEW = 20
+#: Deviations from the mean at which a standardised number is cut.
+FAR = 1e4
 MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "?", "-"))
 
 
@@ -149,14 +151,20 @@ def encode_numbers(column: Column, train: Mask) -> list[tuple[str, Floats]]:
 
 
 def standardise(numbers: Floats, train: Mask) -> tuple[Floats | None, tuple[float, float]]:
-    """Numbers less the training rows' mean over their deviation, and these two. None where constant."""
+    """Numbers less the training rows' mean over their deviation, and these two; None where constant.
+
+    Cut at `FAR` deviations.
+    """
     known = numbers[train & ~np.isnan(numbers)]
     # Scaling first keeps the squares of very large numbers finite and of very small ones above zero.
     size = float(np.abs(known).max(initial=0.0)) or 1.0
     mean, deviation = float((known / size).mean()), float((known / size).std())
     if deviation <= 1e-12:
         return None, (mean * size, 0.0)
-    return (numbers / size - mean) / deviation, (mean * size, deviation * size)
+    # A held-out row may lie anywhere; of n training rows none is further out than the root of n.
+    with np.errstate(over="ignore"):
+        standard = np.clip((numbers / size - mean) / deviation, -FAR, FAR)
+    return standard, (mean * size, deviation * size)
 
 
 def encode_words(column: Column, train: Mask) -> list[tuple[str, Floats]]:

@@ -14,10 +14,11 @@ from core.data.registry import BUILT_IN, Source
 from core.data.store import ID, open_stored, stored
 
 
-def load(name: str, root: Path, options: Options | None = None) -> Dataset:
+def load(name: str, root: Path, options: Options | None = None, *, paths: bool = True) -> Dataset:
     """The data set of `name`: `text`, `digits`, `table:NAME`, an id under `root/datasets`, or a path.
 
-    A path is stored under its content first, with `options`; `facts.name` is then its id.
+    A path is stored under its content first, with `options`; `facts.name` is then its id. Where a name may
+    come from a stranger, as in a browser, `paths=False` keeps them from reading this machine's files.
 
     Raises:
         DataError: no such data, or a path that cannot be used.
@@ -27,7 +28,7 @@ def load(name: str, root: Path, options: Options | None = None) -> Dataset:
             return source.open()
     if ID.fullmatch(name) and (root / "datasets" / name).is_dir():
         return open_stored(name, root)
-    if Path(name).expanduser().exists():
+    if paths and name.strip() and Path(name).expanduser().exists():
         return open_stored(ingest(name, root, options).name, root)
     known = [source.name for source in sources(root)]
     near = get_close_matches(name, known, n=1)
