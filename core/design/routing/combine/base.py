@@ -12,6 +12,14 @@ class Combine(Spec):
 
     kind: str
 
+    def rows(self, experts: int, chosen: float, tokens: int) -> float:
+        """Rows that all experts together compute for each token; `tokens` in an example."""
+        return chosen
+
+    def token_macs(self, width: int, experts: int, parameters: int, tokens: int) -> float:
+        """Multiply-adds of mixing for each token; `parameters` are those of the bank."""
+        return 0.0
+
     def instead(self, site: Site) -> Edit:
         return site.set("", {"kind": "output_mix"}, label="Mix outputs")
 

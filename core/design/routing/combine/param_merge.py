@@ -16,6 +16,12 @@ class ParamMerge(Combine):
     trainable = False
     kind: Literal["param_merge"]
 
+    def rows(self, experts: int, chosen: float, tokens: int) -> float:
+        return 1.0
+
+    def token_macs(self, width: int, experts: int, parameters: int, tokens: int) -> float:
+        return parameters / tokens
+
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe
         if moe is None:

@@ -19,5 +19,11 @@ class SlotMix(Combine):
     kind: Literal["slot_mix"]
     slots: int = field(1, ge=1, le=4096, unit="slots per expert")
 
+    def rows(self, experts: int, chosen: float, tokens: int) -> float:
+        return experts * self.slots / tokens
+
+    def token_macs(self, width: int, experts: int, parameters: int, tokens: int) -> float:
+        return 2.0 * experts * self.slots * width
+
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from exact_balance_rules(site, "Soft MoE")
