@@ -1,0 +1,1 @@
+"""What a design costs, from its JSON alone: parameters, FLOPs, bytes, seconds. No torch, microseconds."""

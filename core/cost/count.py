@@ -1,0 +1,239 @@
+"""Parameters and multiply-adds of a design, part by part, in closed form.
+
+Active parameters under three published rules:
+R1  all that is not routed, and of the routed parameters what a token uses on average;
+R2  R1 without tables that are only looked up (an untied token embedding): what batch-1 decode reads;
+R3  R1 without embedding and head.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from core.cost.figure import Figure, exact
+from core.cost.rates import Measured, measured_rates, routed
+from core.design.base import Weight
+from core.design.bodies.base import Body, Mixer
+from core.design.bodies.moe import Moe
+from core.design.spec import Design, PlacedPart
+
+RULES = ("R1", "R2", "R3")
+
+
+@dataclass(frozen=True)
+class GroupCount:
+    """An expert group: parameters and multiply-adds of one expert, rows that all of them compute for a token."""
+
+    pointer: str
+    kind: str
+    experts: int
+    hidden: int
+    parameters: int
+    macs: int
+    rows: float
+
+
+@dataclass(frozen=True)
+class PartCount:
+    """One turn of a part, and how many turns there are.
+
+    `macs` are multiply-adds of weight products for each token by role; `pair_macs` those of each query and
+    key; `token_macs` what a token costs beside both. `active` is by R1.
+    """
+
+    pointer: str
+    kind: str
+    times: int
+    parameters: int
+    routed: int
+    active: float
+    macs: tuple[tuple[str, float], ...]
+    pair_macs: int = 0
+    token_macs: float = 0.0
+    groups: tuple[GroupCount, ...] = ()
+    placed: PlacedPart | None = None
+
+    @property
+    def gemm_macs(self) -> float:
+        """Multiply-adds of all weight products, each token, one turn."""
+        return sum(macs for _, macs in self.macs)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Everything that follows from the shapes of a design, and from rates of its experts."""
+
+    design: Design
+    parts: tuple[PartCount, ...]
+    by_role: tuple[tuple[str, int], ...]
+    lookups: int
+    measured: bool
+
+    @cached_property
+    def total(self) -> int:
+        """All parameters; a tied head owns none."""
+        return sum(part.times * part.parameters for part in self.parts)
+
+    @cached_property
+    def routed(self) -> int:
+        """Parameters of routed experts."""
+        return sum(part.times * part.routed for part in self.parts)
+
+    def active(self, rule: str = "R2") -> float:
+        """Parameters a token uses on average, by R1, R2 or R3. Raises ValueError for another rule."""
+        if rule not in RULES:
+            raise ValueError(f"There is no rule {rule!r}. To fix this, choose one of {', '.join(RULES)}.")
+        r1 = sum(part.times * part.active for part in self.parts)
+        if rule == "R2":
+            return r1 - self.lookups
+        roles = dict(self.by_role)
+        return r1 - (roles.get("embedding", 0) + roles.get("head", 0) if rule == "R3" else 0)
+
+    def kv_elements(self, context: int | None = None) -> float:
+        """Numbers cached for a sequence of `context` tokens, windows applied; None: for a token, without."""
+        total = 0.0
+        for part in self.parts:
+            body = part.placed.part.body if part.placed else None
+            if isinstance(body, Mixer):
+                keys = 1 if context is None else body.span(context)
+                total += part.times * body.kv_elements(self.design.width) * keys
+        return total
+
+    def state_elements(self) -> int:
+        """Numbers of constant states for a sequence (linear attention, state spaces)."""
+        bodies = ((part.times, part.placed.part.body) for part in self.parts if part.placed)
+        return sum(n * b.state_elements(self.design.width) for n, b in bodies if isinstance(b, Mixer))
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Total, active by each rule, cached numbers for a token."""
+        share = "measured" if self.measured else "expected"
+        return (
+            exact(self.total, "parameters", "count.total"),
+            *(exact(self.active(rule), "parameters", f"count.active.{rule}", rates=share) for rule in RULES),
+            exact(self.kv_elements(), "numbers / token", "count.kv"),
+        )
+
+
+def count(design: Design, measured: Measured | None = None) -> Counts:
+    """Count `design`; `measured` rows of each expert for each token replace the expected ones.
+
+    Raises ValueError where `measured` does not fit the design.
+    """
+    rates = measured_rates(design, measured) if measured else {}
+    owned: dict[str, list[Weight]] = defaultdict(list)
+    by_role: dict[str, int] = defaultdict(int)
+    lookups = 0
+    for pointer, times, weight in design.weights():
+        owned["/task:head" if weight.role == "head" else pointer].append(weight)
+        by_role[weight.role] += times * weight.size
+        lookups += times * weight.size if _is_lookup(design, weight) else 0
+    parts = (
+        *_ends(design, owned, "input"),
+        *(
+            _part(design, placed, owned[placed.pointer], rates.get(placed.pointer))
+            for placed in design.parts()
+        ),
+        *_ends(design, owned, "output"),
+    )
+    return Counts(design, parts, tuple(sorted(by_role.items())), lookups, bool(measured))
+
+
+def _is_lookup(design: Design, weight: Weight) -> bool:
+    """A table of which a token reads one row, and that no head multiplies with."""
+    table = weight.role == "embedding" and not weight.gemm and len(weight.shape) == 2
+    return table and not (design.embedding.tied and weight.name == "embedding.weight")
+
+
+def _ends(design: Design, owned: dict[str, list[Weight]], side: str) -> Iterator[PartCount]:
+    """What is no part of a layer: tables in front; norms and position bias of the stacks, head at the end."""
+    tokens = design.task.tokens
+    if side == "input":
+        weights = owned["/task"]
+        macs = sum(w.each for w in weights if w.gemm)
+        yield _plain("/task", "input", weights, {"embedding": macs})
+        yield _plain("/embedding", "embedding", owned["/embedding"], {})
+        return
+    for s in range(len(design.stacks)):
+        yield _plain(f"/stacks/{s}", "stack", owned[f"/stacks/{s}"], {})
+    head = owned["/task:head"]
+    if design.embedding.tied:
+        macs = sum(w.each for w in design.task.output_weights(design.width) if w.gemm)
+    else:
+        macs = sum(w.each for w in head if w.gemm)
+    # A classifier answers once an example, on the mean of its tokens; a language model at every token.
+    per_token = macs if design.task.kind == "language_model" else macs / tokens
+    yield _plain("/task", "head", head, {"head": per_token})
+
+
+def _plain(pointer: str, kind: str, weights: list[Weight], macs: dict[str, float]) -> PartCount:
+    size = sum(w.size for w in weights)
+    return PartCount(pointer, kind, 1, size, 0, size, tuple(macs.items()))
+
+
+def _part(
+    design: Design, placed: PlacedPart, weights: list[Weight], rates: tuple[float, ...] | None
+) -> PartCount:
+    body = placed.part.body
+    bank = routed(body)
+    size = sum(w.size for w in weights)
+    in_bank = sum(w.size for w in weights if w.role == "expert") if bank else 0
+    macs: dict[str, float] = defaultdict(float)
+    for w in weights:
+        if w.gemm and w.role != "expert":
+            macs[w.role] += w.size
+    active, extra = float(size), 0.0
+    groups: tuple[GroupCount, ...] = ()
+    if bank is not None:
+        rows = bank.router.combine.rows(bank.experts, bank.chosen, design.task.tokens)
+        groups = tuple(_groups(design, placed, body, rates, rows))
+        extra = bank.router.combine.token_macs(design.width, bank.experts, in_bank, design.task.tokens)
+        macs["expert"] = _sum_of(groups, "macs") if rates else _even(groups, "macs", rows, bank.experts)
+        used = _sum_of(groups, "parameters") if rates else in_bank * bank.chosen / bank.experts
+        active = size - in_bank + used
+    return PartCount(
+        pointer=placed.pointer,
+        kind=body.kind,
+        times=placed.times,
+        parameters=size,
+        routed=in_bank,
+        active=active,
+        macs=tuple(macs.items()),
+        pair_macs=body.pair_macs(design.width) if isinstance(body, Mixer) else 0,
+        token_macs=extra + (body.token_macs(design.width) if isinstance(body, Mixer) else 0),
+        groups=groups,
+        placed=placed,
+    )
+
+
+def _groups(
+    design: Design, placed: PlacedPart, body: Body, rates: tuple[float, ...] | None, rows: float
+) -> Iterator[GroupCount]:
+    """Expert groups of a routed part; a bank of equal copies is one group."""
+    if isinstance(body, Moe):
+        first = 0
+        for i, group in enumerate(body.experts):
+            mine = sum(rates[first : first + group.count]) if rates else rows * group.count / body.count
+            first += group.count
+            pointer = f"{placed.pointer}/body/experts/{i}"
+            size, macs = group.parameters(design.width), group.macs(design.width)
+            yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine)
+        return
+    bank = routed(body)
+    if bank is not None:
+        weights = [w for w in body.weights(design.width, design.tasks) if w.role == "expert"]
+        size = sum(w.size for w in weights) // bank.experts
+        macs = sum(w.size for w in weights if w.gemm) // bank.experts
+        mine = sum(rates) if rates else rows
+        yield GroupCount(f"{placed.pointer}/body", body.kind, bank.experts, 0, size, macs, mine)
+
+
+def _sum_of(groups: tuple[GroupCount, ...], what: str) -> float:
+    return float(sum(group.rows * getattr(group, what) for group in groups))
+
+
+def _even(groups: tuple[GroupCount, ...], what: str, rows: float, experts: int) -> float:
+    # Divide last: with whole K and E the product is exact.
+    return float(sum(group.experts * getattr(group, what) for group in groups) * rows / experts)
