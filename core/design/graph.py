@@ -16,12 +16,12 @@ from core.design.structure import Layer
 INPUT, OUTPUT = "input", "output"
 
 
-def graph(design: Design) -> nx.DiGraph:
+def graph(design: Design) -> nx.DiGraph[str]:
     """Nodes are JSON pointers with `kind`; an MoE layer opens into router, groups, shared and combine.
 
     Edges follow the data. A node of a repeat carries `times`.
     """
-    result: nx.DiGraph = nx.DiGraph()
+    result: nx.DiGraph[str] = nx.DiGraph()
     result.add_node(INPUT, kind="embedding", times=1)
     ends: dict[str, str] = {}
     for s, stack in enumerate(design.stacks):
@@ -40,9 +40,11 @@ def graph(design: Design) -> nx.DiGraph:
     return result
 
 
-def _layer(result: nx.DiGraph, layer: Layer, pointer: str, stream: str, times: int) -> str:
+def _layer(result: nx.DiGraph[str], layer: Layer, pointer: str, stream: str, times: int) -> str:
     """Add one layer; returns the node that holds the stream after it."""
-    start, waiting, inputs = stream, [], []
+    start = stream
+    waiting: list[str] = []
+    inputs: list[str] = []
     for p, part in enumerate(layer.parts):
         here = f"{pointer}/parts/{p}"
         source = start if part.reads == "layer_input" else stream
@@ -65,7 +67,7 @@ def _layer(result: nx.DiGraph, layer: Layer, pointer: str, stream: str, times: i
     return stream
 
 
-def _part(result: nx.DiGraph, body: object, here: str, source: str, times: int) -> str:
+def _part(result: nx.DiGraph[str], body: object, here: str, source: str, times: int) -> str:
     """Add one part; returns its last node."""
     if not isinstance(body, Moe):
         result.add_node(
@@ -89,7 +91,7 @@ def _part(result: nx.DiGraph, body: object, here: str, source: str, times: int) 
 
 
 def critical_path(design: Design, seconds: Callable[[str], float]) -> list[str]:
-    """Nodes of the longest way from input to output when node `n` takes `seconds(n)` for each of its turns."""
+    """Nodes of the longest way from input to output; node `n` takes `seconds(n)` for each of its turns."""
     network = graph(design)
     for node, after in network.edges:
         network.edges[node, after]["seconds"] = seconds(after) * network.nodes[after]["times"]
