@@ -1,0 +1,1 @@
+"""Arrays of a trace -> load, specialization. NumPy; no torch."""

@@ -1,0 +1,112 @@
+"""All figures of every routed layer of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from core.analysis.errors import AnalysisError
+from core.analysis.load import (
+    Bools,
+    Floats,
+    Ints,
+    cv,
+    dead,
+    drop_rate,
+    load,
+    max_violation,
+    per_token,
+    router_entropy,
+    unserved,
+)
+from core.analysis.specialization import chance, domain_expert, specialization, units
+
+#: Figures that only a layer that selects has.
+HARD = (
+    *("load", "cv", "max_violation", "dead", "drop_rate", "unserved", "per_token"),
+    *("specialization", "specialization_chance", "specialization_chance_95", "domain_expert"),
+)
+
+
+class TokenArrays(Protocol):
+    """Arrays [N] over the tokens."""
+
+    @property
+    def sequence(self) -> Ints: ...
+    @property
+    def domain(self) -> Ints: ...
+
+
+class LayerArrays(Protocol):
+    """Arrays of one routed layer: expert and accepted [N, K], entropy [N]."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def experts(self) -> int: ...
+    @property
+    def soft(self) -> bool: ...
+    @property
+    def expert(self) -> Ints: ...
+    @property
+    def accepted(self) -> Bools: ...
+    @property
+    def entropy(self) -> Floats: ...
+
+
+class TraceArrays(Protocol):
+    """What a trace must offer: `core.trace.record.Trace` does, and so does anything with the same arrays."""
+
+    @property
+    def domains(self) -> tuple[str, ...]: ...
+    @property
+    def tokens(self) -> TokenArrays: ...
+    @property
+    def layers(self) -> Sequence[LayerArrays]: ...
+
+
+def summary(trace: TraceArrays) -> list[dict[str, Any]]:
+    """One dict a routed layer, in order.
+
+    path; load [E] accepted tokens of each expert; cv; max_violation; dead; drop_rate; unserved; per_token;
+    entropy (of the router, over ln E); specialization with its chance level: specialization_chance is the
+    mean over shuffled domains, specialization_chance_95 what 95 of 100 shuffles stay below; domain_expert
+    [N, E].
+    None where a figure is not defined. A soft layer selects nothing: only its entropy is defined.
+    """
+    return [soft_figures(layer) if layer.soft else figures(trace, layer) for layer in trace.layers]
+
+
+def figures(trace: TraceArrays, layer: LayerArrays) -> dict[str, Any]:
+    """Figures of one layer that selects. Raises AnalysisError for a soft one."""
+    if layer.soft:
+        raise AnalysisError(
+            f"Layer {layer.path} mixes every token into every expert, so it has no load. To fix this, choose"
+            " a layer that selects experts."
+        )
+    tokens, E = trace.tokens, layer.experts
+    load_E = load(layer.expert, layer.accepted, E)
+    counts_NE = domain_expert(tokens.domain, layer.expert, layer.accepted, len(trace.domains), E)
+    counts_UE, domain_U = units(tokens.sequence, tokens.domain, layer.expert, layer.accepted, E)
+    by_chance = chance(counts_UE, domain_U, len(trace.domains))
+    return {
+        "path": layer.path,
+        "load": load_E.tolist(),
+        "cv": cv(load_E),
+        "max_violation": max_violation(load_E),
+        "dead": dead(load_E),
+        "drop_rate": drop_rate(int(load_E.sum()), int((layer.expert >= 0).sum())),
+        "unserved": unserved(layer.accepted),
+        "per_token": per_token(layer.accepted),
+        "entropy": router_entropy(layer.entropy, E),
+        "specialization": specialization(counts_NE),
+        "specialization_chance": by_chance and by_chance.mean,
+        "specialization_chance_95": by_chance and by_chance.high,
+        "domain_expert": counts_NE.tolist(),
+    }
+
+
+def soft_figures(layer: LayerArrays) -> dict[str, Any]:
+    """The same keys for a soft layer."""
+    entropy = router_entropy(layer.entropy, layer.experts)
+    return {"path": layer.path, **dict.fromkeys(HARD), "entropy": entropy}

@@ -1,0 +1,1 @@
+"""What every token met on its way through a trained model: the file, and collecting it."""

@@ -1,0 +1,16 @@
+"""Where a run keeps its traces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def trace_path(run_folder: Path, step: int) -> Path:
+    """The trace of a step."""
+    return run_folder / "traces" / f"{step}.npz"
+
+
+def newest_trace(run_folder: Path) -> Path | None:
+    """The trace of the latest step that has one."""
+    found = (path for path in (run_folder / "traces").glob("*.npz") if path.stem.isdecimal())
+    return max(found, key=lambda path: int(path.stem), default=None)

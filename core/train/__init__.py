@@ -1,0 +1,1 @@
+"""The loop: a design and a plan become weights, metrics and a trace."""
