@@ -11,9 +11,13 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from app.errors import UserError
+from core.data.errors import DataError
+from storage.errors import StorageError
 
 COMMANDS = {
     "serve": "start the studio in the browser",
+    "train": "train a design and follow the run",
+    "runs": "list runs; show, pause, resume, stop or delete one",
 }
 INTERRUPTED = 130
 
@@ -24,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         status: int = args.run(args)
         sys.stdout.flush()
-    except UserError as error:
+    except (UserError, StorageError, DataError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

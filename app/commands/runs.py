@@ -1,0 +1,102 @@
+"""`python -m app runs`: list runs, look at one, pause, resume, stop or delete it."""
+
+import argparse
+import json
+from typing import Any
+
+from app.errors import UserError
+from app.following import describe, gone, rested
+from app.jobs import engine
+from app.paths import data_root
+from storage import database, metrics, runs
+from storage.database import Database
+from storage.status import Status
+
+ACTIONS = ("show", "pause", "resume", "stop", "delete")
+#: Where an action may leave a run and count as done.
+REACHED = {
+    "pause": {Status.PAUSED},
+    "resume": {Status.QUEUED, Status.RUNNING, Status.DONE},
+    "stop": {Status.STOPPED},
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """An action and a run, or nothing for the list."""
+    parser.add_argument("action", nargs="?", choices=ACTIONS, help="what to do (default: list all runs)")
+    parser.add_argument("run_id", nargs="?", metavar="RUN", help="id of a run")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 if the run is where the action was to bring it."""
+    if args.action and not args.run_id:
+        raise UserError(f"{args.action} needs a run. To fix this, add an id from: python -m app runs")
+    db = database.open(data_root())
+    engine().reap()
+    if not args.action:
+        return show_all(db, args.json)
+    if args.action == "show":
+        return show_one(db, args.run_id, args.json)
+    if args.action == "delete":
+        return delete(db, args.run_id, args.json)
+    runs.get(db, args.run_id)
+    getattr(engine(), args.action)(args.run_id)
+    after = runs.get(db, args.run_id) if args.action == "resume" else rested(engine(), db, args.run_id)
+    out(args.json, {"run": after.id, "status": after.status}, f"{after.id}  {after.status}")
+    return 0 if after.status in REACHED[args.action] else 1
+
+
+def show_all(db: Database, as_json: bool) -> int:
+    """The list, the newest first."""
+    found = runs.listing(db)
+    newest = metrics.newest(db, [entry.id for entry in found])
+    rows = [
+        {
+            **entry.model_dump(mode="json"),
+            "loss": newest[entry.id].loss if entry.id in newest else None,
+        }
+        for entry in found
+    ]
+    lines = [
+        f"{row['id']:<48} {row['status']:<9} {row['step']:>8,}  "
+        f"{'' if row['loss'] is None else format(row['loss'], '.4f'):>8}  {row['data']}"
+        for row in rows
+    ]
+    head = f"{'run':<48} {'status':<9} {'step':>8}  {'loss':>8}  data"
+    empty = "No runs yet. To make one: python -m app train starter --data text --steps 100"
+    out(as_json, {"runs": rows}, "\n".join([head, *lines]) if rows else empty)
+    return 0
+
+
+def show_one(db: Database, run_id: str, as_json: bool) -> int:
+    """Everything about one run."""
+    found = runs.get(db, run_id)
+    row = metrics.newest(db, [run_id]).get(run_id)
+    events = [event.model_dump() for event in metrics.events(db, run_id)]
+    document = found.model_dump(mode="json")
+    document["design"] = json.loads(found.design)
+    document |= {"last": row.model_dump(mode="json") if row else None, "events": events}
+    lines = [
+        f"{found.id}  {found.name}",
+        describe(found, row),
+        found.message,
+        f"data {found.data}  seed {found.seed}  design {found.design_sha[:12]}",
+        *(f"step {event['step']:,}  {event['text']}" for event in events),
+    ]
+    out(as_json, document, "\n".join(line for line in lines if line))
+    return 0
+
+
+def delete(db: Database, run_id: str, as_json: bool) -> int:
+    """Remove a run; waits for its worker to end."""
+    runs.get(db, run_id)
+    engine().delete(run_id)
+    done = gone(engine(), db, run_id)
+    out(as_json, {"run": run_id, "deleted": done}, f"{run_id}  {'deleted' if done else 'stopping'}")
+    return 0 if done else 1
+
+
+def out(as_json: bool, document: dict[str, Any], text: str) -> None:
+    """One JSON object, or text."""
+    print(json.dumps(document, ensure_ascii=False) if as_json else text)

@@ -1,0 +1,105 @@
+"""A design as the user names it: a preset, or a file."""
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from app.errors import UserError
+from core.design.edit import SetValue
+from core.design.edits import apply, parse
+from core.design.plan import Plan
+from core.design.presets.registry import UnknownPresetError, names, plan_for, preset
+from core.design.problems import Problem
+from core.design.spec import Design
+
+MOST_BYTES = 4_000_000
+
+
+def read_design(name: str) -> tuple[Design, Plan]:
+    """The design called `name` and the plan that suits it. Raises UserError."""
+    if name in names():
+        return preset(name), plan_for(name)
+    path = Path(name).expanduser()
+    if path.is_file():
+        return _from_file(path), Plan()
+    try:
+        return preset(name), plan_for(name)
+    except UnknownPresetError as error:
+        raise UserError(
+            f"{error} Or give the path of a design file; there is none at {name[:200]!r}."
+        ) from None
+
+
+def _from_file(path: Path) -> Design:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UserError(
+                f"{path} has {path.stat().st_size:,} bytes, and a design has at most {MOST_BYTES:,}. "
+                "To fix this, name the design file itself."
+            )
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path} is not a design: line {error.lineno}, column {error.colno}: {error.msg}. To fix this, "
+            "mend the file or export the design again."
+        ) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise UserError(
+            f"{path} is not a design: it is not JSON text. To fix this, name a .json file."
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}. To fix this, check its permissions."
+        ) from None
+    return _design(parse(document))
+
+
+def with_values(design: Design, plan: Plan, assignments: list[str]) -> tuple[Design, Plan]:
+    """Both after `plan.NAME=VALUE` and `/POINTER=VALUE` assignments. Raises UserError."""
+    for assignment in assignments:
+        target, equals, text = assignment.partition("=")
+        if not equals or not target.startswith(("/", "plan.")):
+            raise UserError(
+                f"{assignment[:80]!r} sets nothing: a value is set by plan.NAME=VALUE or /POINTER=VALUE. "
+                "To fix this, write for example plan.optimizer.rate=0.01 or /width=64."
+            )
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            value = text
+        if target.startswith("/"):
+            design = _design(apply(design, SetValue(path=target, value=value)))
+        else:
+            plan = with_plan_value(plan, target.removeprefix("plan.").split("."), value)
+    return design, plan
+
+
+def with_plan_value(plan: Plan, keys: list[str], value: object) -> Plan:
+    """The plan with the value under `keys` replaced. Raises UserError."""
+    document = plan.model_dump(mode="json")
+    node = document
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+        if not isinstance(node, dict):
+            break
+    if not isinstance(node, dict):
+        raise UserError(
+            f"plan.{'.'.join(keys)} is a single value's part. To fix this, leave out {keys[-1]!r}."
+        )
+    node[keys[-1]] = value
+    try:
+        return Plan.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(["plan", *map(str, first["loc"])])
+        raise UserError(
+            f"{place} cannot be {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}. To fix this, "
+            "give it another value; the names are those of plan.json in any run's folder."
+        ) from None
+
+
+def _design(result: Design | Problem) -> Design:
+    if isinstance(result, Problem):
+        raise UserError(str(result))
+    return result

@@ -1,0 +1,170 @@
+import contextlib
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import cli, jobs
+from app.following import Progress, describe
+from app.processes import ROOT
+from core.design.facts import MetricsRow
+from storage import runs
+from storage.drafts import Document
+from storage.status import Status
+from tests.app.conftest import TINY, Studio, plan
+
+
+@pytest.fixture
+def here(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    """The command line works in this process on the studio's folder, with slow workers."""
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(studio.root))
+    jobs.engine.cache_clear()
+    monkeypatch.setattr(jobs, "LocalEngine", lambda root: studio.engine)
+    yield studio
+    jobs.engine.cache_clear()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.json"
+    path.write_text(TINY)
+    return str(path)
+
+
+def call(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    status = cli.main(argv)
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+def test_train_follows_and_ends_with_the_run_id(
+    here: Studio, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = call(
+        capsys,
+        "train",
+        tiny,
+        "--data",
+        "text",
+        "--steps",
+        "20",
+        "--seed",
+        "3",
+        "--set",
+        "plan.checkpoint_every=7",
+    )
+    run = here.run(out.splitlines()[-1])
+    assert status == 0
+    assert (run.status, run.step, run.seed, run.plan.checkpoint_every) == (Status.DONE, 20, 3, 7)
+    assert re.search(r"done  step 20 of 20  loss \d\.\d{4}\n$", err)
+
+    status, out, _ = call(capsys, "runs", "--json")
+    (listed,) = json.loads(out)["runs"]
+    assert (status, listed["id"], listed["status"]) == (0, run.id, "done")
+    assert listed["loss"] is not None
+    status, out, _ = call(capsys, "runs", "show", run.id, "--json")
+    shown = json.loads(out)
+    assert (shown["design"]["name"], shown["last"]["step"], shown["events"][-1]["step"]) == ("tiny", 20, 20)
+    assert run.id in call(capsys, "runs")[1]
+    assert call(capsys, "runs", "delete", run.id)[:2] == (0, f"{run.id}  deleted\n")
+    assert "No runs yet" in call(capsys, "runs")[1]
+
+
+def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = here.start(plan(steps=2000))
+    here.at_step(run_id, 2)
+    assert call(capsys, "runs", "pause", run_id, "--json")[:2] == (
+        0,
+        f'{{"run": "{run_id}", "status": "paused"}}\n',
+    )
+    assert call(capsys, "runs", "resume", run_id)[0] == 0
+    here.wait(run_id, lambda run: run.attempt == 2)
+    assert call(capsys, "runs", "stop", run_id)[:2] == (0, f"{run_id}  stopped\n")
+    assert call(capsys, "runs", "pause", run_id)[:2] == (1, f"{run_id}  stopped\n")
+    status, out, err = call(capsys, "runs", "resume", run_id)
+    assert (status, out) == (1, "")
+    assert "is stopped, and only" in err
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (("train", "startr", "--data", "text"), "Did you mean 'starter'"),
+        (("train", "starter", "--data", "texts", "--steps", "1"), "no data named 'texts'"),
+        (("train", "starter", "--data", "digits", "--steps", "1"), "error: "),
+        (("train", "deepseek-v3", "--data", "text"), "--steps 500"),
+        (("runs", "show", "nobody"), "no run 'nobody'"),
+        (("runs", "show", "../../etc"), "no run '../../etc'"),
+        (("runs", "pause"), "pause needs a run"),
+    ],
+)
+def test_mistakes_are_answered_in_words(
+    here: Studio, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], words: str
+) -> None:
+    status, out, err = call(capsys, *argv)
+    assert (status, out) == (1, "")
+    assert words in err
+    assert runs.listing(here.db) == ()
+
+
+def test_matching_makes_the_task_fit(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("train", "tabular", "--data", "table:breast_cancer", "--steps", "12", "--match")
+    status, out, err = call(capsys, *argv)
+    assert status == 0, err
+    assert "Match the task to" in err
+    assert json.loads(here.run(out.split()[-1]).design)["task"]["features"] == 30
+
+
+def test_an_interrupt_pauses_politely(studio: Studio, tiny: str) -> None:
+    code = (
+        "import sys; from app import cli, jobs; from tests.app import slow_worker\n"
+        "local = jobs.LocalEngine\n"
+        "jobs.LocalEngine = lambda root: local(root, slow_worker.COMMAND)\n"
+        "sys.exit(cli.main(sys.argv[1:]))"
+    )
+    argv = [sys.executable, "-c", code, "train", tiny, "--data", "text", "--steps", "4000"]
+    environment = {"PATH": "", "MOE_STUDIO_DATA": str(studio.root)}
+    process = subprocess.Popen(
+        argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not (found := runs.listing(studio.db)):
+        assert process.poll() is None
+        time.sleep(0.05)
+    studio.at_step(found[0].id, 2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == f"{found[0].id}\n"
+    assert f"runs resume {found[0].id}" in err
+    assert "Traceback" not in err
+    assert studio.run(found[0].id).status is Status.PAUSED
+
+
+def test_progress_is_one_line_on_a_terminal(studio: Studio) -> None:
+    document = Document("tiny", TINY, "a" * 64)
+    run = runs.create(studio.db, document, plan(steps=100), "text", "request")
+    run = run.model_copy(update={"status": Status.RUNNING, "step": 25})
+    row = MetricsRow(step=25, seconds=5.0, loss=2.5, held_out={"a": 2.0, "b": 3.0})
+    assert describe(run, row) == "running  step 25 of 100  loss 2.5000  held-out 2.5000  15 s left"
+    assert describe(run, None) == "running  step 25 of 100"
+
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    progress = Progress(terminal)
+    for last in (False, True):
+        progress.show(run, row, last=last)
+    assert terminal.getvalue().count("\n") == 1
+    assert terminal.getvalue().count("\r") == 2
+
+    with contextlib.closing(io.StringIO()) as file:
+        progress = Progress(file)
+        for step in range(25, 40):
+            progress.show(run.model_copy(update={"step": step}), row)
+        assert file.getvalue() == describe(run, row) + "\n"

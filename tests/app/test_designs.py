@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from app.designs import read_design, with_values
+from app.errors import UserError
+from core.design.plan import Plan
+from core.design.presets.registry import names, plan_for, preset
+from tests.app.conftest import TINY
+
+
+def test_a_preset_comes_with_its_plan() -> None:
+    first = names()[0]
+    assert read_design(first) == (preset(first), plan_for(first))
+
+
+def test_a_file_is_a_design(tmp_path: Path) -> None:
+    (tmp_path / "tiny.json").write_text(TINY)
+    design, plan = read_design(str(tmp_path / "tiny.json"))
+    assert (design.name, plan) == ("tiny", Plan())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"name": "x",}', r"line 1, column 1\d: .*To fix this"),
+        (b"\xff\xfe\x00", r"not JSON text. To fix this"),
+        (b"[" * 100_000, r"not a design.*To fix this"),
+        (b"[]", r"To fix this"),
+        (b'{"width": 8}', r"(?i)task.*To fix this"),
+        (b" " * 4_000_001, r"4,000,001 bytes.*To fix this"),
+    ],
+    ids=["comma", "binary", "deep", "list", "no task", "huge"],
+)
+def test_what_is_no_design_is_told_in_words(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(UserError, match=words):
+        read_design(str(tmp_path / "x.json"))
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"Did you mean 'starter'\?.*To fix this"):
+        read_design("startr")
+
+
+def test_values_are_set_in_plan_and_design() -> None:
+    design, plan = read_design("starter")
+    assignments = ["plan.optimizer.rate=0.25", "plan.data=digits", "/width=64", "/name=my own"]
+    changed, planned = with_values(design, plan, assignments)
+    assert (planned.optimizer.rate, planned.data) == (0.25, "digits")
+    assert (changed.width, changed.name) == (64, "my own")
+    assert json.loads(changed.model_dump_json())["stacks"] == json.loads(design.model_dump_json())["stacks"]
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "rate=1",
+        "plan.optimizer.rate",
+        "plan.optimizer.rate=-1",
+        "plan.stepz=3",
+        "plan.seed.x=1",
+        "plan.=1",
+        "/width=a",
+        "/nowhere/at/all=1",
+        "/=1",
+    ],
+)
+def test_a_value_that_fits_nowhere_is_refused(assignment: str) -> None:
+    design, plan = read_design("starter")
+    with pytest.raises(UserError, match=r"To fix this"):
+        with_values(design, plan, [assignment])
