@@ -95,13 +95,15 @@ def arithmetic_file(number: int) -> bytes:
 
 def tables() -> Files:
     """Tables that scikit-learn ships: CSV as it is, JSON unpacked. Long ones are cut at a line."""
-    base = folder_of("sklearn.datasets")
-    if base is None:
+    # Asked for a package inside, Python would import the whole of scikit-learn to find it.
+    folder = folder_of("sklearn")
+    if folder is None:
         raise DataError(
             "The tables of scikit-learn were not found.",
             "The built-in text takes its tables domain from them.",
             "install scikit-learn as requirements.txt says, or train on your own text.",
         )
+    base = folder / "datasets"
     files = []
     for path in sorted([*base.rglob("*.csv"), *base.rglob("*.csv.gz"), *base.rglob("*.json.gz")]):
         data = path.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -76,17 +77,18 @@ def read_csv(name: str, text: str) -> list[Column]:
             f"{shorten(name)} has no rows.", "A table is a header and rows.", "add rows below the header."
         )
     names = header_names(name, rows[0])
-    return [
-        column_of(column, cells) for column, cells in zip(names, zip(*rows[1:], strict=True), strict=True)
-    ]
+    return [column_of(column, [row[i] for row in rows[1:]]) for i, column in enumerate(names)]
 
 
 def separator_of(text: str) -> str:
     """The separator that cuts most of the first lines into as many cells as the header, more than one."""
-    start = io.StringIO(text[:65536]).readlines()[:20]
 
     def score(separator: str) -> tuple[int, int]:
-        counts = [len(row) for row in csv.reader(start, delimiter=separator) if row]
+        counts: list[int] = []
+        # A separator that does not fit, or the cut below, may leave a quote open: rows so far still count.
+        with suppress(csv.Error):
+            for row in csv.reader(io.StringIO(text[:65536], newline=""), delimiter=separator):
+                counts += [len(row)] if row else []
         if not counts or counts[0] < 2:
             return (0, 0)
         return (counts.count(counts[0]), counts[0])
