@@ -1,0 +1,1 @@
+"""Reusable parts of the pages: data in, a Streamlit element out. No SQL, no training, no torch."""
