@@ -7,8 +7,10 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -43,6 +45,7 @@ def save(data: Dataset, root: Path) -> DataFacts:
     temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
         write(temporary / "arrays.npz", lambda file: np.savez(file, allow_pickle=False, **arrays_of(data)))
         write(temporary / "about.json", lambda file: file.write(json.dumps(about(data), indent=1).encode()))
@@ -70,6 +73,31 @@ def open_stored(name: str, root: Path) -> Dataset:
     return _open(
         folder, (folder / "arrays.npz").stat().st_mtime_ns if (folder / "arrays.npz").exists() else 0
     )
+
+
+def delete(name: str, root: Path) -> None:
+    """Remove a stored data set, at once for every reader. One that is not there is fine.
+
+    Raises:
+        DataError: the files cannot be removed.
+    """
+    folder = root / "datasets" / name
+    if not ID.fullmatch(name) or not folder.is_dir():
+        return
+    try:
+        # A new name first: a half-removed folder must not look like a data set.
+        dying = folder.rename(folder.with_name(f"{TEMPORARY}{name}-{time.time_ns()}"))
+        shutil.rmtree(dying)
+    except OSError as error:
+        raise not_written(folder, error) from error
+
+
+def sweep(folder: Path, older_than: float = 3600.0) -> None:
+    """Remove what a killed process left half-written, once it is older than so many seconds."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > older_than:
+                shutil.rmtree(path)
 
 
 def stored(root: Path) -> Iterator[DataFacts]:
