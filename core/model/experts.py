@@ -6,7 +6,7 @@ Parameters are in torch.nn.Linear orientation and live here only; every way to e
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -150,19 +150,13 @@ class ExpertBank(nn.Module):
                              "To fix this, give it at least one group of experts.")
         self.width = width
         self.groups = nn.ModuleList(g if isinstance(g, ExpertGroup) else _build(width, g) for g in groups)
-        self.count = sum(g.count for g in self.members())
+        counts = [g.count for g in self.members()]
+        self.count = sum(counts)
+        self.starts = [sum(counts[:i]) for i in range(len(counts))]
 
     def members(self) -> list[ExpertGroup]:
-        """The groups in the order of their expert ids."""
-        return [g for g in self.groups if isinstance(g, ExpertGroup)]
-
-    def starts(self) -> list[int]:
-        """The id of the first expert of every group."""
-        ids, first = [], 0
-        for group in self.members():
-            ids.append(first)
-            first += group.count
-        return ids
+        """The groups in the order of their expert ids; `starts` holds the first id of each."""
+        return cast(list[ExpertGroup], list(self.groups))
 
 
 def _build(width: int, shape: GroupShape) -> ExpertGroup:

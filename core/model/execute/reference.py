@@ -11,7 +11,7 @@ def reference(bank: ExpertBank, x_TD: Tensor, weights_TE: Tensor, accepted_TE: T
     accepted_TE: bool; a weight where it is False counts as exactly 0. Costs E / K times the FLOPs of `sparse`.
     """
     y_TD = torch.zeros_like(x_TD)
-    for first, group in zip(bank.starts(), bank.members(), strict=True):
+    for first, group in zip(bank.starts, bank.members(), strict=True):
         for i in range(group.count):
             e = first + i
             weight_T = torch.where(accepted_TE[:, e], weights_TE[:, e], 0)

@@ -3,8 +3,9 @@
 A *run* is a stretch of rows handled together: several small experts, one expert, or a part of a large one. Its matrix
 products go expert by expert, everything elementwise goes over the whole run, and its scratch memory stays in cache.
 """
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -35,12 +36,18 @@ class Run:
     fresh: bool = True
     ends: Tensor | None = None
 
+    def pieces(self, left: Tensor, right: Tensor) -> Iterable[tuple[int, Tensor, Tensor]]:
+        """(expert, its rows of `left`, its rows of `right`) for every expert of the run."""
+        if len(self.sizes) == 1:
+            return ((self.experts[0], left, right),)
+        return zip(self.experts, left.split(self.sizes), right.split(self.sizes), strict=True)
+
 
 def whole(sizes: Sequence[int], device: torch.device) -> list[Run]:
     """One run over all rows, multiplied by grouped_mm; none if there are no rows."""
-    rows = sum(sizes)
-    ends = torch.tensor(sizes, dtype=torch.int32, device=device).cumsum(0, dtype=torch.int32)
-    return [Run(0, rows, list(range(len(sizes))), list(sizes), ends=ends)] if rows else []
+    ends = list(accumulate(sizes))
+    grouped = torch.tensor(ends, dtype=torch.int32, device=device)
+    return [Run(0, ends[-1], list(range(len(sizes))), list(sizes), ends=grouped)] if ends[-1] else []
 
 
 def cut(sizes: Sequence[int], limit: int) -> list[Run]:
@@ -78,22 +85,22 @@ class Matrices:
 
     def __init__(self, stack_Eio: Tensor, bias_Eo: Tensor | None = None) -> None:
         self.stack = stack_Eio
-        self.each = stack_Eio.unbind(0)
-        self.biases = None if bias_Eo is None else bias_Eo.unbind(0)
+        self.bias = bias_Eo
 
-    def __call__(self, rows: Tensor, run: Run, out: Tensor) -> Tensor:
-        """Writes to `out`; with grouped_mm, which takes no `out`, the result is new memory: use what is returned."""
+    def __call__(self, rows: Tensor, run: Run, out: Tensor | None = None) -> Tensor:
+        """The products [R, out], in `out` if given."""
         if run.ends is not None:
-            out = F.grouped_mm(rows, self.stack, offs=run.ends)
-            if self.biases is not None:
-                for part, e in zip(out.split(run.sizes), run.experts, strict=True):
-                    part.add_(self.biases[e])
-            return out
-        for row, e, target in zip(rows.split(run.sizes), run.experts, out.split(run.sizes), strict=True):
-            if self.biases is None:
-                torch.mm(row, self.each[e], out=target)
+            made = F.grouped_mm(rows, self.stack, offs=run.ends)
+            if self.bias is not None:
+                for part, e in zip(made.split(run.sizes), run.experts, strict=True):
+                    part.add_(self.bias[e])
+            return made if out is None else out.copy_(made)
+        out = rows.new_empty(rows.shape[0], self.stack.shape[2]) if out is None else out
+        for e, row, target in run.pieces(rows, out):
+            if self.bias is None:
+                torch.mm(row, self.stack.select(0, e), out=target)
             else:
-                torch.addmm(self.biases[e], row, self.each[e], out=target)
+                torch.addmm(self.bias[e], row, self.stack.select(0, e), out=target)
         return out
 
 
@@ -103,57 +110,61 @@ def forward(w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, toke
     into = Matrices(w.into.transpose(1, 2), w.into_bias)
     down = Matrices(w.down.transpose(1, 2), w.down_bias)
     wide, hidden = w.into.shape[1], w.down.shape[2]
-    most = max((run.high - run.low for run in runs), default=0)
-    x_RD, a_RH = x_TD.new_empty(most, x_TD.shape[1]), x_TD.new_empty(most, hidden)
-    h_N = x_TD.new_empty(y_ND.shape[0] if keep else most, wide)
     act = ACTIVATIONS[activation]
+    # One run hands over its own matrix; several write into one, and what is not kept is reused while it is in cache.
+    h_N = x_TD.new_empty(y_ND.shape[0], wide) if keep and len(runs) != 1 else None
+    h = None
     for run in runs:
-        n, span = run.high - run.low, slice(run.low, run.high)
-        x, a, h, y = x_RD[:n], a_RH[:n], h_N[span] if keep else h_N[:n], y_ND[span]
-        torch.index_select(x_TD, 0, token_N[span], out=x)
-        h = into(x, run, h)
+        x = x_TD.index_select(0, token_N[run.low:run.high])
+        h = into(x, run, None if h_N is None else h_N[run.low:run.high])
+        a = h.new_empty(h.shape[0], hidden)
         if wide == hidden:
             act.value(h, a)
         else:
             gate, up = h.chunk(2, 1)
             act.value(gate, a).mul_(up)
-        made = down(a, run, y)
-        if run.ends is not None:
-            y.copy_(made)
-            h_N = h
-    return h_N if keep else None
+        down(a, run, y_ND[run.low:run.high])
+    return (h if h_N is None else h_N) if keep else None
 
 
 def backward(w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, token_N: Tensor, h_N: Tensor,
-             scale_N: Tensor, dy_TD: Tensor, dx_ND: Tensor | None, grad: Weights | None) -> None:
-    """Writes the gradient of the rows into dx_ND and that of the parameters into `grad`, both only where given.
+             scale_N: Tensor, dy_TD: Tensor, dx_ND: Tensor | None, wanted: bool) -> Weights | None:
+    """Writes the gradient of the rows into dx_ND, if given; returns that of the parameters, if `wanted`.
 
-    scale_N: the weight each row was combined with. Experts without rows are left alone in `grad`.
+    scale_N: the weight each row was combined with. The gradient of an expert without rows is 0.
     """
     into, down = Matrices(w.into), Matrices(w.down)
-    wide, hidden = w.into.shape[1], w.down.shape[2]
-    most = max((run.high - run.low for run in runs), default=0)
-    x_RD, dy_RD = (x_TD.new_empty(most, x_TD.shape[1]) for _ in range(2))
-    a_RH, da_RH = (x_TD.new_empty(most, hidden) for _ in range(2))
-    dh_R = x_TD.new_empty(most, wide)
     act = ACTIVATIONS[activation]
+    grad = _room(w, runs) if wanted else None
     for run in runs:
-        n, span = run.high - run.low, slice(run.low, run.high)
-        x, dy, a, dh, h, token = x_RD[:n], dy_RD[:n], a_RH[:n], dh_R[:n], h_N[span], token_N[span]
-        torch.index_select(dy_TD, 0, token, out=dy)
-        dy.mul_(scale_N[span, None])
-        _through(act, h, a, down(dy, run, da_RH[:n]), dh)
+        span = slice(run.low, run.high)
+        h, token = h_N[span], token_N[span]
+        dy = dy_TD.index_select(0, token).mul_(scale_N[span, None])
+        da = down(dy, run)
+        a, dh = torch.empty_like(da), torch.empty_like(h)
+        _through(act, h, a, da, dh)
         if grad is not None:
-            torch.index_select(x_TD, 0, token, out=x)
-            _outer(dy, a, run, grad.down)
-            _outer(dh, x, run, grad.into)
-            _sums(dh, run, grad.into_bias)
-            _sums(dy, run, grad.down_bias)
+            x = x_TD.index_select(0, token)
+            grad = Weights(_outer(dh, x, run, grad.into), _outer(dy, a, run, grad.down),
+                           _sums(dh, run, grad.into_bias), _sums(dy, run, grad.down_bias))
         if dx_ND is not None:
-            dx = dx_ND[span]
-            made = into(dh, run, dx)
-            if run.ends is not None:
-                dx.copy_(made)
+            into(dh, run, dx_ND[span])
+    return grad
+
+
+def _room(w: Weights, runs: Sequence[Run]) -> Weights:
+    """Memory for the gradients, zeroed for the experts that no token reached: zeroing all would cost a pass over them."""
+    idle = sorted(set(range(w.into.shape[0])) - {e for run in runs for e in run.experts})
+    tensors = []
+    for tensor in (w.into, w.down, w.into_bias, w.down_bias):
+        gradient = None if tensor is None else torch.empty_like(tensor, memory_format=torch.contiguous_format)
+        if gradient is not None:
+            for e in idle:
+                gradient[e].zero_()
+        tensors.append(gradient)
+    into, down, into_bias, down_bias = tensors
+    assert into is not None and down is not None
+    return Weights(into, down, into_bias, down_bias)
 
 
 def _through(act: Activation, h: Tensor, a: Tensor, da: Tensor, dh: Tensor) -> None:
@@ -170,21 +181,24 @@ def _through(act: Activation, h: Tensor, a: Tensor, da: Tensor, dh: Tensor) -> N
     act.slope(da.mul_(up), gate, dgate)
 
 
-def _outer(left: Tensor, right: Tensor, run: Run, grad: Tensor) -> None:
-    """grad[e] = left.T @ right over the rows of each expert; added up over the parts of a large one."""
+def _outer(left: Tensor, right: Tensor, run: Run, grad: Tensor) -> Tensor:
+    """grad[e] = left.T @ right over the rows of each expert, added up over the parts of a large one; returns grad."""
+    if run.ends is not None:
+        return F.grouped_mm(left.t(), right, offs=run.ends)
     if not run.fresh:
-        grad[run.experts[0]].addmm_(left.t(), right)
-        return
-    for a, b, e in zip(left.split(run.sizes), right.split(run.sizes), run.experts, strict=True):
-        torch.mm(a.t(), b, out=grad[e])
+        grad.select(0, run.experts[0]).addmm_(left.t(), right)
+        return grad
+    for e, a, b in run.pieces(left, right):
+        torch.mm(a.t(), b, out=grad.select(0, e))
+    return grad
 
 
-def _sums(rows: Tensor, run: Run, grad: Tensor | None) -> None:
+def _sums(rows: Tensor, run: Run, grad: Tensor | None) -> Tensor | None:
     """The same for a bias."""
-    if grad is None:
-        return
-    for part, e in zip(rows.split(run.sizes), run.experts, strict=True):
-        if run.fresh:
-            torch.sum(part, 0, out=grad[e])
-        else:
-            grad[e].add_(part.sum(0))
+    if grad is not None:
+        for part, e in zip(rows.split(run.sizes), run.experts, strict=True):
+            if run.fresh:
+                torch.sum(part, 0, out=grad[e])
+            else:
+                grad[e].add_(part.sum(0))
+    return grad

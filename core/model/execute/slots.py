@@ -26,23 +26,25 @@ class Slots:
 
 def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
     """Sorts the slots of expert_TK (int64, -1 = dropped) by expert; stable, so rows of one expert keep token order."""
-    K = expert_TK.shape[1]
     flat_S = expert_TK.detach().cpu().numpy().reshape(-1)
-    if flat_S.size and flat_S.max() >= experts:
+    # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the largest key.
+    narrow = np.uint8 if experts <= 255 else np.uint16
+    key_S = flat_S.astype(narrow)
+    order_S = key_S.argsort(kind="stable")
+    counts = np.bincount(key_S, minlength=experts).tolist()
+    sizes, live, most = counts[:experts], sum(counts[:experts]), int(np.iinfo(narrow).max)
+    if sum(counts[experts:most]):
         raise ValueError(f"A token is routed to expert {flat_S.max()}, but the bank has experts 0 to {experts - 1}. "
                          "To fix this, route to existing experts, or to -1 for none.")
-    # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the largest key.
-    key_S = flat_S.astype(np.uint8 if experts <= 255 else np.uint16)
-    order_S = key_S.argsort(kind="stable")
-    sizes = np.bincount(key_S, minlength=experts)[:experts].tolist()
-    live, all_slots = sum(sizes), order_S.size
     row_S = np.empty_like(order_S)
-    row_S[order_S] = np.arange(all_slots)
-    if live < all_slots:
+    row_S[order_S] = np.arange(len(order_S))
+    dropped = live < len(order_S)
+    if dropped:
         np.minimum(row_S, live, out=row_S)
         order_S = order_S[:live]
-    order_N, token_N = torch.from_numpy(order_S), torch.from_numpy(order_S // max(K, 1))
+    order_N = torch.from_numpy(order_S)
+    token_N = torch.from_numpy(order_S // max(expert_TK.shape[1], 1))
     row_TK = torch.from_numpy(row_S).view(expert_TK.shape)
     if expert_TK.device.type != "cpu":
         order_N, token_N, row_TK = (index.to(expert_TK.device) for index in (order_N, token_N, row_TK))
-    return Slots(order_N, token_N, row_TK, sizes, live < all_slots)
+    return Slots(order_N, token_N, row_TK, sizes, dropped)

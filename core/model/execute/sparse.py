@@ -13,14 +13,25 @@ from core.model.execute.slots import Slots, sort_slots
 from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExperts
 
 Strategy = Literal["hit", "ragged", "grouped"]
-RUN_ROWS = 2048
+RUN_BYTES = 2**21  # of hidden activations per run: measured best from 1 to 4 MiB
 
 
 def choose(tokens: int, k: int, experts: int, training: bool) -> Strategy:
-    """The strategy expected to be fastest for `tokens` tokens with k of `experts` experts each."""
-    if tokens == 1 and not training:
+    """The strategy expected to be fastest for `tokens` tokens with k of `experts` experts each.
+
+    Thresholds measured by benchmarks/moe_layer.py: up to two tokens a matrix-vector product per hit expert wins, up to
+    about 80 rows per expert the shorter loop of grouped_mm, above that cache-sized runs.
+    """
+    if tokens <= 2 and not training:
         return "hit"
-    return "ragged"
+    return "grouped" if tokens * k < 80 * experts else "ragged"
+
+
+def _grouped_takes(bank: ExpertBank, x_TD: Tensor) -> bool:
+    """torch's grouped_mm wants float32 or narrower, rows that start at multiples of 16 bytes."""
+    step = 16 // x_TD.element_size()
+    widths = (g.shape.hidden for g in bank.members() if isinstance(g, StackedExperts))
+    return x_TD.dtype in (torch.float32, torch.bfloat16) and not any(n % step for n in (bank.width, *widths))
 
 
 def sparse(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor,
@@ -29,7 +40,7 @@ def sparse(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor,
 
     expert_TK: int64, -1 = not accepted or dropped: such a slot adds exactly 0 and gets gradient 0. A row names an expert at
     most once. strategy: `hit` (token by token, no gradients), `ragged` (expert by expert in cache-sized runs), `grouped`
-    (torch's grouped_mm; float32 and narrower), or None to let `choose` decide. The gradient cannot be differentiated again.
+    (torch's grouped_mm where it takes the type and widths, else ragged), or None to let `choose` decide. The gradient cannot be differentiated again.
     Raises ValueError for an expert the bank does not have.
     """
     training = torch.is_grad_enabled() and (
@@ -37,7 +48,9 @@ def sparse(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor,
     strategy = strategy or choose(*expert_TK.shape, bank.count, training)
     if strategy == "hit":
         return hit(bank, x_TD, expert_TK, weight_TK)
-    members = list(zip(bank.starts(), bank.members(), strict=True))
+    if strategy == "grouped" and not _grouped_takes(bank, x_TD):
+        strategy = "ragged"
+    members = list(zip(bank.starts, bank.members(), strict=True))
     groups = tuple(_group(first, group) for first, group in members if _native(group))
     tensors = [t for _, group in members if isinstance(group, StackedExperts) and _native(group)
                for t in group.tensors() if t is not None]
@@ -97,7 +110,6 @@ class Part:
     high: int
     weights: runs.Weights | None
     runs: list[runs.Run]
-    sizes: list[int]
 
 
 def _parts(groups: Sequence[Group], slots: Slots, strategy: Strategy, tensors: Sequence[Tensor]) -> list[Part]:
@@ -109,10 +121,14 @@ def _parts(groups: Sequence[Group], slots: Slots, strategy: Strategy, tensors: S
         if g.tensors:
             weights = runs.Weights(*tensors[taken:taken + g.tensors])
             taken += g.tensors
-            cut = runs.whole(sizes, slots.order_N.device) if strategy == "grouped" else runs.cut(sizes, RUN_ROWS)
-        parts.append(Part(g, low, high, weights, cut, sizes))
+            cut = runs.whole(sizes, slots.order_N.device) if strategy == "grouped" else runs.cut(sizes, _run_rows(weights))
+        parts.append(Part(g, low, high, weights, cut))
         low = high
     return parts
+
+
+def _run_rows(w: runs.Weights) -> int:
+    return max(1, RUN_BYTES // (w.into.element_size() * (w.into.shape[1] + w.down.shape[2])))
 
 
 def _combine(x_TD: Tensor, weight_TK: Tensor, slots: Slots, parts: Sequence[Part],
@@ -186,9 +202,8 @@ class _Sparse(torch.autograd.Function):
                     _free_backward(part.group, slots.token_N[span], scale_N[span], dy_TD, dx)
                 continue
             wants = [next(wanted) for _ in range(part.group.tensors)]
-            grad = _empty_gradients(part) if any(wants) else None
-            runs.backward(part.weights, part.group.activation, part.runs, x_TD, slots.token_N[span], next(hs),
-                          scale_N[span], dy_TD, dx, grad)
+            grad = runs.backward(part.weights, part.group.activation, part.runs, x_TD, slots.token_N[span],
+                                 next(hs), scale_N[span], dy_TD, dx, any(wants))
             made = (grad.into, grad.down, grad.into_bias, grad.down_bias) if grad else (None,) * 4
             grads += [g if want else None for g, want in zip(made, wants, strict=False)]
         dweight_TK = _weight_gradient(slots, y_ND, dy_TD) if wants_weight else None
@@ -201,21 +216,6 @@ def _free_backward(group: Group, token_N: Tensor, scale_N: Tensor, dy_TD: Tensor
         dx_ND.zero_()
     else:
         torch.index_select(dy_TD, 0, token_N, out=dx_ND).mul_(scale_N[:, None])
-
-
-def _empty_gradients(part: Part) -> runs.Weights:
-    """Room for the gradients of a group; only experts that no token reached are zeroed."""
-    w = part.weights
-    assert w is not None
-    made = [None if t is None else torch.empty_like(t) for t in (w.into, w.down, w.into_bias, w.down_bias)]
-    for e, size in enumerate(part.sizes):
-        if size == 0:
-            for gradient in made:
-                if gradient is not None:
-                    gradient[e].zero_()
-    into, down, into_bias, down_bias = made
-    assert into is not None and down is not None
-    return runs.Weights(into, down, into_bias, down_bias)
 
 
 def _weight_gradient(slots: Slots, y_ND: Tensor, dy_TD: Tensor) -> Tensor:
