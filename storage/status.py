@@ -37,7 +37,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Q: frozenset({R, P, STOPPED, FAILED}),
     R: frozenset({PG, SG, P, DONE, STOPPED, FAILED, LOST}),
     PG: frozenset({R, SG, P, DONE, STOPPED, FAILED, LOST}),
-    SG: frozenset({P, DONE, STOPPED, FAILED, LOST}),
+    SG: frozenset({DONE, STOPPED, FAILED, LOST}),
     P: frozenset({Q, STOPPED}),
     LOST: frozenset({Q, STOPPED}),
     FAILED: frozenset({Q}),

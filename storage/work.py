@@ -122,16 +122,16 @@ def finish(
     """The worker's last word; False if the row is no longer its own.
 
     `asked` says that it pauses because a user asked: a pause taken back meanwhile puts the row into
-    the queue again.
+    the queue again, and one followed by a stop is a stop.
     """
     now = time.time()
     own = mine(table, row_id, attempt)
-    resumed = (
-        asked and to is Status.PAUSED and session.exec(select(table.want).where(*own)).first() == Want.RUN
-    )
+    want = session.exec(select(table.want).where(*own)).first()
+    if to is Status.PAUSED and want in {Want.STOP, Want.DELETE}:
+        to = Status.STOPPED
     if not move(session, table, row_id, to, *own, message=message, heartbeat=now, ended_at=now, **values):
         return False
-    if resumed:
+    if to is Status.PAUSED and asked and want == Want.RUN:
         enqueue(session, table, row_id)
     return True
 

@@ -1,6 +1,8 @@
 import threading
+from collections.abc import Callable
 
 import pytest
+from sqlmodel import select
 
 from core.design.facts import DataFacts, Event, MetricsRow
 from storage import datasets, jobs, metrics, runs, work
@@ -127,19 +129,27 @@ def test_what_each_wish_does(
 
 
 @pytest.mark.parametrize(
-    ("taken_back", "asked", "after"),
-    [(True, True, "queued"), (False, True, "paused"), (True, False, "paused")],
+    ("then", "asked", "after"),
+    [
+        (None, True, "paused"),
+        (None, False, "paused"),
+        (runs.resume, True, "queued"),
+        (runs.resume, False, "paused"),
+        (runs.stop, True, "stopped"),
+        (runs.mark_for_deletion, True, "stopped"),
+    ],
 )
-def test_a_pause_taken_back_too_late_queues_again(
-    db: Database, run: RunPublic, taken_back: bool, asked: bool, after: str
+def test_another_wish_after_the_worker_began_to_pause(
+    db: Database, run: RunPublic, then: Callable[[Database, str], object] | None, asked: bool, after: str
 ) -> None:
     attempt = claim(db, run.id)
     assert attempt is not None
     runs.pause(db, run.id)
-    if taken_back:
-        runs.resume(db, run.id)
+    if then:
+        then(db, run.id)
     assert end(db, run.id, attempt, Status.PAUSED, asked=asked)
-    assert runs.get(db, run.id).status == after
+    with db.read() as session:
+        assert session.exec(select(RunRow.status)).one() == after
 
 
 @pytest.mark.parametrize("status", Status)
