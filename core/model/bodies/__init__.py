@@ -1,0 +1,1 @@
+"""What a part computes, one file per kind of body."""

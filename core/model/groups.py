@@ -1,0 +1,41 @@
+"""Expert specs as shapes of a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.design.experts.base import EXPERT, Expert
+from core.design.experts.glu import Glu
+from core.design.experts.identity import Identity
+from core.design.experts.mlp import Mlp
+from core.design.experts.zero import Zero
+from core.model.experts import ExpertBank, ExpertGroup, GroupShape
+from core.model.registry import Registry
+
+#: A builder takes (spec, width) and gives a shape, or a module of its own for unusual experts.
+EXPERTS: Registry[GroupShape | ExpertGroup] = Registry(EXPERT)
+
+
+@EXPERTS.register(Glu)
+def _glu(spec: Glu, width: int) -> GroupShape:
+    return GroupShape("glu", spec.count, spec.hidden, spec.activation, spec.bias)
+
+
+@EXPERTS.register(Mlp)
+def _mlp(spec: Mlp, width: int) -> GroupShape:
+    return GroupShape("mlp", spec.count, spec.hidden, spec.activation, spec.bias)
+
+
+@EXPERTS.register(Zero)
+def _zero(spec: Zero, width: int) -> GroupShape:
+    return GroupShape("zero", spec.count)
+
+
+@EXPERTS.register(Identity)
+def _identity(spec: Identity, width: int) -> GroupShape:
+    return GroupShape("identity", spec.count)
+
+
+def bank(groups: Iterable[Expert], width: int) -> ExpertBank:
+    """The experts of `groups`, in order, at model width D."""
+    return ExpertBank(width, [EXPERTS.build(group, width) for group in groups])

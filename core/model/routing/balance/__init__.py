@@ -1,0 +1,1 @@
+"""Balancers: losses on decisions, and updates after a step."""

@@ -1,0 +1,1 @@
+"""Combiners: decisions and experts to one output."""

@@ -1,0 +1,48 @@
+"""What a router may know beside the tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from core.model.passing import Pass
+from core.model.randomness import generator
+
+
+@dataclass(frozen=True)
+class RouteContext:
+    """The circumstances of one decision over T = B * S tokens.
+
+    layer: the routed part's number in the model; mask_T: True where a token is real, None where all are.
+    """
+
+    shape: tuple[int, int]
+    passing: Pass
+    layer: int
+    training: bool
+    causal: bool
+    device: torch.device
+
+    @cached_property
+    def mask_T(self) -> Tensor | None:
+        return None if self.passing.mask is None else self.passing.mask.reshape(-1)
+
+    @cached_property
+    def tokens(self) -> int:
+        """Real tokens."""
+        return self.shape[0] * self.shape[1] if self.mask_T is None else int(self.mask_T.sum())
+
+    @cached_property
+    def share_T(self) -> Tensor:
+        """One over the number of real tokens for each of them, 0 for padding: sums with it are means."""
+        ones_T = torch.ones(self.shape[0] * self.shape[1], device=self.device)
+        return (ones_T if self.mask_T is None else self.mask_T.float()) / max(1, self.tokens)
+
+    @cached_property
+    def random(self) -> torch.Generator:
+        """This layer's random numbers in this pass."""
+        of = self.passing
+        return generator("router", of.seed, self.layer, of.step, of.pass_index, device=self.device)

@@ -1,0 +1,85 @@
+"""What a router decided. A hard decision names experts; soft and merging ones will be types of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Hard:
+    """Each token's own experts, by rank.
+
+    logits_TE: raw logits, before noise and temperature. scores_TE: after the score function, before any
+    selection bias; ranking_TE: what selection compared. selected_TK: expert ids, -1 = none;
+    accepted_TK: whether the expert had room; weight_TK: combine weights of the selected, 0 where none.
+    noisy_TE, deviation: logits with noise and the standard deviation of the noise, where there was some.
+    """
+
+    logits_TE: Tensor
+    scores_TE: Tensor
+    ranking_TE: Tensor
+    selected_TK: Tensor
+    accepted_TK: Tensor
+    weight_TK: Tensor
+    noisy_TE: Tensor | None = None
+    deviation: float = 0.0
+
+    @property
+    def experts(self) -> int:
+        """E."""
+        return self.scores_TE.shape[1]
+
+    @cached_property
+    def expert_TK(self) -> Tensor:
+        """Accepted experts by rank, -1 = none."""
+        return self.selected_TK.masked_fill(~self.accepted_TK, -1)
+
+    @cached_property
+    def mix_TK(self) -> Tensor:
+        """Weights of accepted experts; a dropped choice's weight goes nowhere."""
+        return self.weight_TK.masked_fill(~self.accepted_TK, 0.0)
+
+    @cached_property
+    def selected_E(self) -> Tensor:
+        """Selections of each expert, before capacity (int64)."""
+        return count(self.selected_TK, self.experts)
+
+    @cached_property
+    def accepted_E(self) -> Tensor:
+        """Tokens that each expert really computes (int64)."""
+        return count(self.expert_TK, self.experts)
+
+    @cached_property
+    def probability_TE(self) -> Tensor:
+        """Scores made to sum to one over experts."""
+        return self.scores_TE / self.scores_TE.sum(1, keepdim=True).clamp_min(1e-20)
+
+    @property
+    def selected_TE(self) -> Tensor:
+        """bool: selected, before capacity."""
+        return spread(self.selected_TK, torch.ones_like(self.weight_TK), self.experts) > 0
+
+    @property
+    def accepted_TE(self) -> Tensor:
+        """bool: selected and accepted."""
+        return spread(self.expert_TK, torch.ones_like(self.weight_TK), self.experts) > 0
+
+    @property
+    def weights_TE(self) -> Tensor:
+        """Weights of accepted experts, 0 elsewhere."""
+        return spread(self.expert_TK, self.mix_TK, self.experts)
+
+
+def count(expert_TK: Tensor, experts: int) -> Tensor:
+    """How often each of `experts` ids stands in expert_TK, -1 not counted."""
+    return torch.bincount(expert_TK.reshape(-1) + 1, minlength=experts + 1)[1:]
+
+
+def spread(expert_TK: Tensor, value_TK: Tensor, experts: int) -> Tensor:
+    """value_TK at its expert's column of [T, E]; ids of -1 go nowhere."""
+    room = value_TK.new_zeros(len(value_TK), experts + 1)
+    return room.scatter_add(1, expert_TK + 1, value_TK)[:, 1:]

@@ -1,0 +1,1 @@
+"""Modifiers: noise and temperature between the token and its scores."""

@@ -1,0 +1,1 @@
+"""Selectors: scores to chosen experts."""

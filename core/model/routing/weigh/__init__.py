@@ -1,0 +1,1 @@
+"""Weighers: scores of chosen experts to weights."""
