@@ -38,12 +38,13 @@ class Spec(BaseModel):
         return site.remove(label="Leave it out")
 
     @classmethod
-    def axis_name(cls) -> str:
-        """The name of the open union that this value belongs to."""
+    def title(cls) -> str:
+        """What a user calls this value: "The score 'cosine'", or the name of its class."""
         for choice in Choice.known.values():
-            if cls in choice.members.values():
-                return choice.name
-        return cls.__name__.lower()
+            for kind, member in choice.members.items():
+                if member is cls:
+                    return f"The {choice.noun} {kind.replace('_', ' ')!r}"
+        return f"The {cls.__name__.lower()}"
 
 
 class Choice:
@@ -56,8 +57,9 @@ class Choice:
     #: Every union of the vocabulary by name.
     known: ClassVar[dict[str, Choice]] = {}
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, noun: str = "") -> None:
         self.name = name
+        self.noun = noun or name
         Choice.known[name] = self
         self.members: dict[str, type[Spec]] = {}
 

@@ -70,8 +70,8 @@ def _walk(spec: Spec, site: Site) -> Iterator[Problem]:
     """Rules of a spec and of all below it; values that are not built yet are named at stage train."""
     yield from spec.rules(site)
     if not type(spec).trainable:
-        what = f"{_article(type(spec).axis_name())} {getattr(spec, 'kind', '')!r}".replace("_", " ")
-        yield site.not_built(what, "use one that is built", spec.instead(site))
+        edit = spec.instead(site)
+        yield site.not_built(type(spec).title(), edit.label[:1].lower() + edit.label[1:], edit)
     around: dict[str, Any] = {}
     if isinstance(spec, Stack):
         around["stack"] = spec
@@ -87,10 +87,6 @@ def _walk(spec: Spec, site: Site) -> Iterator[Problem]:
             for i, entry in enumerate(value):
                 if isinstance(entry, Spec):
                     yield from _walk(entry, site.at(name, i, **around))
-
-
-def _article(noun: str) -> str:
-    return f"{'An' if noun[0] in 'aeiou' else 'A'} {noun}"
 
 
 def _total(design: Design) -> int:

@@ -51,4 +51,4 @@ class Mixer(Body):
         return 0
 
 
-BODY = Choice("body")
+BODY = Choice("body", "part")

@@ -40,4 +40,4 @@ class Expert(Spec):
         return site.set("", plain, label="Use gated experts")
 
 
-EXPERT = Choice("expert")
+EXPERT = Choice("expert", "kind of expert")

@@ -45,4 +45,4 @@ class Balancer(Spec):
             )
 
 
-BALANCE = Choice("balance")
+BALANCE = Choice("balance", "balancer")

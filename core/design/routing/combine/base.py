@@ -24,4 +24,4 @@ class Combine(Spec):
         return site.set("", {"kind": "output_mix"}, label="Mix outputs")
 
 
-COMBINE = Choice("combine")
+COMBINE = Choice("combine", "combination")

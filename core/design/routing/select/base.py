@@ -40,4 +40,4 @@ class Select(Spec):
         return site.set("", {"kind": "top_k", "k": min(2, experts)}, label="Use top-k")
 
 
-SELECT = Choice("select")
+SELECT = Choice("select", "selection")

@@ -23,4 +23,4 @@ class Weigh(Spec):
         return site.set("", {"kind": "raw", "scale": self.scale}, label="Use raw weights")
 
 
-WEIGH = Choice("weigh")
+WEIGH = Choice("weigh", "weighing")
