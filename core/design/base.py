@@ -38,7 +38,7 @@ class Spec(BaseModel):
         return site.remove(label="Leave it out")
 
     @classmethod
-    def title(cls) -> str:
+    def called(cls) -> str:
         """What a user calls this value: "The score 'cosine'", or the name of its class."""
         for choice in Choice.known.values():
             for kind, member in choice.members.items():

@@ -71,7 +71,7 @@ def _walk(spec: Spec, site: Site) -> Iterator[Problem]:
     yield from spec.rules(site)
     if not type(spec).trainable:
         edit = spec.instead(site)
-        yield site.not_built(type(spec).title(), edit.label[:1].lower() + edit.label[1:], edit)
+        yield site.not_built(type(spec).called(), edit.label[:1].lower() + edit.label[1:], edit)
     around: dict[str, Any] = {}
     if isinstance(spec, Stack):
         around["stack"] = spec
