@@ -1,0 +1,52 @@
+"""Distinct experts that T tokens touch: the number that a step must read from memory.
+
+E experts, K of them for a token, p_e the chance that a token picks expert e (they sum to K).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from core.cost.figure import Figure
+
+#: 10 and 90 % marks of a normal distribution, in standard deviations.
+_Z = 1.2815515655446004
+
+
+def touched(chances: Sequence[float], tokens: float) -> float:
+    """Expected number of distinct experts: sum of 1 - (1 - p_e)**T, tokens taken as independent.
+
+    `chances` from a trace or K/E each. Raises ValueError for a chance outside [0, 1] or fewer than 0 tokens.
+    """
+    if tokens < 0 or not all(0 <= p <= 1 for p in chances):
+        raise ValueError("Chances lie between 0 and 1, and tokens are not below 0. To fix this, check both.")
+    return math.fsum(_hit(p, tokens) for p in chances)
+
+
+def evenly_touched(experts: int, rows: float, tokens: float) -> float:
+    """The same when `experts` share `rows` rows a token evenly; rows above one an expert touch every time."""
+    return experts * _hit(min(1.0, rows / experts), tokens)
+
+
+def coverage(chances: Sequence[float], tokens: float, *, measured: bool = False) -> Figure:
+    """Distinct experts touched, with the band of chance: Var <= sum q (1 - q), never outside [K, min(E, K T)]."""
+    value = touched(chances, tokens)
+    spread = _Z * math.sqrt(math.fsum(_hit(p, tokens) * (1 - _hit(p, tokens)) for p in chances))
+    most = min(float(len(chances)), math.fsum(chances) * tokens)
+    return Figure(
+        value,
+        "experts",
+        "coverage.measured" if measured else "coverage.uniform",
+        (("experts", len(chances)), ("tokens", tokens)),
+        "rule checked",
+        max(0.0, value - spread),
+        max(value, min(most, value + spread)),
+    )
+
+
+def _hit(chance: float, tokens: float) -> float:
+    # log1p and expm1 keep digits where a chance is tiny or T is huge.
+    if chance >= 1:
+        return 1.0 if tokens > 0 else 0.0
+    return -math.expm1(tokens * math.log1p(-chance))
