@@ -1,8 +1,10 @@
 """The experts of one MoE layer: groups of equal experts, their parameters stacked, one bank per layer.
 
-Expert ids run through the groups in order: a bank of 12 + 4 experts has ids 0-11 in its first group, 12-15 in its second.
-Parameters are in torch.nn.Linear orientation and live here only; every way to execute them reads the same tensors.
+Expert ids run through the groups in order: a bank of 12 + 4 experts has ids 0-11 in its first group, 12-15 in
+its second. Parameters are in torch.nn.Linear orientation and live here only; every way to execute them reads
+the same tensors.
 """
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +23,10 @@ Kind = Literal["glu", "mlp", "zero", "identity"]
 class GroupShape:
     """`count` experts of one kind and width.
 
-    kind: `glu` computes down(f(gate x) * (up x)), `mlp` down(f(up x)), `zero` nothing, `identity` x itself (the last two
-    have no parameters and ignore the other fields; LongCat-Flash, arXiv 2509.01322).
-    alpha, limit: the clamped SwiGLU of gpt-oss (arXiv 2508.10925), glu only: gate and up are clamped at `limit`, the gate
-    is gate * sigmoid(alpha * gate), and 1 is added to up.
+    kind: `glu` computes down(f(gate x) * (up x)), `mlp` down(f(up x)), `zero` nothing, `identity` x itself
+    (the last two have no parameters and ignore the other fields; LongCat-Flash, arXiv 2509.01322).
+    alpha, limit: the clamped SwiGLU of gpt-oss (arXiv 2508.10925), glu only: gate and up are clamped at
+    `limit`, the gate is gate * sigmoid(alpha * gate), and 1 is added to up.
     """
 
     kind: Kind
@@ -37,28 +39,40 @@ class GroupShape:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise ValueError(f"An expert group has {self.count} experts, which leaves nothing to route to. "
-                             "To fix this, give it a count of at least 1.")
+            raise ValueError(
+                f"An expert group has {self.count} experts, which leaves nothing to route to. "
+                "To fix this, give it a count of at least 1."
+            )
         if self.kind in ("glu", "mlp") and self.hidden < 1:
-            raise ValueError(f"A {self.kind} expert has hidden width {self.hidden}, so it has no weights. "
-                             "To fix this, give it a hidden width of at least 1.")
+            raise ValueError(
+                f"A {self.kind} expert has hidden width {self.hidden}, so it has no weights. "
+                "To fix this, give it a hidden width of at least 1."
+            )
         if self.activation not in ACTIVATIONS:
-            raise ValueError(f"{self.activation!r} is not an activation experts can use. "
-                             f"To fix this, choose one of {', '.join(ACTIVATIONS)}.")
+            raise ValueError(
+                f"{self.activation!r} is not an activation experts can use. "
+                f"To fix this, choose one of {', '.join(ACTIVATIONS)}."
+            )
         if self.limit is not None and (self.kind != "glu" or self.activation != "silu"):
-            raise ValueError("A clamp limit is defined for glu experts with silu only. "
-                             "To fix this, remove the limit or use kind glu with silu.")
+            raise ValueError(
+                "A clamp limit is defined for glu experts with silu only. "
+                "To fix this, remove the limit or use kind glu with silu."
+            )
 
 
 class ExpertGroup(nn.Module):
-    """`count` experts that share one implementation. An unusual expert subclasses this and implements `rows`."""
+    """`count` experts that share one implementation. An unusual expert subclasses this and implements
+    `rows`.
+    """
 
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
 
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
-        """The output [N, D] of expert `expert` (0 <= expert < count) for the rows x_ND. Must be differentiable."""
+        """The output [N, D] of expert `expert` (0 <= expert < count) for the rows x_ND. Must be
+        differentiable.
+        """
         raise NotImplementedError
 
 
@@ -76,8 +90,9 @@ class FreeExperts(ExpertGroup):
 class StackedExperts(ExpertGroup):
     """glu or mlp experts, their parameters stacked over the expert.
 
-    Parameters: glu `gate_up_EHD` [E, 2H, D] (gate rows first) and `gate_up_bias_EH` [E, 2H]; mlp `up_EHD` [E, H, D] and
-    `up_bias_EH` [E, H]; both `down_EDH` [E, D, H] and `down_bias_ED` [E, D]. Biases only where the shape asks for them.
+    Parameters: glu `gate_up_EHD` [E, 2H, D] (gate rows first) and `gate_up_bias_EH` [E, 2H]; mlp `up_EHD` [E,
+    H, D] and `up_bias_EH` [E, H]; both `down_EDH` [E, D, H] and `down_bias_ED` [E, D]. Biases only where the
+    shape asks for them.
     """
 
     def __init__(self, width: int, shape: GroupShape) -> None:
@@ -108,7 +123,8 @@ class StackedExperts(ExpertGroup):
         into, down, into_bias, down_bias = self._names
         parameters = self._parameters
         weight, back = parameters[into], parameters[down]
-        assert weight is not None and back is not None
+        assert weight is not None
+        assert back is not None
         return weight, back, parameters.get(into_bias), parameters.get(down_bias)
 
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
@@ -146,8 +162,10 @@ class ExpertBank(nn.Module):
     def __init__(self, width: int, groups: Sequence[GroupShape | ExpertGroup]) -> None:
         super().__init__()
         if not groups:
-            raise ValueError("The expert bank has no groups, so there is nothing to route to. "
-                             "To fix this, give it at least one group of experts.")
+            raise ValueError(
+                "The expert bank has no groups, so there is nothing to route to. "
+                "To fix this, give it at least one group of experts."
+            )
         self.width = width
         self.groups = nn.ModuleList(g if isinstance(g, ExpertGroup) else _build(width, g) for g in groups)
         counts = [g.count for g in self.members()]

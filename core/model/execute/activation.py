@@ -1,8 +1,9 @@
 """Activations of experts as pairs (value, slope) that write into given memory.
 
-`value(x, out)` stores f(x); `slope(grad, x, out)` stores grad * f'(x). `out` may be a strided view, so a gate and its
-gradient can live inside the [N, 2H] matrix of a gated expert. `out` must not overlap `x`.
+`value(x, out)` stores f(x); `slope(grad, x, out)` stores grad * f'(x). `out` may be a strided view, so a gate
+and its gradient can live inside the [N, 2H] matrix of a gated expert. `out` must not overlap `x`.
 """
+
 from collections.abc import Callable
 from dataclasses import dataclass
 

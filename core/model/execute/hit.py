@@ -1,4 +1,7 @@
-"""One token at a time: no sort, a matrix-vector product per expert it is routed to. For decoding, without gradients."""
+"""One token at a time: no sort, a matrix-vector product per expert it is routed to. For decoding, without
+gradients.
+"""
+
 import torch
 from torch import Tensor
 
@@ -11,7 +14,9 @@ def hit(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor) ->
     y_TD = torch.zeros_like(x_TD)
     for x_D, y_D, experts, weights in zip(x_TD, y_TD, expert_TK.tolist(), weight_TK.tolist(), strict=True):
         for first, group in zip(bank.starts, bank.members(), strict=True):
-            chosen = [(e - first, w) for e, w in zip(experts, weights, strict=True) if 0 <= e - first < group.count]
+            chosen = [
+                (e - first, w) for e, w in zip(experts, weights, strict=True) if 0 <= e - first < group.count
+            ]
             if chosen:
                 _add(group, x_D, chosen, y_D)
     return y_TD

@@ -1,4 +1,5 @@
 """The definition of what a bank computes: every expert on every token, then a masked sum."""
+
 import torch
 from torch import Tensor
 
@@ -8,7 +9,8 @@ from core.model.experts import ExpertBank
 def reference(bank: ExpertBank, x_TD: Tensor, weights_TE: Tensor, accepted_TE: Tensor) -> Tensor:
     """y_TD = sum over the accepted experts e of weights_TE[:, e] * expert_e(x_TD).
 
-    accepted_TE: bool; a weight where it is False counts as exactly 0. Costs E / K times the FLOPs of `sparse`.
+    accepted_TE: bool; a weight where it is False counts as exactly 0. Costs E / K times the FLOPs of
+    `sparse`.
     """
     y_TD = torch.zeros_like(x_TD)
     for first, group in zip(bank.starts, bank.members(), strict=True):

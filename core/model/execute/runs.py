@@ -1,8 +1,10 @@
 """Forward and backward of one glu or mlp group over its sorted rows, cut into runs.
 
-A *run* is a stretch of rows handled together: several small experts, one expert, or a part of a large one. Its matrix
-products go expert by expert, everything elementwise goes over the whole run, and its scratch memory stays in cache.
+A *run* is a stretch of rows handled together: several small experts, one expert, or a part of a large one.
+Its matrix products go expert by expert, everything elementwise goes over the whole run, and its scratch
+memory stays in cache.
 """
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -16,7 +18,9 @@ from core.model.execute.activation import ACTIVATIONS, Activation
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Tensors of one group: into [E, 2H or H, D], down [E, D, H], and their biases [E, 2H or H], [E, D] or None."""
+    """Tensors of one group: into [E, 2H or H, D], down [E, D, H], and their biases [E, 2H or H], [E, D] or
+    None.
+    """
 
     into: Tensor
     down: Tensor
@@ -26,8 +30,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Rows low to high of the group: sizes[i] of them for expert experts[i]. fresh: the first part of its expert.
-    ends: where the rows of every expert of the group end, for torch's grouped_mm; None to multiply one by one."""
+    """Rows low to high of the group: sizes[i] of them for expert experts[i]. fresh: the first part of its
+    expert.
+    ends: where the rows of every expert of the group end, for torch's grouped_mm; None to multiply one by
+    one."""
 
     low: int
     high: int
@@ -51,7 +57,9 @@ def whole(sizes: Sequence[int], device: torch.device) -> list[Run]:
 
 
 def cut(sizes: Sequence[int], limit: int) -> list[Run]:
-    """Runs of at most `limit` rows that cover sizes[e] rows of every expert e in order; experts without rows are in none."""
+    """Runs of at most `limit` rows that cover sizes[e] rows of every expert e in order; experts without
+    rows are in none.
+    """
     runs: list[Run] = []
     experts: list[int] = []
     counts: list[int] = []
@@ -81,7 +89,9 @@ def _even_parts(at: int, size: int, limit: int) -> Iterator[tuple[int, int]]:
 
 
 class Matrices:
-    """A stack of matrices [E, in, out], multiplied with the rows of a run, each row with its expert's matrix."""
+    """A stack of matrices [E, in, out], multiplied with the rows of a run, each row with its expert's
+    matrix.
+    """
 
     def __init__(self, stack_Eio: Tensor, bias_Eo: Tensor | None = None) -> None:
         self.stack = stack_Eio
@@ -104,31 +114,43 @@ class Matrices:
         return out
 
 
-def forward(w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, token_N: Tensor, y_ND: Tensor,
-            keep: bool) -> Tensor | None:
+def forward(
+    w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, token_N: Tensor, y_ND: Tensor, keep: bool
+) -> Tensor | None:
     """Writes the experts' outputs into y_ND; returns the hidden pre-activations [N, 2H or H] if `keep`."""
     into = Matrices(w.into.transpose(1, 2), w.into_bias)
     down = Matrices(w.down.transpose(1, 2), w.down_bias)
     wide, hidden = w.into.shape[1], w.down.shape[2]
     act = ACTIVATIONS[activation]
-    # One run hands over its own matrix; several write into one, and what is not kept is reused while it is in cache.
+    # One run hands over its own matrix; several write into one, and what is not kept is reused while it is in
+    # cache.
     h_N = x_TD.new_empty(y_ND.shape[0], wide) if keep and len(runs) != 1 else None
     h = None
     for run in runs:
-        x = x_TD.index_select(0, token_N[run.low:run.high])
-        h = into(x, run, None if h_N is None else h_N[run.low:run.high])
+        x = x_TD.index_select(0, token_N[run.low : run.high])
+        h = into(x, run, None if h_N is None else h_N[run.low : run.high])
         a = h.new_empty(h.shape[0], hidden)
         if wide == hidden:
             act.value(h, a)
         else:
             gate, up = h.chunk(2, 1)
             act.value(gate, a).mul_(up)
-        down(a, run, y_ND[run.low:run.high])
+        down(a, run, y_ND[run.low : run.high])
     return (h if h_N is None else h_N) if keep else None
 
 
-def backward(w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, token_N: Tensor, h_N: Tensor,
-             scale_N: Tensor, dy_TD: Tensor, dx_ND: Tensor | None, wanted: bool) -> Weights | None:
+def backward(
+    w: Weights,
+    activation: str,
+    runs: Sequence[Run],
+    x_TD: Tensor,
+    token_N: Tensor,
+    h_N: Tensor,
+    scale_N: Tensor,
+    dy_TD: Tensor,
+    dx_ND: Tensor | None,
+    wanted: bool,
+) -> Weights | None:
     """Writes the gradient of the rows into dx_ND, if given; returns that of the parameters, if `wanted`.
 
     scale_N: the weight each row was combined with. The gradient of an expert without rows is 0.
@@ -145,15 +167,21 @@ def backward(w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, tok
         _through(act, h, a, da, dh)
         if grad is not None:
             x = x_TD.index_select(0, token)
-            grad = Weights(_outer(dh, x, run, grad.into), _outer(dy, a, run, grad.down),
-                           _sums(dh, run, grad.into_bias), _sums(dy, run, grad.down_bias))
+            grad = Weights(
+                _outer(dh, x, run, grad.into),
+                _outer(dy, a, run, grad.down),
+                _sums(dh, run, grad.into_bias),
+                _sums(dy, run, grad.down_bias),
+            )
         if dx_ND is not None:
             into(dh, run, dx_ND[span])
     return grad
 
 
 def _room(w: Weights, runs: Sequence[Run]) -> Weights:
-    """Memory for the gradients, zeroed for the experts that no token reached: zeroing all would cost a pass over them."""
+    """Memory for the gradients, zeroed for the experts that no token reached: zeroing all would cost a
+    pass over them.
+    """
     idle = sorted(set(range(w.into.shape[0])) - {e for run in runs for e in run.experts})
     tensors = []
     for tensor in (w.into, w.down, w.into_bias, w.down_bias):
@@ -163,12 +191,15 @@ def _room(w: Weights, runs: Sequence[Run]) -> Weights:
                 gradient[e].zero_()
         tensors.append(gradient)
     into, down, into_bias, down_bias = tensors
-    assert into is not None and down is not None
+    assert into is not None
+    assert down is not None
     return Weights(into, down, into_bias, down_bias)
 
 
 def _through(act: Activation, h: Tensor, a: Tensor, da: Tensor, dh: Tensor) -> None:
-    """Recomputes the hidden activation into `a` and turns its gradient `da`, which it overwrites, into `dh`."""
+    """Recomputes the hidden activation into `a` and turns its gradient `da`, which it overwrites, into
+    `dh`.
+    """
     if h.shape[1] == a.shape[1]:
         act.value(h, a)
         act.slope(da, h, dh)
@@ -182,7 +213,9 @@ def _through(act: Activation, h: Tensor, a: Tensor, da: Tensor, dh: Tensor) -> N
 
 
 def _outer(left: Tensor, right: Tensor, run: Run, grad: Tensor) -> Tensor:
-    """grad[e] = left.T @ right over the rows of each expert, added up over the parts of a large one; returns grad."""
+    """grad[e] = left.T @ right over the rows of each expert, added up over the parts of a large one;
+    returns grad.
+    """
     if run.ends is not None:
         return F.grouped_mm(left.t(), right, offs=run.ends)
     if not run.fresh:

@@ -1,4 +1,5 @@
 """Slots (token, k-th choice) sorted by expert, so that every expert's rows lie together."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,17 +26,22 @@ class Slots:
 
 
 def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
-    """Sorts the slots of expert_TK (int64, -1 = dropped) by expert; stable, so rows of one expert keep token order."""
+    """Sorts the slots of expert_TK (int64, -1 = dropped) by expert; stable, so rows of one expert keep
+    token order.
+    """
     flat_S = expert_TK.detach().cpu().numpy().reshape(-1)
-    # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the largest key.
+    # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the
+    # largest key.
     narrow = np.uint8 if experts <= 255 else np.uint16
     key_S = flat_S.astype(narrow)
     order_S = key_S.argsort(kind="stable")
     counts = np.bincount(key_S, minlength=experts).tolist()
     sizes, live, most = counts[:experts], sum(counts[:experts]), int(np.iinfo(narrow).max)
     if sum(counts[experts:most]):
-        raise ValueError(f"A token is routed to expert {flat_S.max()}, but the bank has experts 0 to {experts - 1}. "
-                         "To fix this, route to existing experts, or to -1 for none.")
+        raise ValueError(
+            f"A token is routed to expert {flat_S.max()}, but the bank has experts 0 to {experts - 1}. "
+            "To fix this, route to existing experts, or to -1 for none."
+        )
     row_S = np.empty_like(order_S)
     row_S[order_S] = np.arange(len(order_S))
     dropped = live < len(order_S)

@@ -1,4 +1,5 @@
 """Every token through its own experts only: sort the slots once, multiply expert by expert, combine once."""
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,8 +20,8 @@ RUN_BYTES = 2**21  # of hidden activations per run: measured best from 1 to 4 Mi
 def choose(tokens: int, k: int, experts: int, training: bool) -> Strategy:
     """The strategy expected to be fastest for `tokens` tokens with k of `experts` experts each.
 
-    Thresholds measured by benchmarks/moe_layer.py: up to two tokens a matrix-vector product per hit expert wins, up to
-    about 80 rows per expert the shorter loop of grouped_mm, above that cache-sized runs.
+    Thresholds measured by benchmarks/moe_layer.py: up to two tokens a matrix-vector product per hit expert
+    wins, up to about 80 rows per expert the shorter loop of grouped_mm, above that cache-sized runs.
     """
     if tokens <= 2 and not training:
         return "hit"
@@ -34,17 +35,21 @@ def _grouped_takes(bank: ExpertBank, x_TD: Tensor) -> bool:
     return x_TD.dtype in (torch.float32, torch.bfloat16) and not any(n % step for n in (bank.width, *widths))
 
 
-def sparse(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor,
-           strategy: Strategy | None = None) -> Tensor:
-    """y_TD = sum over k of weight_TK * expert[expert_TK](x_TD); gradients for x, the weights and all parameters.
+def sparse(
+    bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor, strategy: Strategy | None = None
+) -> Tensor:
+    """y_TD = sum over k of weight_TK * expert[expert_TK](x_TD); gradients for x, the weights and all
+    parameters.
 
-    expert_TK: int64, -1 = not accepted or dropped: such a slot adds exactly 0 and gets gradient 0. A row names an expert at
-    most once. strategy: `hit` (token by token, no gradients), `ragged` (expert by expert in cache-sized runs), `grouped`
-    (torch's grouped_mm where it takes the type and widths, else ragged), or None to let `choose` decide. The gradient cannot be differentiated again.
-    Raises ValueError for an expert the bank does not have.
+    expert_TK: int64, -1 = not accepted or dropped: such a slot adds exactly 0 and gets gradient 0. A row
+    names an expert at most once. strategy: `hit` (token by token, no gradients), `ragged` (expert by expert
+    in cache-sized runs), `grouped` (torch's grouped_mm where it takes the type and widths, else ragged), or
+    None to let `choose` decide. The gradient cannot be differentiated again. Raises ValueError for an expert
+    the bank does not have.
     """
     training = torch.is_grad_enabled() and (
-        x_TD.requires_grad or weight_TK.requires_grad or any(p.requires_grad for p in bank.parameters()))
+        x_TD.requires_grad or weight_TK.requires_grad or any(p.requires_grad for p in bank.parameters())
+    )
     strategy = strategy or choose(*expert_TK.shape, bank.count, training)
     if strategy == "hit":
         return hit(bank, x_TD, expert_TK, weight_TK)
@@ -52,8 +57,13 @@ def sparse(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor,
         strategy = "ragged"
     members = list(zip(bank.starts, bank.members(), strict=True))
     groups = tuple(_group(first, group) for first, group in members if _native(group))
-    tensors = [t for _, group in members if isinstance(group, StackedExperts) and _native(group)
-               for t in group.tensors() if t is not None]
+    tensors = [
+        t
+        for _, group in members
+        if isinstance(group, StackedExperts) and _native(group)
+        for t in group.tensors()
+        if t is not None
+    ]
     unusual = [(first, group) for first, group in members if not _native(group)]
     mine_TK = expert_TK
     for first, group in unusual:
@@ -112,16 +122,22 @@ class Part:
     runs: list[runs.Run]
 
 
-def _parts(groups: Sequence[Group], slots: Slots, strategy: Strategy, tensors: Sequence[Tensor]) -> list[Part]:
+def _parts(
+    groups: Sequence[Group], slots: Slots, strategy: Strategy, tensors: Sequence[Tensor]
+) -> list[Part]:
     parts, low, taken = [], 0, 0
     for g in groups:
-        sizes = slots.sizes[g.first:g.first + g.count]
+        sizes = slots.sizes[g.first : g.first + g.count]
         high = low + sum(sizes)
         weights, cut = None, []
         if g.tensors:
-            weights = runs.Weights(*tensors[taken:taken + g.tensors])
+            weights = runs.Weights(*tensors[taken : taken + g.tensors])
             taken += g.tensors
-            cut = runs.whole(sizes, slots.order_N.device) if strategy == "grouped" else runs.cut(sizes, _run_rows(weights))
+            cut = (
+                runs.whole(sizes, slots.order_N.device)
+                if strategy == "grouped"
+                else runs.cut(sizes, _run_rows(weights))
+            )
         parts.append(Part(g, low, high, weights, cut))
         low = high
     return parts
@@ -131,13 +147,16 @@ def _run_rows(w: runs.Weights) -> int:
     return max(1, RUN_BYTES // (w.into.element_size() * (w.into.shape[1] + w.down.shape[2])))
 
 
-def _combine(x_TD: Tensor, weight_TK: Tensor, slots: Slots, parts: Sequence[Part],
-             keep: bool) -> tuple[Tensor, list[Tensor]]:
-    """y_TD, and what the backward pass needs: the rows' outputs and the hidden pre-activations of every part."""
+def _combine(
+    x_TD: Tensor, weight_TK: Tensor, slots: Slots, parts: Sequence[Part], keep: bool
+) -> tuple[Tensor, list[Tensor]]:
+    """y_TD, and what the backward pass needs: the rows' outputs and the hidden pre-activations of every
+    part.
+    """
     y_ND = _rows(x_TD, slots)
     kept = [y_ND]
     for part in parts:
-        token_N, y = slots.token_N[part.low:part.high], y_ND[part.low:part.high]
+        token_N, y = slots.token_N[part.low : part.high], y_ND[part.low : part.high]
         if part.weights is not None:
             h = runs.forward(part.weights, part.group.activation, part.runs, x_TD, token_N, y, keep)
             if h is not None:
@@ -167,12 +186,20 @@ def _bag(slots: Slots, rows_ND: Tensor, weight_TK: Tensor | None) -> Tensor:
 
 
 class _Sparse(torch.autograd.Function):
-    """Saves the rows' outputs and hidden pre-activations only; activations are recomputed, gradients of the parameters
-    are written straight into stacked tensors."""
+    """Saves the rows' outputs and hidden pre-activations only; activations are recomputed, gradients of the
+    parameters are written straight into stacked tensors."""
 
     @staticmethod
-    def forward(ctx: Any, x_TD: Tensor, weight_TK: Tensor, expert_TK: Tensor, experts: int, groups: tuple[Group, ...],
-                strategy: Strategy, *tensors: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        x_TD: Tensor,
+        weight_TK: Tensor,
+        expert_TK: Tensor,
+        experts: int,
+        groups: tuple[Group, ...],
+        strategy: Strategy,
+        *tensors: Tensor,
+    ) -> Tensor:
         slots = sort_slots(expert_TK, experts)
         parts = _parts(groups, slots, strategy, tensors)
         y_TD, kept = _combine(x_TD, weight_TK, slots, parts, keep=True)
@@ -187,7 +214,7 @@ class _Sparse(torch.autograd.Function):
         saved = ctx.saved_tensors
         x_TD, weight_TK = saved[:2]
         many = sum(g.tensors for g in ctx.groups)
-        tensors, y_ND, hs = saved[2:2 + many], saved[2 + many], iter(saved[3 + many:])
+        tensors, y_ND, hs = saved[2 : 2 + many], saved[2 + many], iter(saved[3 + many :])
         wants_x, wants_weight = ctx.needs_input_grad[:2]
         dy_TD = dy_TD.contiguous()
         dx_ND = _rows(x_TD, slots) if wants_x else None
@@ -202,8 +229,18 @@ class _Sparse(torch.autograd.Function):
                     _free_backward(part.group, slots.token_N[span], scale_N[span], dy_TD, dx)
                 continue
             wants = [next(wanted) for _ in range(part.group.tensors)]
-            grad = runs.backward(part.weights, part.group.activation, part.runs, x_TD, slots.token_N[span],
-                                 next(hs), scale_N[span], dy_TD, dx, any(wants))
+            grad = runs.backward(
+                part.weights,
+                part.group.activation,
+                part.runs,
+                x_TD,
+                slots.token_N[span],
+                next(hs),
+                scale_N[span],
+                dy_TD,
+                dx,
+                any(wants),
+            )
             made = (grad.into, grad.down, grad.into_bias, grad.down_bias) if grad else (None,) * 4
             grads += [g if want else None for g, want in zip(made, wants, strict=False)]
         dweight_TK = _weight_gradient(slots, y_ND, dy_TD) if wants_weight else None
@@ -226,5 +263,6 @@ def _weight_gradient(slots: Slots, y_ND: Tensor, dy_TD: Tensor) -> Tensor:
     bag_S = torch.arange(T, device=y_ND.device).repeat_interleave(K)
     starts_T = torch.arange(0, T * K, K, device=y_ND.device)
     dweight_S: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        dy_TD, y_ND, slots.row_TK.reshape(-1), starts_T, bag_S, 0)
+        dy_TD, y_ND, slots.row_TK.reshape(-1), starts_T, bag_S, 0
+    )
     return dweight_S.view(T, K)

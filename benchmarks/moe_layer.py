@@ -1,0 +1,218 @@
+"""One MoE layer, ours against transformers' Mixtral block and against a dense layer of the same active FLOPs.
+
+`python benchmarks/moe_layer.py [--quick] [--rows grid|decode|all|T,D,E,K,H ...] [--passes forward both]`
+
+All are float32 on one thread and hold the same weights. In every round each contestant runs once, in random order, on
+the same fresh random tokens; a table cell is the median over the rounds of the ratio of process CPU times. Contestants'
+outputs are compared before timing.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
+
+import argparse
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import transformers
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import MixtralConfig
+from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+from core.model.execute.sparse import sparse
+from core.model.experts import ExpertBank, GroupShape
+from core.model.topk import top_k
+
+
+class Row(NamedTuple):
+    """Tokens, width, experts, experts per token, hidden width of an expert."""
+
+    T: int
+    D: int
+    E: int
+    K: int
+    H: int
+
+
+GRID = [
+    Row(256, 64, 4, 1, 256), Row(256, 64, 8, 2, 128), Row(256, 64, 64, 8, 32),
+    Row(256, 128, 8, 2, 256), Row(256, 128, 64, 8, 64), Row(256, 256, 16, 4, 256),
+    Row(2048, 64, 4, 2, 256), Row(2048, 64, 8, 2, 128), Row(2048, 64, 64, 8, 32),
+    Row(2048, 128, 4, 1, 512), Row(2048, 128, 8, 2, 256), Row(2048, 128, 8, 2, 512),
+    Row(2048, 128, 16, 4, 128), Row(2048, 128, 64, 8, 64), Row(2048, 256, 8, 2, 512),
+    Row(2048, 256, 64, 4, 128), Row(8192, 64, 64, 8, 32), Row(8192, 128, 8, 2, 256),
+]  # fmt: skip
+DECODE = [
+    Row(t, *shape) for shape in ((128, 8, 2, 256), (128, 64, 8, 64), (256, 8, 2, 512)) for t in (1, 4, 32)
+]
+GATHERING_LIMIT = 4  # batched_mm copies an expert per slot: 80 to 120 times slower than the rest at 256 tokens
+HF = ("eager", "grouped_mm", "batched_mm")
+
+
+class Ours(nn.Module):
+    """The arithmetic of the Mixtral block: softmax over the router's logits, top k, renormalised, sparse experts."""
+
+    def __init__(self, row: Row, twin: MixtralSparseMoeBlock) -> None:
+        super().__init__()
+        self.k = row.K
+        self.router_ED = nn.Parameter(twin.gate.weight.detach().clone())
+        self.bank = ExpertBank(row.D, [GroupShape("glu", row.E, row.H)])
+        group = self.bank.members()[0]
+        with torch.no_grad():
+            group.get_parameter("gate_up_EHD").copy_(twin.experts.gate_up_proj)
+            group.get_parameter("down_EDH").copy_(twin.experts.down_proj)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x_TD = x.view(-1, x.shape[-1])
+        weight_TK, expert_TK = top_k(F.linear(x_TD, self.router_ED).softmax(-1), self.k)
+        return sparse(self.bank, x_TD, expert_TK, weight_TK / weight_TK.sum(-1, keepdim=True)).view_as(x)
+
+
+class Dense(nn.Module):
+    """A SwiGLU layer whose hidden width is that of the K experts of a token together."""
+
+    def __init__(self, row: Row) -> None:
+        super().__init__()
+        self.into = nn.Linear(row.D, 2 * row.K * row.H, bias=False)
+        self.down = nn.Linear(row.K * row.H, row.D, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, up = self.into(x).chunk(2, -1)
+        out: Tensor = self.down(F.silu(gate) * up)
+        return out
+
+
+def contestants(row: Row) -> dict[str, nn.Module]:
+    """Freshly made, all MoE layers with equal weights."""
+    made: dict[str, nn.Module] = {}
+    for way in HF if row.T <= GATHERING_LIMIT else HF[:2]:
+        config = MixtralConfig(
+            hidden_size=row.D, intermediate_size=row.H, num_local_experts=row.E, num_experts_per_tok=row.K
+        )
+        config._experts_implementation = way
+        made[way] = MixtralSparseMoeBlock(config)
+    for parameter in made["eager"].parameters():
+        nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
+    for way in list(made)[1:]:
+        made[way].load_state_dict(made["eager"].state_dict())
+    return made | {"ours": Ours(row, made["eager"]), "dense": Dense(row)}
+
+
+def check(row: Row, layers: dict[str, nn.Module]) -> None:
+    """Raises AssertionError unless all MoE layers agree on all tokens but those whose routing is a tie."""
+    x = torch.randn(1, row.T, row.D)
+    with torch.no_grad():
+        probability = F.linear(x[0], layers["ours"].get_parameter("router_ED")).softmax(-1)
+        last = probability.topk(min(row.K + 1, row.E)).values
+        clear_T = last[:, row.K - 1] > last[:, -1] if row.K < row.E else torch.ones(row.T, dtype=torch.bool)
+        wanted = layers["eager"](x)[0][clear_T]
+        for name, layer in layers.items():
+            if name != "dense":
+                torch.testing.assert_close(layer(x)[0][clear_T], wanted, rtol=0, atol=1e-5 * max(1, wanted.abs().max()))
+
+
+def one_pass(layer: nn.Module, x: Tensor, dy: Tensor, backward: bool) -> None:
+    """Forward without gradients, or forward and backward as in training, gradient of the input included."""
+    if not backward:
+        with torch.no_grad():
+            layer(x)
+        return
+    for parameter in layer.parameters():
+        parameter.grad = None
+    layer(x.detach().requires_grad_()).backward(dy)
+
+
+def seconds(action: Callable[[], None]) -> float:
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def measure(row: Row, backward: bool, rounds: int) -> dict[str, list[float]]:
+    """CPU seconds per pass of every contestant in every round."""
+    layers = contestants(row)
+    check(row, layers)
+    times: dict[str, list[float]] = {name: [] for name in layers}
+    # Small layers run several times a turn, on other tokens each time, so that a turn takes some milliseconds.
+    repeats = max(1, min(30, int(1.5e8 / (row.T * row.K * row.D * row.H * 6 * (3 if backward else 1) + 5e6))))
+    for round_ in range(rounds + 1):
+        data = [(torch.randn(1, row.T, row.D), torch.randn(1, row.T, row.D)) for _ in range(repeats)]
+        for name in random.sample(list(layers), len(layers)):
+            spent = seconds(lambda: [one_pass(layers[name], x, dy, backward) for x, dy in data] and None)  # noqa: B023
+            if round_:  # the first round warms up
+                times[name].append(spent / repeats)
+    return times
+
+
+def ratio(times: dict[str, list[float]], above: str, below: str) -> float:
+    return statistics.median(a / b for a, b in zip(times[above], times[below], strict=True))
+
+
+def table(rows: list[Row], backward: bool, rounds: int) -> None:
+    """Prints a Markdown table: CPU time relative to the dense layer, and the speed-up over the faster peer."""
+    print(f"\n### {'forward + backward' if backward else 'forward'}\n")
+    print("| T | D | E | K | H | dense ms | " + " | ".join(HF) + " | ours | best peer / ours |")
+    print("|---" * 10 + "|")
+    gains: list[float] = []
+    for row in rows:
+        times = measure(row, backward, rounds)
+        peers = [name for name in HF if name in times]
+        gains.append(min(ratio(times, peer, "ours") for peer in peers))
+        cells = [f"{ratio(times, name, 'dense'):.2f}" if name in times else "–" for name in (*HF, "ours")]
+        dense = 1e3 * statistics.median(times["dense"])
+        print("| " + " | ".join([*map(str, row), f"{dense:.2f}", *cells, f"**{gains[-1]:.2f}**"]) + " |", flush=True)
+    print(f"\nbest peer / ours: geometric mean {statistics.geometric_mean(gains):.2f}, "
+          f"least {min(gains):.2f}, most {max(gains):.2f} (n={len(gains)})", flush=True)  # fmt: skip
+
+
+def processor() -> str:
+    """Model name and family from /proc/cpuinfo where there is one."""
+    try:
+        with open("/proc/cpuinfo") as file:  # noqa: PTH123
+            fields = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines())
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = {key.strip(): value.strip() for key, value in fields.items()}
+    name, family, model = (found.get(key, "?") for key in ("model name", "cpu family", "model"))
+    return f"{name} (family {family}, model {model}), {torch.backends.cpu.get_cpu_capability()}"
+
+
+def chosen(names: list[str]) -> list[Row]:
+    rows: list[Row] = []
+    for name in names:
+        if name in ("grid", "all"):
+            rows += GRID
+        if name in ("decode", "all"):
+            rows += DECODE
+        if "," in name:
+            rows.append(Row(*(int(number) for number in name.split(","))))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="5 rounds a row instead of 15")
+    parser.add_argument("--rows", nargs="+", default=["grid", "decode"], help="grid, decode, all, or T,D,E,K,H")
+    parser.add_argument("--passes", nargs="+", choices=("forward", "both"), default=["forward", "both"])
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rounds = 5 if options.quick else 15
+    print(f"{processor()}, {os.cpu_count()} cores, 1 thread; torch {torch.__version__}, transformers "
+          f"{transformers.__version__}, Python {platform.python_version()}; {rounds} rounds")  # fmt: skip
+    groups = [options.rows] if "," in "".join(options.rows) else [["grid"], ["decode"]]
+    for backward in (p == "both" for p in options.passes):
+        for names in groups:
+            wanted = chosen([n for n in names if n in options.rows or "all" in options.rows])
+            if wanted:
+                table(wanted, backward, rounds)
+
+
+if __name__ == "__main__":
+    main()
