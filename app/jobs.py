@@ -1,30 +1,22 @@
-"""Start, pause, resume, stop, delete, reap: what pages and command line do with runs.
+"""Start, pause, resume, stop, delete, reap: what pages and commands do with runs and other work.
 
-An engine carries out the wishes; the one here starts a process of this machine for each run. Everything is
+An engine carries out the wishes; the one here starts a process of this machine for each. Everything is
 idempotent, because one click may call back twice and two browsers may press the same button.
 """
 
-import subprocess
-import threading
-import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.paths import data_root
-from app.processes import lives, spawn
+from app.slot import Slot
 from core.design.plan import Plan
 from core.design.spec import Design
-from storage import database, files, runs, work
+from storage import database, files, jobs, runs
 from storage.drafts import Document
 from storage.records import Relation
-from storage.status import ACTIVE, Status
-from storage.tables import RunRow
-
-#: A heartbeat older than this is a worker in trouble; it is lost if its process is gone as well.
-SILENCE_SECONDS = 15.0
-LOG = "worker.log"
+from storage.tables import JobRow, RunRow
 
 
 class Engine(Protocol):
@@ -53,20 +45,32 @@ class Engine(Protocol):
     def delete(self, run_id: str) -> None:
         """Remove a run and its files, stopping it first."""
 
+    def start_job(self, kind: str, run_id: str, arguments: dict[str, Any], request_id: str) -> str:
+        """Queue a job on a run, such as an export, and return its id; the same request gives the same job."""
+
+    def cancel_job(self, job_id: str) -> None:
+        """End a job early."""
+
     def reap(self) -> tuple[str, ...]:
         """Find workers that ended without a word, start what waits; the ids of runs newly lost."""
 
 
 class LocalEngine:
-    """One detached process per run on this machine, one at a time.
+    """One detached process at a time for runs, and one for other jobs, on this machine.
 
-    `command` are the arguments to python before the run id.
+    The commands are arguments to python, to which the id of the run or job is added.
     """
 
-    def __init__(self, root: Path, command: Sequence[str] = ("-m", "app.worker")) -> None:
+    def __init__(
+        self,
+        root: Path,
+        command: Sequence[str] = ("-m", "app.worker"),
+        job_command: Sequence[str] = ("-m", "app.job_worker"),
+    ) -> None:
         self.db = database.open(root)
         self.root = self.db.root
-        self._command = tuple(command)
+        self._runs = Slot(self.db, RunRow, "runs", command, self._run_obituary)
+        self._jobs = Slot(self.db, JobRow, "jobs", job_command, _job_obituary)
         self._swept = False
 
     def start(
@@ -81,7 +85,7 @@ class LocalEngine:
         design = Design.model_validate_json(design_json)
         document = Document(design.name, design.model_dump_json(), design.sha)
         run = runs.create(self.db, document, plan, data, request_id, parent, relation)
-        self.launch()
+        self._runs.launch()
         return run.id
 
     def pause(self, run_id: str) -> None:
@@ -89,7 +93,7 @@ class LocalEngine:
 
     def resume(self, run_id: str) -> None:
         runs.resume(self.db, run_id)
-        self.launch()
+        self._runs.launch()
 
     def stop(self, run_id: str) -> None:
         runs.stop(self.db, run_id)
@@ -98,80 +102,40 @@ class LocalEngine:
         if runs.mark_for_deletion(self.db, run_id):
             self._erase(run_id)
 
+    def start_job(self, kind: str, run_id: str, arguments: dict[str, Any], request_id: str) -> str:
+        job = jobs.create(self.db, kind, run_id, arguments, request_id)
+        self._jobs.launch()
+        return job.id
+
+    def cancel_job(self, job_id: str) -> None:
+        jobs.cancel(self.db, job_id)
+
     def reap(self) -> tuple[str, ...]:
-        with self.db.read() as session:
-            working = [
-                (row.id, row.attempt, row.heartbeat or 0.0, row.pid, row.pid_started)
-                for row in work.with_status(session, RunRow, ACTIVE)
-            ]
-        silent_since = time.time() - SILENCE_SECONDS
-        lost = tuple(
-            run_id
-            for run_id, attempt, heartbeat, pid, started in working
-            if heartbeat < silent_since and not lives(pid, started) and self._lose(run_id, attempt)
-        )
+        lost = self._runs.reap()
+        self._jobs.reap()
         for run_id in runs.marked(self.db):
             self._erase(run_id)
         if not self._swept:
             self._swept = True
             files.sweep(self.root, "runs", runs.ids(self.db))
-        self.launch()
+            files.sweep(self.root, "jobs", jobs.ids(self.db))
+        self._runs.launch()
+        self._jobs.launch()
         return lost
 
-    def launch(self) -> None:
-        """Start a worker for the run that has waited longest, if the slot is free."""
-        with self.db.read() as session:
-            # Most calls find nothing to do, and should not keep a worker from writing.
-            if not work.with_status(session, RunRow, {Status.QUEUED}):
-                return
-        with self.db.write() as session:
-            run_id = work.lease_next(session, RunRow)
-        if run_id is None:
-            return
-        try:
-            log = files.folder(self.root, "runs", run_id) / LOG
-            process = spawn([*self._command, run_id], self.root, log)
-        except OSError as error:
-            self._fail_to_start(run_id, error.strerror or str(error))
-            return
-        threading.Thread(target=self._watch, args=(run_id, process), daemon=True).start()
-
-    def _watch(self, run_id: str, process: subprocess.Popen[bytes]) -> None:
-        """Wait for our child, or it would stay a zombie; if it ended without a word, say so at once."""
-        code = process.wait()
-        if code == 0 or not self.root.exists():
-            return
-        with self.db.read() as session:
-            row = session.get(RunRow, run_id)
-            status, owner, attempt = (row.status, row.pid, row.attempt) if row else ("", None, 0)
-        if status == Status.QUEUED:
-            self._fail_to_start(run_id, f"it ended with status {code}")
-        elif status in ACTIVE and owner == process.pid:
-            self._lose(run_id, attempt)
-            self.reap()
-
-    def _lose(self, run_id: str, attempt: int) -> bool:
-        kept = files.newest_checkpoint(files.folder(self.root, "runs", run_id))
-        with self.db.write() as session:
-            row = session.get(RunRow, run_id)
-            step = row.step if row else 0
-            rest = "It had no checkpoint yet" if kept is None else f"Nothing before step {kept:,} is lost"
-            message = f"The training process ended without a word at step {step:,}. {rest}. Resume to go on."
-            return work.lose(session, RunRow, run_id, attempt, message)
-
-    def _fail_to_start(self, run_id: str, reason: str) -> None:
-        message = (
-            f"The training process could not start: {reason}. Its output is in runs/{run_id}/{LOG} of the "
-            "data folder. To fix this, mend what it names and resume the run."
-        )
-        with self.db.write() as session:
-            waiting = RunRow.status == Status.QUEUED
-            work.move(session, RunRow, run_id, Status.FAILED, waiting, message=message, ended_at=time.time())
+    def _run_obituary(self, row: RunRow) -> str:
+        kept = files.newest_checkpoint(files.folder(self.root, "runs", row.id))
+        rest = "It had no checkpoint yet" if kept is None else f"Nothing before step {kept:,} is lost"
+        return f"The training process ended without a word at step {row.step:,}. {rest}. Resume to go on."
 
     def _erase(self, run_id: str) -> None:
         # The row last: as long as it is there, whoever reaps next finishes an interrupted deletion.
         files.remove(self.root, "runs", run_id)
         runs.erase(self.db, run_id)
+
+
+def _job_obituary(row: JobRow) -> str:
+    return f"The process of this {row.kind} ended without a word. To fix this, start it again."
 
 
 @cache

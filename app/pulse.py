@@ -4,14 +4,14 @@ import sys
 import threading
 import traceback
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Self
 
 from core.design.facts import Event, MetricsRow
 from storage import metrics, work
 from storage.database import Database
 from storage.errors import StorageError
 from storage.status import Status, Want
-from storage.tables import RunRow
+from storage.work import Row
 
 Wish = Literal["run", "pause", "stop"]
 
@@ -20,23 +20,24 @@ PERIOD = 0.5
 FAREWELL_TRIES = 20
 
 
-class Pulse:
-    """Owns a run for one attempt. Enter it for the heartbeat; `emit` and `wanted` cost next to nothing."""
+class Pulse(Generic[Row]):
+    """Owns a run or job for one attempt. Enter it for the heartbeat; the rest costs next to nothing."""
 
-    def __init__(self, db: Database, run_id: str, attempt: int) -> None:
-        self.run_id = run_id
-        self.step = 0
+    def __init__(self, db: Database, table: type[Row], row_id: str, attempt: int) -> None:
         self._db = db
+        self._table: type[Row] = table
+        self._row_id = row_id
         self._attempt = attempt
         self._want = Want.RUN
         self._terminated = False
         self._asked_to_pause = False
         self._pending: list[MetricsRow | Event] = []
+        self._values: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def __enter__(self) -> "Pulse":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -50,7 +51,17 @@ class Pulse:
         """Record something; it is stored within half a second."""
         with self._lock:
             self._pending.append(record)
-            self.step = max(self.step, record.step)
+            self._values["step"] = max(self.step, record.step)
+
+    def show(self, **values: Any) -> None:
+        """Columns of the row to write with the next heartbeat."""
+        with self._lock:
+            self._values |= values
+
+    @property
+    def step(self) -> int:
+        """The last step that was recorded."""
+        return int(self._values.get("step", 0))
 
     def wanted(self) -> Wish:
         """What the run should do now."""
@@ -65,8 +76,9 @@ class Pulse:
         """The machine or its keeper wants the process to end: pause, so that the run can go on later."""
         self._terminated = True
 
-    def finish(self, status: Status, message: str = "") -> None:
+    def finish(self, status: Status, message: str = "", **values: Any) -> None:
         """Store everything pending and the last word, after the heartbeat has ended."""
+        self.show(**values)
         for attempt in range(FAREWELL_TRIES):
             try:
                 self._write(status, message)
@@ -87,16 +99,17 @@ class Pulse:
     def _write(self, status: Status | None = None, message: str = "") -> None:
         with self._lock:
             batch, self._pending = self._pending, []
+            values = dict(self._values)
         try:
             with self._db.write() as session:
-                want = work.beat(session, RunRow, self.run_id, self._attempt, step=self.step)
-                if want is not None:
-                    metrics.add(session, self.run_id, batch)
+                want = work.beat(session, self._table, self._row_id, self._attempt, **values)
+                if want is not None and batch:
+                    metrics.add(session, self._row_id, batch)
                 if status is not None:
                     work.finish(
                         session,
-                        RunRow,
-                        self.run_id,
+                        self._table,
+                        self._row_id,
                         self._attempt,
                         status,
                         message,

@@ -20,10 +20,11 @@ from typing import Any, Literal
 
 import psutil
 
-from app.jobs import LOG, LocalEngine
+from app.jobs import LocalEngine
 from app.paths import data_root
 from app.processes import started_at
 from app.pulse import Pulse
+from app.slot import LOG
 from core.design.facts import Event
 from core.design.plan import Plan
 from core.design.rules import check
@@ -57,11 +58,10 @@ class RunError(Exception):
 
 def studio_trainer() -> Trainer:
     """The real one; loads torch."""
-    from core.train.errors import TrainingError
-    from core.train.run import resolve, train
-
     from core.data.errors import DataError
     from core.data.load import load
+    from core.train.errors import TrainingError
+    from core.train.run import resolve, train
 
     return Trainer(load, resolve, train, (DataError, TrainingError))
 
@@ -75,7 +75,7 @@ def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = stud
         attempt = work.claim(session, RunRow, run_id, os.getpid(), started_at(os.getpid()))
     if attempt is None:
         return 0
-    pulse = Pulse(engine.db, run_id, attempt)
+    pulse = Pulse(engine.db, RunRow, run_id, attempt)
     signal.signal(signal.SIGTERM, pulse.terminate)
     known: tuple[type[Exception], ...] = (RunError, StorageError)
     try:
@@ -94,7 +94,9 @@ def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = stud
     return 0
 
 
-def work_on(run: RunPublic, attempt: int, engine: LocalEngine, pulse: Pulse, tools: Trainer) -> Ending:
+def work_on(
+    run: RunPublic, attempt: int, engine: LocalEngine, pulse: Pulse[RunRow], tools: Trainer
+) -> Ending:
     """Everything between the claim and the last word."""
     folder = files.folder(engine.root, "runs", run.id)
     design = Design.model_validate_json(run.design)
@@ -115,7 +117,7 @@ def work_on(run: RunPublic, attempt: int, engine: LocalEngine, pulse: Pulse, too
         files.write(folder / f"{name}.json", content.model_dump_json(indent=2))
     files.write(folder / "environment.json", json.dumps(here, indent=2))
     begin = files.newest_checkpoint(folder) or 0
-    pulse.step = begin
+    pulse.show(step=begin)
     with engine.db.write() as session:
         values = {"step": begin, "data_fingerprint": fingerprint, "environment": here}
         if not runs.resolved(session, run.id, attempt, plan, **values):

@@ -2,6 +2,7 @@
 
     studio.db   datasets/<id>/   runs/<id>/{design,plan,environment}.json, worker.log,
     checkpoints/<step>/{model,optimizer}.safetensors + state.json, traces/<step>.npz, exports/<name>/
+    jobs/<id>/worker.log
 
 Names that begin with a dot are unfinished or on their way out.
 """
@@ -18,7 +19,7 @@ from uuid import uuid4
 from storage.errors import StorageError
 from storage.ids import checked_id
 
-Kind = Literal["runs", "datasets"]
+Kind = Literal["runs", "datasets", "jobs"]
 
 #: A folder without a row may be one that is being made; after this long it is not.
 SWEEP_SECONDS = 3600.0
@@ -26,7 +27,7 @@ LAST_FILE = "state.json"
 
 
 def folder(root: Path, kind: Kind, name: str) -> Path:
-    """The folder of a run or data set; it need not exist. Raises StorageError for what cannot be an id."""
+    """The folder of a run, data set or job; it need not exist. Raises StorageError for a bad id."""
     return inside(root / kind, checked_id(name))
 
 

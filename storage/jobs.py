@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from storage import work
 from storage.database import Database
@@ -56,14 +56,15 @@ def listing(db: Database, run_id: str | None = None) -> tuple[JobPublic, ...]:
         return tuple(JobPublic.model_validate(row) for row in session.exec(query))
 
 
+def ids(db: Database) -> frozenset[str]:
+    """The ids of all jobs."""
+    with db.read() as session:
+        return frozenset(session.exec(select(JobRow.id)))
+
+
 def cancel(db: Database, job_id: str) -> None:
     """End a job early; asking again, or after its end, changes nothing."""
     with db.write() as session:
         waiting = JobRow.status == Status.QUEUED
         if not work.move(session, JobRow, job_id, Status.STOPPED, waiting, ended_at=time.time()):
             work.move(session, JobRow, job_id, Status.STOPPING, want=Want.STOP.value)
-
-
-def report(session: Session, job_id: str, attempt: int, progress: float, message: str) -> Want | None:
-    """The worker's progress in [0, 1]; what the user wants, or None if the job is no longer ours."""
-    return work.beat(session, JobRow, job_id, attempt, progress=progress, message=message)

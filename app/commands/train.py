@@ -12,9 +12,11 @@ from app.paths import data_root
 from core.data.load import load
 from core.design.edits import apply
 from core.design.match import match_task
+from core.design.plan import Plan
 from core.design.rules import check
 from core.design.spec import Design
-from storage import database
+from storage import database, runs
+from storage.records import Relation
 from storage.status import Status
 
 NOT_DONE = {Status.PAUSED: 130}
@@ -47,6 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def relation(plan: Plan) -> Relation | None:
+    """What a run is to the one it starts from."""
+    if plan.start_from is None:
+        return None
+    return (
+        "extend" if runs.get(database.open(data_root()), plan.start_from).data == plan.data else "fine_tune"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Train; the run id is the last line of stdout. 0 if done, 130 if paused, else 1."""
     design, plan = read_design(args.design)
@@ -75,7 +86,14 @@ def run(args: argparse.Namespace) -> int:
     if any(problem.severity == "error" for problem in problems):
         raise UserError("Nothing was started, because of the errors above.")
 
-    run_id = engine().start(design.model_dump_json(), plan, plan.data, uuid4().hex)
+    run_id = engine().start(
+        design.model_dump_json(),
+        plan,
+        plan.data,
+        uuid4().hex,
+        parent=plan.start_from,
+        relation=relation(plan),
+    )
     ended = follow(engine(), database.open(data_root()), run_id)
     if ended.message:
         print(ended.message, file=sys.stderr)

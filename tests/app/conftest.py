@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from app import jobs
+from app import slot
 from app.jobs import LocalEngine
 from app.processes import lives
 from core.design.plan import Plan
-from storage import runs
+from storage import jobs, runs
 from storage.records import RunPublic
 from storage.status import ACTIVE, SETTLED
-from tests.app import slow_worker
+from tests.app import slow_job, slow_worker
 
 TINY = """{"name": "tiny", "width": 16,
  "task": {"kind": "language_model", "vocabulary": 256, "context": 16, "tokenizer": "bytes"},
@@ -34,7 +34,7 @@ class Studio:
     """An engine whose workers run the slow trainer, and what the tests ask of it."""
 
     def __init__(self, root: Path) -> None:
-        self.engine = LocalEngine(root, slow_worker.COMMAND)
+        self.engine = LocalEngine(root, slow_worker.COMMAND, slow_job.COMMAND)
         self.db = self.engine.db
         self.root = self.engine.root
 
@@ -48,7 +48,7 @@ class Studio:
         """The run once `until` holds; reaps meanwhile, as an open page does."""
         end = time.monotonic() + PATIENCE
         while not until(run := self.run(run_id)):
-            log = self.root / "runs" / run_id / jobs.LOG
+            log = self.root / "runs" / run_id / slot.LOG
             assert time.monotonic() < end, f"{run}\n{log.read_text() if log.exists() else 'no log'}"
             time.sleep(0.02)
             self.engine.reap()
@@ -71,8 +71,9 @@ class Studio:
             time.sleep(0.02)
 
     def close(self) -> None:
-        self.engine.launch = lambda: None  # type: ignore[method-assign]
-        for summary in runs.listing(self.db):
+        self.engine._runs.launch = lambda: None  # type: ignore[method-assign]
+        self.engine._jobs.launch = lambda: None  # type: ignore[method-assign]
+        for summary in (*runs.listing(self.db), *jobs.listing(self.db)):
             if lives(summary.pid, summary.pid_started) and summary.pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(summary.pid, signal.SIGKILL)
@@ -81,7 +82,7 @@ class Studio:
 
 @pytest.fixture
 def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
-    monkeypatch.setattr(jobs, "SILENCE_SECONDS", 1.5)
+    monkeypatch.setattr(slot, "SILENCE_SECONDS", 1.5)
     opened = Studio(tmp_path / "data")
     yield opened
     opened.close()

@@ -65,6 +65,11 @@ def test_train_follows_and_ends_with_the_run_id(
     assert (run.status, run.step, run.seed, run.plan.checkpoint_every) == (Status.DONE, 20, 3, 7)
     assert re.search(r"done  step 20 of 20  loss \d\.\d{4}\n$", err)
 
+    more = ("--steps", "2", "--set", f"plan.start_from={run.id}")
+    child = here.run(call(capsys, "train", tiny, "--data", "text", *more)[1].split()[-1])
+    assert (child.parent, child.relation) == (run.id, "extend")
+    call(capsys, "runs", "delete", child.id)
+
     status, out, _ = call(capsys, "runs", "--json")
     (listed,) = json.loads(out)["runs"]
     assert (status, listed["id"], listed["status"]) == (0, run.id, "done")
@@ -102,6 +107,7 @@ def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.Captur
         (("train", "deepseek-v3", "--data", "text"), "--steps 500"),
         (("runs", "show", "nobody"), "no run 'nobody'"),
         (("runs", "show", "../../etc"), "no run '../../etc'"),
+        (("train", "starter", "--steps", "1", "--set", "plan.start_from=nobody"), "no run 'nobody'"),
         (("runs", "pause"), "pause needs a run"),
     ],
 )

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from app import jobs
+from app import jobs, slot
 from app.processes import lives, started_at
 from core.design.facts import MetricsRow
 from core.design.plan import Plan
@@ -36,21 +36,21 @@ def test_a_run_leaves_weights_records_and_its_identity(studio: Studio) -> None:
 
 
 def test_pause_and_resume_give_the_same_weights_in_a_new_process(studio: Studio) -> None:
-    run_id = studio.start(plan())
+    run_id = studio.start(plan(steps=250))
     studio.at_step(run_id, 5)
     studio.engine.pause(run_id)
     studio.engine.pause(run_id)
     paused = studio.settled(run_id)
     assert paused.status is Status.PAUSED
-    assert 5 <= paused.step < 60
+    assert 5 <= paused.step < 250
     assert files.newest_checkpoint(studio.root / "runs" / run_id) == paused.step
     studio.engine.resume(run_id)
     studio.engine.resume(run_id)
     done = studio.settled(run_id)
     assert (done.status, done.attempt) == (Status.DONE, 2)
     assert done.pid != paused.pid
-    assert studio.weights(run_id, 60) == slow_worker.finished(plan())
-    assert [row.step for row in metrics.read(studio.db, run_id)] == list(range(1, 61))
+    assert studio.weights(run_id, 250) == slow_worker.finished(plan(steps=250))
+    assert [row.step for row in metrics.read(studio.db, run_id)] == list(range(1, 251))
 
 
 def test_a_polite_signal_pauses(studio: Studio) -> None:
@@ -123,7 +123,7 @@ def test_failures_are_told_in_words_and_traced_in_the_log(
     assert run.step == 9
     assert re.search(words, run.message)
     assert "Traceback" not in run.message
-    assert ("Traceback" in (studio.root / "runs" / run_id / jobs.LOG).read_text()) is traced
+    assert ("Traceback" in (studio.root / "runs" / run_id / slot.LOG).read_text()) is traced
     assert [row.step for row in metrics.read(studio.db, run_id)] == list(range(1, 10))
 
 
@@ -136,7 +136,7 @@ def test_a_design_that_cannot_train_fails_with_its_problem(studio: Studio) -> No
 
 
 def test_data_that_changed_meanwhile_is_not_mixed_in(studio: Studio) -> None:
-    run_id = studio.start(plan())
+    run_id = studio.start(plan(steps=250))
     studio.at_step(run_id, 3)
     studio.engine.pause(run_id)
     studio.settled(run_id)
@@ -149,7 +149,7 @@ def test_data_that_changed_meanwhile_is_not_mixed_in(studio: Studio) -> None:
 
 
 def test_continuing_elsewhere_is_noted(studio: Studio) -> None:
-    run_id = studio.start(plan())
+    run_id = studio.start(plan(steps=250))
     studio.at_step(run_id, 3)
     studio.engine.pause(run_id)
     paused = studio.settled(run_id)
@@ -169,7 +169,7 @@ def test_a_worker_that_cannot_start_is_a_failed_run(studio: Studio) -> None:
     run = studio.settled(run_id)
     assert (run.status, run.attempt) == (Status.FAILED, 0)
     assert "could not start: it ended with status 1" in run.message
-    assert (studio.root / "runs" / run_id / jobs.LOG).read_text() == "no luck\n"
+    assert (studio.root / "runs" / run_id / slot.LOG).read_text() == "no luck\n"
 
 
 def test_a_reused_process_id_is_not_the_worker(studio: Studio) -> None:

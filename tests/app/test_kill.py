@@ -92,7 +92,7 @@ def during_a_checkpoint(studio: Studio, run_id: str) -> RunPublic:
 
 
 def test_killed_at_random_and_in_a_checkpoint(studio: Studio) -> None:
-    run_id = studio.start(plan(steps=80))
+    run_id = studio.start(plan(steps=150))
     chance = random.Random(5)
     studio.at_step(run_id, 1)
     time.sleep(chance.uniform(0, 0.3))

@@ -225,10 +225,10 @@ def test_jobs_have_a_queue_of_their_own(db: Database, run: RunPublic) -> None:
     assert jobs.create(db, "export", run.id, {"to": "onnx"}, "job-1") == job
     with db.write() as session:
         assert work.claim(session, JobRow, job.id, 8, 1.0) == 1
-        assert jobs.report(session, job.id, 1, 0.5, "half") is Want.RUN
+        assert work.beat(session, JobRow, job.id, 1, progress=0.5, message="half") is Want.RUN
     jobs.cancel(db, job.id)
     with db.write() as session:
-        assert jobs.report(session, job.id, 1, 0.75, "more") is Want.STOP
+        assert work.beat(session, JobRow, job.id, 1, progress=0.75) is Want.STOP
         assert work.finish(session, JobRow, job.id, 1, Status.DONE, result={"file": "x.onnx"}, progress=1.0)
     assert jobs.listing(db, run.id) == (jobs.get(db, job.id),)
     assert jobs.get(db, job.id).result == {"file": "x.onnx"}

@@ -1,0 +1,35 @@
+"""A job worker whose kinds of job show what can happen: `python -m tests.app.slow_job JOB`."""
+
+import sys
+import time
+from typing import Any
+
+from app import job_worker
+from app.errors import UserError
+from app.job_worker import Perform, Report
+from app.jobs import LocalEngine
+from app.paths import data_root
+from storage.records import JobPublic
+
+COMMAND = ("-m", "tests.app.slow_job")
+
+
+def count(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]:
+    for n in range(job.arguments["to"]):
+        report(n / job.arguments["to"], f"{n} counted")
+        time.sleep(0.01)
+    return {"counted": job.arguments["to"], "run": job.run_id}
+
+
+def refuse(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]:
+    raise UserError("There is nothing to count. To fix this, count something.")
+
+
+def break_down(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]:
+    raise KeyError("thumb")
+
+
+KINDS: dict[str, Perform] = {"count": count, "refuse": refuse, "break": break_down}
+
+if __name__ == "__main__":
+    sys.exit(job_worker.main(sys.argv[1], LocalEngine(data_root(), job_command=COMMAND), KINDS.__getitem__))
