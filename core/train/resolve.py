@@ -1,0 +1,106 @@
+"""A plan made definite before step 0: steps, threads, execution."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+
+from core.data.base import Dataset
+from core.design.plan import Plan
+from core.design.spec import Design
+from core.model.build import build
+from core.model.model import Model
+from core.train.evaluate import evaluate
+from core.train.optimizer import make_optimizer
+from core.train.step import advance, batch_of
+
+#: Length of a plan that names none.
+DEFAULT_STEPS = 1000
+#: More threads must be this much faster: on a busy machine a small gain is soon a large loss.
+WORTH_IT = 1.15
+#: Throw-away steps: enough for a median, within these seconds.
+FEWEST, MOST, PATIENCE = 3, 30, 1.5
+
+
+def resolve(design: Design, plan: Plan, dataset: Dataset) -> Plan:
+    """The plan with `steps`, `threads` and `execution` fixed and `seconds` spent.
+
+    A time budget becomes a step count by throw-away steps on a copy of the model, evaluations counted in.
+    Both `steps` and `seconds` given: steps count.
+    Raises DataError where the data cannot fill a batch.
+    """
+    execution = "sparse" if plan.execution == "auto" else plan.execution
+    fixed = plan.replaced(execution=execution, steps=plan.steps or DEFAULT_STEPS, seconds=None)
+    if plan.threads is None or (plan.steps is None and plan.seconds is not None):
+        with Rehearsal(design, fixed, dataset) as rehearsal:
+            fixed = fixed.replaced(threads=plan.threads or rehearsal.best_threads())
+            if plan.steps is None and plan.seconds is not None:
+                fixed = fixed.replaced(steps=rehearsal.steps_in(plan.seconds, fixed.threads or 1))
+    return fixed if plan.steps is None else fixed.replaced(steps=plan.steps)
+
+
+class Rehearsal:
+    """A throw-away copy to time steps on; the number of threads is put back at the end."""
+
+    def __init__(self, design: Design, plan: Plan, dataset: Dataset) -> None:
+        self.plan, self.dataset = plan, dataset
+        self.model: Model = build(design, seed=plan.seed, execution=plan.execution)
+        self.optimizer = make_optimizer(self.model, plan.optimizer)
+        self.done = 0
+
+    def __enter__(self) -> Rehearsal:
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        self.step()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self._threads)
+
+    def step(self) -> None:
+        """One step of the run that will not be."""
+        batch = batch_of(self.dataset, self.plan, self.model, self.done)
+        domains = len(self.dataset.facts.domains)
+        advance(self.model, self.optimizer, self.plan, batch, domains, self.done)
+        self.done += 1
+
+    def best_threads(self) -> int:
+        """1, or all cores where a step on all of them is clearly faster just now."""
+        cores = len(os.sched_getaffinity(0))
+        if cores == 1:
+            return 1
+        found: dict[int, list[float]] = {1: [], cores: []}
+        until = time.perf_counter() + PATIENCE
+        while len(found[cores]) < FEWEST or (len(found[cores]) < MOST and time.perf_counter() < until):
+            for threads, times in found.items():
+                torch.set_num_threads(threads)
+                times.append(timed(self.step))
+        return cores if median(found[1]) > WORTH_IT * median(found[cores]) else 1
+
+    def steps_in(self, seconds: float, threads: int) -> int:
+        """How many steps, evaluations included, fit into a time budget; at least 1."""
+        torch.set_num_threads(threads)
+        times: list[float] = []
+        until = time.perf_counter() + min(PATIENCE, seconds / 10)
+        while len(times) < FEWEST or (len(times) < MOST and time.perf_counter() < until):
+            times.append(timed(self.step))
+        look = timed(self._evaluate)
+        each = median(times) + look / self.plan.evaluate_every
+        # One evaluation before step 0, one at the end, and a trace that costs about as much.
+        return max(1, int((seconds - 3 * look) / each))
+
+    def _evaluate(self) -> None:
+        context = self.plan.context or self.model.design.task.tokens
+        batches = self.dataset.held_out(self.plan.evaluate_examples, context=context)
+        evaluate(self.model, batches, self.dataset.facts.domains, self.plan.batch, progress=1.0)
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Wall seconds: a budget is in them."""
+    before = time.perf_counter()
+    work()
+    return time.perf_counter() - before
