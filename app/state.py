@@ -5,8 +5,11 @@ link fills the session, and the session writes its ids back into the address of 
 """
 
 import re
+from uuid import uuid4
 
 import streamlit as st
+
+from app.composer.desk import Desk
 
 _DESIGN = "design"
 _RUN = "run"
@@ -23,6 +26,15 @@ def open_design(design: str | None) -> None:
     _set(_DESIGN, design)
 
 
+def desk() -> Desk:
+    """What this session has on the Design page."""
+    key = _key("desk")
+    if key not in st.session_state:
+        st.session_state[key] = Desk()
+    kept: Desk = st.session_state[key]
+    return kept
+
+
 def run_id() -> str | None:
     """The id of the run that Train, Routing and Export show, or None."""
     return _get(_RUN)
@@ -31,6 +43,17 @@ def run_id() -> str | None:
 def open_run(run: str | None) -> None:
     """Make `run` the shown run, here and in the address; None closes it. ValueError for a bad id."""
     _set(_RUN, run)
+
+
+def request_id(action: str) -> str:
+    """The id of the next `action`, the same until `renew_request`: one click that calls back twice asks once."""
+    value: str = st.session_state.setdefault(_key(f"request.{action}"), uuid4().hex)
+    return value
+
+
+def renew_request(action: str) -> None:
+    """The last request of `action` was made; the next one is another."""
+    st.session_state.pop(_key(f"request.{action}"), None)
 
 
 def keep_link() -> tuple[str, ...]:

@@ -1,11 +1,68 @@
-"""Design: without anything to show yet, the way to it."""
+"""Design: the model as a drawing, what is selected beside it, what it costs below."""
 
 import streamlit as st
 
-from app import pages
+from app import pages, state, text
+from app.composer.canvas import canvas
+from app.composer.figures import cells
+from app.composer.inspector import inspector
+from app.composer.title import title_row
+from app.paths import data_root
+from components.strip.mount import strip
+from core.design.rules import check, errors
+from storage import database
+from storage.errors import NotFoundError
 
-st.title("Design", anchor=False)
-st.markdown(
-    "No design is open. The layers of a design, its experts to scale and its cost will be drawn here."
-)
-st.page_link(pages.page("start"), label="Choose a design", icon=":material/arrow_forward:")
+
+def main() -> None:
+    """The open design, or the way to one."""
+    db = database.open(data_root())
+    desk, wanted = state.desk(), state.design_id()
+    if wanted is None:
+        return empty(text.DESIGN_EMPTY)
+    try:
+        desk.open(db, wanted)
+    except NotFoundError as error:
+        state.open_design(None)
+        return empty(str(error))
+    problems = check(desk.design, stage="train")
+    title_row(db, problems, len(errors(problems)))
+    lost(db)
+    row = st.container(horizontal=True, wrap=False, gap="small")
+    with row.container(width="stretch"):
+        canvas(db, problems)
+    with row.container(border=True, width=306, height="stretch", gap="small"):
+        inspector(db)
+    st.caption(f"`python -m app cost {desk.draft.id}`")
+    with st.bottom:
+        strip(cells(desk.design, desk.before), last_edit(), key="strip")
+    return None
+
+
+def empty(message: str) -> None:
+    """Nothing to draw yet."""
+    st.title("Design", anchor=False)
+    st.markdown(message)
+    st.page_link(pages.page("start"), label=text.CHOOSE, icon=":material/arrow_forward:")
+
+
+def lost(db: database.Database) -> None:
+    """After a lost race between two tabs: whose version is kept."""
+    desk = state.desk()
+    if desk.lost is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.warning(text.LOST, icon=":material/warning:", width="stretch")
+        st.button("Load the other version", on_click=desk.take_theirs, args=(db,))
+        if st.button("Keep mine as a branch"):
+            state.open_design(desk.branch(db).id)
+            st.rerun()
+
+
+def last_edit() -> tuple[str, ...]:
+    """Heading and words about the last edit of this session."""
+    desk = state.desk()
+    return ("Last edit", *desk.last.split(" → ", 1)) if desk.last else ("Cost", "of this design")
+
+
+main()

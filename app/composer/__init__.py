@@ -1,0 +1,1 @@
+"""The open design and the panels around its drawing."""

@@ -1,0 +1,27 @@
+"""The drawing of the open design, wired to the desk."""
+
+from collections.abc import Sequence
+
+from app import state
+from components.drawing.layout import draw
+from components.drawing.mount import drawing
+from core.cost.count import count
+from core.design.problems import Problem
+from storage.database import Database
+
+
+def canvas(db: Database, problems: Sequence[Problem]) -> None:
+    """Draw it; what stands only in the way of training is listed above, not drawn into the picture."""
+    desk = state.desk()
+    shown = [p for p in problems if p.stage in ("design", "cost")]
+    picture = draw(desk.design, count(desk.design), shown, opened=desk.opened, width=desk.column)
+    drawing(
+        picture,
+        key="drawing",
+        selected=desk.selected,
+        column=desk.column,
+        acked=desk.acked,
+        on_op=lambda op, acked: desk.act(db, op, acked),
+        problems=shown,
+        said=desk.said,
+    )

@@ -1,0 +1,221 @@
+"""The open design of one browser session: what is shown, what was just done, and saving by compare and swap."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from components.drawing.additions import addition, duplication, part_at, removal, shift
+from components.drawing.layout import COLUMNS
+from components.drawing.ops import Acked, Op
+from core.design.edit import Edit
+from core.design.edits import apply, parse
+from core.design.pointer import PointerError, get
+from core.design.problems import Problem
+from core.design.spec import Design
+from storage import drafts
+from storage.database import Database
+from storage.drafts import Conflict, Document
+from storage.records import Draft
+
+
+@lru_cache(maxsize=64)
+def read(text: str) -> Design:
+    """A stored design. ValueError if the text is none, which only a damaged database can hold."""
+    return Design.model_validate_json(text)
+
+
+def document(design: Design) -> Document:
+    """A design as storage takes it."""
+    return Document(design.name, design.model_dump_json(), design.sha)
+
+
+@dataclass
+class Desk:
+    """State of the Design page in one session. Saving happens in each act: there is no save button.
+
+    `before` is the design before the last act of this session, None right after opening.
+    `lost` is what this session could not save because another one was faster.
+    """
+
+    draft: Draft | None = None
+    before: Design | None = None
+    last: str = ""
+    selected: str = ""
+    opened: set[str] = field(default_factory=set)
+    column: int = COLUMNS[1]
+    acked: Acked = Acked()
+    message: str = ""
+    said: str = ""
+    lost: Document | None = None
+
+    @property
+    def design(self) -> Design:
+        """The open design. Raises LookupError while none is open."""
+        if self.draft is None:
+            raise LookupError("no design is open")
+        return read(self.draft.design)
+
+    def open(self, db: Database, draft_id: str) -> None:
+        """Show the draft as it is stored now; another draft than before starts a fresh view.
+
+        Raises storage.errors.NotFoundError.
+        """
+        draft = drafts.get(db, draft_id)
+        if self.draft is None or self.draft.id != draft.id:
+            routed = [p.pointer for p in read(draft.design).parts() if p.part.body.kind == "moe"]
+            fresh = Desk(column=self.column, acked=self.acked, opened=set(routed[:1]))
+            fresh.selected = f"{routed[0]}/body/router" if routed else ""
+            self.__dict__.update(fresh.__dict__)
+        self.draft = draft
+        self._keep_in_sight()
+
+    # ---- acts
+    def edit(self, db: Database, edit: Edit) -> bool:
+        """Apply and save one edit; a message says why where it cannot be."""
+        self.message = ""
+        result = apply(self.design, edit)
+        if isinstance(result, Problem):
+            self.message = str(result)
+            return False
+        return self.replace(db, result, edit.label)
+
+    def replace(self, db: Database, design: Design, label: str) -> bool:
+        """Save `design` as the next state of the draft."""
+        assert self.draft is not None
+        mine = document(design)
+        self._settle(drafts.save(db, self.draft.id, self.draft.revision, mine, label), label, mine)
+        return self.lost is None
+
+    def undo(self, db: Database) -> None:
+        """Back to the state before the last edit."""
+        assert self.draft is not None
+        label = f"Undid: {self.draft.undo}" if self.draft.undo else ""
+        self._settle(drafts.undo(db, self.draft.id, self.draft.revision), label)
+
+    def redo(self, db: Database) -> None:
+        """Forward again."""
+        assert self.draft is not None
+        label = f"Redid: {self.draft.redo}" if self.draft.redo else ""
+        self._settle(drafts.redo(db, self.draft.id, self.draft.revision), label)
+
+    def _settle(self, result: Draft | Conflict, label: str, mine: Document | None = None) -> None:
+        self.message = ""
+        if isinstance(result, Conflict):
+            self.lost = mine
+            if mine is None:
+                self.message = "Another tab changed this design meanwhile. It is shown as it is now."
+                self.draft = result.current
+            return
+        before = self.design
+        self.draft, self.lost = result, None
+        if self.design != before:
+            self.before, self.last, self.said = before, label, f"{label}." if label else ""
+        self._keep_in_sight()
+
+    def take_theirs(self, db: Database) -> None:
+        """After a lost race: show what the other tab saved."""
+        assert self.draft is not None
+        self.draft, self.lost, self.before = drafts.get(db, self.draft.id), None, None
+        self._keep_in_sight()
+
+    def branch(self, db: Database) -> Draft:
+        """After a lost race: keep what this tab has as a design of its own."""
+        assert self.lost is not None
+        mine, self.lost = self.lost, None
+        design = read(mine.json).model_copy(update={"name": f"{mine.name[:70]} (branch)"})
+        return drafts.create(db, document(design))
+
+    # ---- the drawing
+    def act(self, db: Database, op: Op, acked: Acked) -> None:
+        """Do what the hand did in the drawing; `acked` is recorded whatever comes of it."""
+        self.acked = acked
+        if op.type == "select":
+            self.select(op.target)
+        elif op.type == "fold":
+            (self.opened.add if op.open else self.opened.discard)(op.target)
+        elif op.type == "column" and op.width in COLUMNS:
+            self.column = op.width
+        elif op.type == "edit" and op.edit is not None:
+            self.edit(db, op.edit)
+        elif op.type in ("undo", "redo"):
+            (self.undo if op.type == "undo" else self.redo)(db)
+        elif op.type == "delete":
+            self.delete(db, op.target)
+        elif op.type in ("add", "duplicate", "move"):
+            self._place(db, op)
+
+    def select(self, target: str) -> None:
+        """Show `target` in the inspector, and open the MoE layer it lies in."""
+        self.selected = target
+        self._keep_in_sight()
+        part = part_at(self.design, target) if target.count("/") > 6 else ""
+        if part and self.selected.startswith(part + "/body"):
+            self.opened.add(part)
+
+    def add(self, db: Database, what: str) -> None:
+        """Add a part below the selection."""
+        self._place(db, Op("add", what=what))
+
+    def delete(self, db: Database, target: str) -> None:
+        """Take away what `target` stands for."""
+        edit = removal(self.design, target)
+        if isinstance(edit, str):
+            self.message = edit
+        else:
+            self.edit(db, edit)
+
+    def _place(self, db: Database, op: Op) -> None:
+        if op.type == "add":
+            found = addition(self.design, op.what, self.selected)
+        elif op.type == "duplicate":
+            found = duplication(op.target)
+        else:
+            found = shift(self.design, op.target, op.by)
+        if found is None:
+            self.message = "There is no MoE layer to add it to. Add one first." if op.type == "add" else ""
+            return
+        edit, target = found
+        if self.edit(db, edit):
+            if self._kind(target) == "moe":
+                self.opened.add(target)
+            self.select(target)
+
+    def _kind(self, target: str) -> str:
+        return next((p.part.body.kind for p in self.design.parts() if p.pointer == target), "")
+
+    def _keep_in_sight(self) -> None:
+        """A pointer that leads nowhere any more falls back to what is left around it."""
+        content = self.design.model_dump(mode="json")
+        self.selected = next(target for target in _outwards(self.selected) if _stands(content, target))
+        moes = {p.pointer for p in self.design.parts() if p.part.body.kind == "moe"}
+        self.opened &= moes
+
+
+def _outwards(target: str) -> Iterator[str]:
+    """The pointer and all its parents, to the whole design."""
+    while target:
+        yield target
+        target = target.rsplit("/", 1)[0]
+    yield ""
+
+
+def _stands(content: object, target: str) -> bool:
+    try:
+        get(content, target)
+    except PointerError:
+        return False
+    return True
+
+
+def pasted(text: str) -> Design | str:
+    """A design from JSON text, or what is wrong with the text."""
+    import json
+
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"This is not a design: line {error.lineno}, {error.msg[0].lower()}{error.msg[1:]}. Nothing was changed."
+    except RecursionError:
+        return "This is not a design: it is nested too deeply. Nothing was changed."
+    result = parse(content)
+    return str(result) if isinstance(result, Problem) else result

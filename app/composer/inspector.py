@@ -1,0 +1,223 @@
+"""The panel beside the drawing: what is selected, as forms from the schema, and what can be done with it."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import state
+from app.composer.desk import Desk
+from components.drawing.additions import NAMES, entry_at, part_at
+from components.drawing.notes import select_note
+from components.forms.form import Form
+from components.words import humanise, plural
+from core.design.bodies.moe import Moe
+from core.design.edit import Insert, Isolate
+from core.design.pointer import get
+from core.design.spec import Design
+from storage.database import Database
+
+#: Fields of a layer's part that say how it joins the stream.
+PLACE = ("reads", "joins", "norm", "scale")
+
+
+def inspector(db: Database) -> None:
+    """Draw the panel for the selection of this session."""
+    desk = state.desk()
+    target = desk.selected
+    form = Form(desk.design.model_dump(mode="json"), emit=lambda edit: desk.edit(db, edit), prefix="inspect")
+    place, name = heading(desk.design, target)
+    st.caption(place, width="stretch")
+    st.subheader(name, anchor=False)
+    if desk.message:
+        st.warning(desk.message, icon=":material/warning:")
+    if target.startswith("/stacks/"):
+        _scope(db, desk, target)
+    _body(db, desk, form, target)
+
+
+def heading(design: Design, target: str) -> tuple[str, str]:
+    """Where the selection stands, and what it is called: ("Layers 1–3 › MoE layer", "Router")."""
+    if not target.startswith("/stacks/") or target.count("/") < 4:
+        names = {"/task": "Task", "/embedding": "Embedding and head", "/task/heads": "Output heads"}
+        return design.name, names.get(target, "Whole design")
+    keys = target.split("/")
+    stack, repeat = int(keys[2]), int(keys[4])
+    first = 1 + sum(r.layers for r in design.stacks[stack].layers[:repeat])
+    last = first + design.stacks[stack].layers[repeat].layers - 1
+    where = f"Layers {first}–{last}" if last > first else f"Layer {first}"
+    if "/parts/" not in target:
+        return design.name, f"{where}"
+    part = part_at(design, target)
+    body = next(p.part.body for p in design.parts() if p.pointer == part)
+    kind = humanise(body.kind)
+    below = target.removeprefix(f"{part}/body").strip("/").split("/")
+    if target == part or below == [""]:
+        return where, kind
+    names = {"router": "Router", "experts": "Expert group", "shared": "Shared expert", "balance": "Balancing"}
+    name = "Combine" if below[-1] == "combine" else names.get(below[0], humanise(below[0]))
+    return f"{where} › {kind}", name
+
+
+def _scope(db: Database, desk: Desk, target: str) -> None:
+    """Whether an edit concerns all turns of a repeat or one layer of it."""
+    keys = target.split("/")
+    if len(keys) < 5:
+        return
+    pointer = "/".join(keys[:5])
+    stack, index = int(keys[2]), int(keys[4])
+    repeat = desk.design.stacks[stack].layers[index]
+    if repeat.times == 1 or target == pointer:
+        return
+    every = f"All {repeat.layers} layers" if len(repeat.pattern) == 1 else f"All {repeat.times} turns"
+    choice = st.segmented_control(
+        "Applies to",
+        [every, "One layer" if len(repeat.pattern) == 1 else "One turn"],
+        default=every,
+        key=f"scope:{desk.design.sha}:{pointer}",
+        label_visibility="collapsed",
+        width="stretch",
+    )
+    if choice in (every, None):
+        return
+    first = 1 + sum(r.layers for r in desk.design.stacks[stack].layers[:index])
+    turn = st.selectbox(
+        "Which one",
+        range(repeat.times),
+        format_func=lambda t: f"Layer {first + t * len(repeat.pattern)}",
+        help="It is taken out of the repeat and can then differ from the others.",
+    )
+    st.button("Take it out of the repeat", on_click=_isolate, args=(db, desk, pointer, turn), width="stretch")
+
+
+def _isolate(db: Database, desk: Desk, pointer: str, turn: int) -> None:
+    """Split the repeat; the selection moves along to the layer that stands alone now."""
+    holder, index = pointer.rsplit("/", 1)
+    below = desk.selected.removeprefix(pointer)
+    opened = [part.removeprefix(pointer) for part in desk.opened if part.startswith(f"{pointer}/")]
+    if desk.edit(db, Isolate(path=pointer, turn=turn, label=f"Take layer {turn + 1} out of the repeat")):
+        alone = f"{holder}/{int(index) + (1 if turn else 0)}"
+        desk.opened |= {f"{alone}{part}" for part in opened}
+        desk.select(f"{alone}{below}")
+
+
+def _body(db: Database, desk: Desk, form: Form, target: str) -> None:
+    content = get(form.value, target)
+    if target == "":
+        form.at("", only=("width",))
+        form.at("/norm")
+        form.at("/embedding")
+        return
+    if target == "/task/heads":
+        form.at("/task", only=("heads",))
+        return
+    if not target.startswith("/stacks/"):
+        form.at(target)
+        return
+    if "/parts/" not in target:
+        _repeat(desk, form, target)
+    elif isinstance(content, dict) and "body" in content:
+        _part(db, desk, form, target, content)
+    elif target.endswith("/router"):
+        _router(desk, form, target)
+    else:
+        form.at(target)
+    _actions(db, desk, target)
+
+
+def _repeat(desk: Desk, form: Form, target: str) -> None:
+    if target.count("/") == 4:
+        form.at(target, only=("times",))
+        layers = len(get(form.value, target)["pattern"])
+        st.caption(f"A pattern of {plural(layers, 'layer')}, each turn with weights of its own.")
+    else:
+        st.caption("Choose a part in the drawing to change it.")
+
+
+def _part(db: Database, desk: Desk, form: Form, target: str, content: dict[str, Any]) -> None:
+    if content["body"]["kind"] == "moe":
+        _moe(db, desk, form, target)
+    else:
+        form.at(f"{target}/body")
+    with st.expander("Place in the layer", key=f"place:{target}"):
+        form.at(target, only=PLACE)
+
+
+def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
+    """Counts and widths of the experts first: that is what people come for."""
+    body = next(p.part.body for p in desk.design.parts() if p.pointer == target)
+    assert isinstance(body, Moe)
+    for where, name in (("experts", "Experts"), ("shared", "Shared experts")):
+        groups = getattr(body, where)
+        for g, group in enumerate(groups):
+            path = f"{target}/body/{where}/{g}"
+            tail = f", group {g + 1}" if len(groups) > 1 else ""
+            left, right = st.columns(2, gap="small")
+            form.field(f"{path}/count", label=f"{name}{tail}", into=left)
+            if "hidden" in type(group).model_fields:
+                form.field(f"{path}/hidden", label=f"Hidden width{tail}", into=right)
+    with st.container(horizontal=True, gap="small"):
+        for what in ("expert_group", "shared_expert"):
+            st.button(
+                f"{NAMES[what]}", icon=":material/add:", on_click=desk.add, args=(db, what), key=f"add:{what}"
+            )
+    router = f"{target}/body/router"
+    select = get(form.value, f"{router}/select")
+    if "k" in select and isinstance(select["k"], int):
+        form.field(f"{router}/select/k", label="Experts per token")
+    st.button(
+        f"Router: {body.router.score_function}, {select_note(body.router)}",
+        on_click=desk.select,
+        args=(router,),
+        width="stretch",
+        key="to-router",
+    )
+    with st.expander("Balancing", key=f"balance:{target}"):
+        form.at(f"{target}/body", only=("balance",))
+    with st.expander("Kind and more", key=f"kind:{target}"):
+        form.at(f"{target}/body", only=("kind", "shared_gate", "expert_scale", "islands"))
+
+
+def _router(desk: Desk, form: Form, target: str) -> None:
+    form.at(target, only=("score", "score_function", "select", "weigh", "capacity"))
+    body = target.removesuffix("/router")
+    if get(form.value, body).get("kind") == "moe":
+        form.at(body, only=("balance",))
+    with st.expander("More", key=f"more:{target}"):
+        form.at(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
+
+
+def _actions(db: Database, desk: Desk, target: str) -> None:
+    """Duplicate, move, remove what the selection stands for; none for a router, which stands alone."""
+    entry = entry_at(target)
+    if entry != target:
+        return
+    name = "layers" if "/parts/" not in target else "group" if "/experts/" in target else "part"
+    with st.container(horizontal=True, gap="small"):
+        for icon, what, by in (("arrow_upward", "Move up", -1), ("arrow_downward", "Move down", 1)):
+            st.button(
+                f":material/{icon}:",
+                help=f"{what}",
+                key=f"act:{what}",
+                on_click=_act,
+                args=(db, "move", target, by),
+            )
+        st.button(
+            ":material/content_copy:",
+            help="Duplicate",
+            key="act:copy",
+            on_click=_act,
+            args=(db, "duplicate", target),
+        )
+        st.button(
+            f":material/delete: Remove {name}", key="act:remove", on_click=desk.delete, args=(db, target)
+        )
+
+
+def _act(db: Database, kind: Any, target: str, by: int = 0) -> None:
+    from components.drawing.ops import Op
+
+    desk = state.desk()
+    desk.act(db, Op(kind, target=target, by=by), desk.acked)
+
+
+__all__ = ["Insert", "heading", "inspector"]

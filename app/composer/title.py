@@ -1,0 +1,139 @@
+"""The row above the drawing: name, file menu, saved when, undo and redo, the way on."""
+
+import time
+
+import streamlit as st
+
+from app import pages, state
+from app.composer.desk import document, pasted
+from app.designs import MOST_BYTES
+from components.words import plural
+from core.cost.format import ago
+from core.design.presets.registry import describe, names, preset
+from core.design.problems import Problem
+from storage import drafts
+from storage.database import Database
+
+
+def title_row(db: Database, problems: tuple[Problem, ...], blocked: int) -> None:
+    """Draw the row. `blocked` counts the errors that stand in the way of training."""
+    desk = state.desk()
+    assert desk.draft is not None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(desk.design.name, anchor=False, width="content")
+        _file_menu(db)
+        st.caption(f"Saved {_since(desk.draft.updated_at)}", width="content")
+        st.space("stretch")
+        _problems(db, problems)
+        _step("Undo", desk.draft.undo, "undo", lambda: desk.undo(db))
+        _step("Redo", desk.draft.redo, "redo", lambda: desk.redo(db))
+        go = st.button(
+            primary("Train this design"),
+            type="primary",
+            help=f"{plural(blocked, 'problem')} to fix before it can be trained" if blocked else None,
+        )
+    if go:
+        state.open_design(desk.draft.id)
+        st.switch_page(pages.page("train"))
+
+
+def primary(label: str) -> str:
+    """The label of a primary button: dark ink on the bright accent of the dark theme (white would be 2.4:1)."""
+    return f':color[{label}]{{foreground="#10131C"}}' if st.context.theme.type == "dark" else label
+
+
+def _since(at: float) -> str:
+    seconds = time.time() - at
+    return "just now" if seconds < 2 else ago(seconds)
+
+
+def _step(name: str, label: str | None, icon: str, act) -> None:
+    st.button(
+        name,
+        icon=f":material/{icon}:",
+        type="tertiary",
+        disabled=label is None,
+        on_click=act,
+        help=f"{name}: {label}" if label else None,
+    )
+
+
+def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
+    """Every problem in words with the buttons that mend it."""
+    if not problems:
+        return
+    desk = state.desk()
+    worst = "error" if any(p.severity == "error" for p in problems) else "warning"
+    with st.popover(
+        plural(len(problems), "problem"), icon=f":material/{worst}:", type="tertiary", width="content"
+    ):
+        for i, problem in enumerate(problems):
+            sign = "error" if problem.severity == "error" else "warning"
+            when = "" if problem.stage == "design" else f" :gray[Before it can be {_past(problem.stage)}.]"
+            st.markdown(f":material/{sign}: {_escaped(str(problem))}{when}")
+            with st.container(horizontal=True, gap="small"):
+                for j, edit in enumerate(problem.edits):
+                    st.button(
+                        edit.label or "Fix it",
+                        key=f"fix:{i}:{j}",
+                        on_click=desk.edit,
+                        args=(db, edit.model_copy(update={"revision": desk.design.sha})),
+                    )
+
+
+def _past(stage: str) -> str:
+    return {"cost": "costed", "train": "trained"}.get(stage, "exported")
+
+
+def _escaped(text: str) -> str:
+    """Text of the user inside markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_[]$:#~<>" else c for c in text)
+
+
+def _file_menu(db: Database) -> None:
+    desk = state.desk()
+    assert desk.draft is not None
+    with st.popover("File", type="tertiary", width="content"):
+        name = st.text_input("Name", value=desk.design.name, max_chars=80, key=f"name:{desk.design.name}")
+        if name.strip() and name != desk.design.name:
+            desk.replace(
+                db, desk.design.model_copy(update={"name": name.strip()}), f"Rename to {name.strip()}"
+            )
+            st.rerun()
+        chosen = st.selectbox(
+            "New from a preset",
+            names(),
+            index=None,
+            format_func=lambda n: preset(n).name,
+            placeholder="Choose one",
+        )
+        if chosen:
+            open_new(db, chosen)
+        if st.button("Duplicate", icon=":material/content_copy:", width="stretch"):
+            copy = desk.design.model_copy(update={"name": f"{desk.design.name[:72]} copy"})
+            _switch(drafts.create(db, document(copy)).id)
+        with st.expander("Copy as JSON"):
+            st.code(desk.design.model_dump_json(indent=1, exclude_defaults=True), language="json", height=220)
+        with st.expander("Paste JSON"):
+            _paste(db)
+
+
+def _paste(db: Database) -> None:
+    text = st.text_area("Design as JSON", height=140, max_chars=MOST_BYTES, key="pasted")
+    if st.button("Open as a new design", disabled=not text.strip()):
+        result = pasted(text)
+        if isinstance(result, str):
+            st.error(result, icon=":material/error:")
+        else:
+            _switch(drafts.create(db, document(result)).id)
+
+
+def open_new(db: Database, name: str) -> None:
+    """A new draft from a preset, opened on the Design page."""
+    design = preset(describe(name).name)
+    _switch(drafts.create(db, document(design)).id)
+
+
+def _switch(draft_id: str) -> None:
+    state.open_design(draft_id)
+    st.switch_page(pages.page("design"))

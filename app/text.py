@@ -1,0 +1,15 @@
+"""What the pages say, in one place, so that wording is reviewed together."""
+
+START_TITLE = (
+    "Draw a Mixture-of-Experts model, see what it costs, train it here, and watch where every token goes."
+)
+DESIGN_EMPTY = "No design is open. Its layers, its experts to scale and its cost will be drawn here."
+COST_EMPTY = "No design is open. What it costs on a device will be shown here."
+CHOOSE = "Choose a design"
+NO_DESIGNS = "Your designs will be listed here. Open the starter to have one in a second."
+LOST = (
+    "Another tab saved this design first, so your last change is not stored. Nothing is lost yet: "
+    "load the other version, or keep yours as a design of its own."
+)
+APPLIES = {"all": "All {n} layers", "one": "One layer"}
+DRAWING_HELP = "The same parts as in the drawing, for the keyboard and for screen readers."

@@ -1,0 +1,69 @@
+"""The drawing on a page."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from components.assets import component
+from components.drawing.additions import PALETTE
+from components.drawing.layout import COLUMNS, GUTTER
+from components.drawing.ops import Acked, Op, unseen
+from components.drawing.picture import Picture
+from components.words import plural
+from core.design.problems import Problem
+
+_HTML = """
+<div class="root drawing" role="group" aria-label="Drawing of the design">
+  <div class="palette" role="toolbar" aria-label="Add a part" aria-orientation="vertical"></div>
+  <div class="main">
+    <div class="tools" role="toolbar" aria-label="View"></div>
+    <div class="stage"><div class="room"></div><div class="world" role="group" aria-label="Layers">
+      <svg class="wires" aria-hidden="true"></svg></div></div>
+  </div>
+  <div class="sr live" role="status" aria-live="polite"></div>
+</div>
+"""
+HINT = "Arrows move, Enter opens, Delete removes, Ctrl+Z undoes"
+
+
+def drawing(
+    picture: Picture,
+    *,
+    key: str,
+    selected: str,
+    column: int,
+    acked: Acked,
+    on_op: Callable[[Op, Acked], None],
+    problems: Sequence[Problem] = (),
+    said: str = "",
+) -> None:
+    """Draw `picture` and hand every act of the hand to `on_op`, once, before the page runs again.
+
+    `said` is read out by a screen reader when it changes.
+    """
+
+    def take() -> None:
+        for op, done in list(unseen(st.session_state[key].get("outbox"), acked)):
+            on_op(op, done)
+
+    data: dict[str, Any] = {
+        "picture": picture.as_json(),
+        "selected": selected,
+        "column": column,
+        "columns": list(COLUMNS),
+        "gutter": GUTTER,
+        "palette": PALETTE,
+        "ack": acked.as_json(),
+        "problems": _summary(problems),
+        "hint": HINT,
+        "said": said,
+    }
+    component("drawing", _HTML)(key=key, data=data, on_outbox_change=take)
+
+
+def _summary(problems: Sequence[Problem]) -> dict[str, str] | None:
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    words = [plural(n, noun) for n, noun in ((errors, "error"), (warnings, "warning")) if n]
+    return {"worst": "error" if errors else "warning", "text": ", ".join(words)} if words else None

@@ -1,0 +1,1 @@
+"""The cost strip: what the last edit changed, pinned to the foot of the page."""
