@@ -1,0 +1,1 @@
+"""Charts: pure functions from data to altair charts, and the sentences that are their titles."""

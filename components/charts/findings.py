@@ -1,0 +1,112 @@
+"""The sentence above a chart, made from its data; it says so where nothing stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from components.heat.grid import row_shares
+
+#: Under this many times its fair share an expert does not stand out.
+NOTABLE = 1.5
+
+Points = Sequence[tuple[int, float]]
+
+
+def losses(series: Mapping[str, Points], what: str = "loss") -> str:
+    """On lines of losses: who is hard, who is easy, or how far a single one fell."""
+    ended = {name: points[-1][1] for name, points in series.items() if points}
+    if not ended:
+        return f"No {what} has been recorded yet"
+    hardest, easiest = max(ended, key=ended.__getitem__), min(ended, key=ended.__getitem__)
+    if len(ended) == 1:
+        points = series[hardest]
+        if len(points) == 1:
+            return f"{_first(what)} starts at {points[0][1]:.2f}"
+        verb = "fell" if points[-1][1] < points[0][1] else "rose"
+        return f"{_first(what)} {verb} from {points[0][1]:.2f} to {points[-1][1]:.2f}"
+    if ended[hardest] - ended[easiest] < 0.05 * ended[hardest]:
+        return f"All {len(ended)} are learned equally well, at about {np.mean(list(ended.values())):.2f}"
+    high, low = ended[hardest], ended[easiest]
+    return f"{_first(hardest)} is hardest, at {high:.2f}; {easiest} is easiest, at {low:.2f}"
+
+
+def domain_experts(domains: Sequence[str], counts_NE: npt.ArrayLike) -> str:
+    """On the experts of one layer by domain: the expert furthest above its fair share, and for whom."""
+    shares = row_shares(counts_NE)
+    if not shares.size or not shares.any():
+        return "No token has been routed yet"
+    fair = 1 / shares.shape[1]
+    domain, expert = divmod(int(shares.argmax()), shares.shape[1])
+    times = shares[domain, expert] / fair
+    if times < NOTABLE:
+        return "No expert is far from its fair share in any domain"
+    also = [d for d in range(len(domains)) if d != domain and shares[d, expert] >= NOTABLE * fair]
+    who = f"{shares[domain, expert]:.0%} of {domains[domain]}".replace("%", "\u2009%")
+    if also:
+        return f"Expert {expert} takes {who}, and more than its share of {_names([domains[d] for d in also])}"
+    return f"Expert {expert} takes {who}, {times:.1f} times its fair share"
+
+
+def loads(layers: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
+    """On the load of all layers: dead experts first, else the busiest."""
+    pairs = [(name, np.asarray(load_E, np.float64)) for name, load_E in layers]
+    used = [(name, load_E) for name, load_E in pairs if load_E.sum()]
+    if not used:
+        return "No token has been routed yet"
+    dead = sum(int((load_E == 0).sum()) for _, load_E in used)
+    total = sum(len(load_E) for _, load_E in used)
+    tokens = f"{of} token" if of else "token"
+    name, load_E = max(used, key=lambda pair: pair[1].max() / pair[1].mean())
+    times = load_E.max() / load_E.mean()
+    busiest = f"expert {int(load_E.argmax())} of {name} is busiest, at {times:.1f} times its fair share"
+    if dead:
+        verb = "expert gets" if dead == 1 else "experts get"
+        return f"{dead} of {total} {verb} no {tokens}; {busiest}"
+    if times < NOTABLE:
+        return f"No expert is far from its fair share{f' of {of}' if of else ''}"
+    return f"{_first(busiest)}{f' of {of}' if of else ''}"
+
+
+def specialization(rows: Sequence[tuple[str, float, float]]) -> str:
+    """On (layer, specialization, 95th percentile of shuffles): the peak, against chance."""
+    if not rows:
+        return "Specialization needs two domains, and there is one"
+    name, value, by_chance = max(rows, key=lambda row: row[1] - row[2])
+    if value <= by_chance:
+        return "No layer tells domains apart better than chance"
+    return f"Specialization peaks in {name} at {value:.2f}, against {by_chance:.2f} by chance"
+
+
+def expert(domains: Sequence[str], counts_N: npt.ArrayLike, expected_N: npt.ArrayLike, name: str) -> str:
+    """On the domains of one expert's tokens, against their shares of all tokens."""
+    counts, expected = np.asarray(counts_N, np.float64), np.asarray(expected_N, np.float64)
+    if not counts.sum():
+        return f"{name} gets no token"
+    lift = np.divide(counts / counts.sum(), expected, out=np.zeros_like(counts), where=expected > 0)
+    most = int(lift.argmax())
+    if lift[most] < 1.25:
+        return f"{name} takes every domain about equally"
+    return f"{name} prefers {domains[most]}: {lift[most]:.1f} times as often as by chance"
+
+
+def change(now: float | None, before: float | None, steps: int, figures: int = 2) -> str | None:
+    """`−0.11 in 200 steps`; None where there is nothing to compare with."""
+    if now is None or before is None or steps <= 0:
+        return None
+    difference = round(now - before, figures)
+    if difference == 0:
+        return f"same for {steps:,} steps".replace(",", "\u2009")
+    sign = "+" if difference > 0 else "\u2212"
+    return f"{sign}{abs(difference):.{figures}f} in {steps:,} steps".replace(",", "\u2009")
+
+
+def _first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _names(names: Sequence[Any]) -> str:
+    return str(names[0]) if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,111 @@
+"""What every page is made of: title row, card, chart with its table, foot. Text of users is shown as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from components.charts import palette
+from components.charts.base import Drawing, framed
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+
+#: Of a run or job: icon and colour of its badge. The word itself is always beside them.
+BADGES = {
+    "queued": (":material/schedule:", "gray"),
+    "running": (":material/play_arrow:", "blue"),
+    "pausing": (":material/pause:", "blue"),
+    "paused": (":material/pause:", "gray"),
+    "stopping": (":material/stop:", "blue"),
+    "done": (":material/check:", "green"),
+    "stopped": (":material/stop:", "gray"),
+    "failed": (":material/error:", "red"),
+    "lost": (":material/warning:", "orange"),
+}
+
+
+def plain(text: str) -> str:
+    """A user's words for a place that reads Markdown: shown as they are, on one line."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+
+
+def title_row() -> DeltaGenerator:
+    """The row at the top of a page: title, badge, caption, `st.space("stretch")`, buttons."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+
+
+def title(text: str, note: str = "", status: str | None = None) -> None:
+    """The page's one heading, what state it is in, and a line on what it shows."""
+    st.title(plain(text), anchor=False, width="content")
+    if status is not None:
+        icon, color = BADGES[status]
+        st.badge(status.capitalize(), icon=icon, color=color)  # type: ignore[arg-type]
+    if note:
+        st.caption(plain(note), width="content")
+    st.space("stretch")
+
+
+def card() -> DeltaGenerator:
+    """A bordered container as high as its neighbours."""
+    return st.container(border=True, height="stretch", gap="small")
+
+
+def head(finding: str, note: str = "") -> None:
+    """A card's title is a sentence; its note says what is plotted and how to read it."""
+    st.markdown(f"**{plain(finding)}**" + (f"  \n:gray[:small[{plain(note)}]]" if note else ""))
+
+
+def primary(label: str) -> str:
+    """The label of a primary button: the accent of the dark theme is bright, so its ink is the paper's."""
+    if palette.theme() != "dark":
+        return label
+    return f':color[{label}]{{foreground="{palette.current().paper}"}}'
+
+
+def chart(
+    drawing: Drawing,
+    finding: str,
+    *,
+    height: int,
+    key: str,
+) -> None:
+    """An altair chart whose alternative text is its finding."""
+    st.altair_chart(framed(drawing, palette.current(), height), alt=finding, key=key)
+
+
+def table(name: str, frame: Callable[[], pd.DataFrame] | pd.DataFrame, key: str) -> None:
+    """The numbers of a chart, one click away, as a table and as CSV."""
+    with st.popover("Table", icon=":material/table:", type="tertiary", key=f"{key}.table"):
+        rows = frame() if callable(frame) else frame
+        st.dataframe(rows, hide_index=True, key=f"{key}.rows", alt=f"Table of {name}")
+        st.download_button(
+            "Download CSV",
+            csv(rows),
+            f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.csv",
+            "text/csv",
+            icon=":material/download:",
+            key=f"{key}.csv",
+            on_click="ignore",
+        )
+
+
+def csv(rows: pd.DataFrame) -> bytes:
+    """Rows as CSV that no spreadsheet takes for formulas."""
+    safe = rows.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@\t\r" else cell)
+    return bytes(safe.to_csv(index=False).encode())
+
+
+def command(*lines: str) -> None:
+    """The foot of a page: the commands that do the same."""
+    st.code("\n".join(lines), language=None)
+
+
+def problems(messages: Sequence[tuple[str, str, str]]) -> None:
+    """Sentences with their sign: (severity, message, fix)."""
+    for severity, message, fix in messages:
+        icon, color = (":material/error:", "red") if severity == "error" else (":material/warning:", "orange")
+        st.markdown(f":{color}[{icon}] {plain(message)} :gray[{plain(fix)}]")
