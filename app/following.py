@@ -86,11 +86,13 @@ def describe(run: RunPublic, row: MetricsRow | None) -> str:
     parts = [run.status.value, steps]
     if row is not None and row.loss is not None:
         parts.append(f"loss {row.loss:.4f}")
-    if row is not None and row.held_out:
-        parts.append(f"held-out {sum(row.held_out.values()) / len(row.held_out):.4f}")
+    if row is not None and "loss" in row.held_out:
+        parts.append(f"held-out {row.held_out['loss']:.4f}")
     left = seconds_left(run, row)
     if left is not None and run.status in ACTIVE:
         parts.append(f"{left:,.0f} s left")
+    if run.message and run.status in ACTIVE:
+        parts.append(run.message)
     return "  ".join(parts)
 
 

@@ -48,6 +48,8 @@ class Trainer:
     load: Callable[[str, Path], Any]
     resolve: Callable[[Design, Plan, Any], Plan]
     train: Callable[..., Ending]
+    #: Step of the newest checkpoint of a run folder that can be continued from.
+    newest: Callable[[Path], int | None]
     #: Exceptions whose message is for the user.
     errors: tuple[type[Exception], ...]
 
@@ -60,10 +62,11 @@ def studio_trainer() -> Trainer:
     """The real one; loads torch."""
     from core.data.errors import DataError
     from core.data.load import load
+    from core.train.checkpoint import newest
     from core.train.errors import TrainingError
     from core.train.run import resolve, train
 
-    return Trainer(load, resolve, train, (DataError, TrainingError))
+    return Trainer(load, resolve, train, newest, (DataError, TrainingError))
 
 
 def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = studio_trainer) -> int:
@@ -80,6 +83,7 @@ def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = stud
     known: tuple[type[Exception], ...] = (RunError, StorageError)
     try:
         with pulse:
+            pulse.show(message="Loading PyTorch")
             tools = trainer()
             known += tools.errors
             status, message = Status(work_on(runs.get(engine.db, run_id), attempt, engine, pulse, tools)), ""
@@ -100,6 +104,7 @@ def work_on(
     """Everything between the claim and the last word."""
     folder = files.folder(engine.root, "runs", run.id)
     design = Design.model_validate_json(run.design)
+    pulse.show(message="Reading the data")
     dataset = tools.load(run.data, engine.root)
     fingerprint = dataset.facts.fingerprint
     if run.data_fingerprint not in (None, fingerprint):
@@ -111,13 +116,14 @@ def work_on(
         problems = check(design, run.plan, dataset.facts, stage="train")
         if errors := [str(problem) for problem in problems if problem.severity == "error"]:
             raise RunError(" ".join(errors[:3]))
+        pulse.show(message="Timing a few steps")
     plan = run.resolved_plan or tools.resolve(design, run.plan, dataset)
     here = environment()
     for name, content in (("design", design), ("plan", plan)):
         files.write(folder / f"{name}.json", content.model_dump_json(indent=2))
     files.write(folder / "environment.json", json.dumps(here, indent=2))
-    begin = files.newest_checkpoint(folder) or 0
-    pulse.show(step=begin)
+    begin = tools.newest(folder) or 0
+    pulse.show(step=begin, message="")
     with engine.db.write() as session:
         values = {"step": begin, "data_fingerprint": fingerprint, "environment": here}
         if not runs.resolved(session, run.id, attempt, plan, **values):

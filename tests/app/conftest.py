@@ -13,7 +13,7 @@ from app.processes import lives
 from core.design.plan import Plan
 from storage import jobs, runs
 from storage.records import RunPublic
-from storage.status import ACTIVE, SETTLED
+from storage.status import ACTIVE, SETTLED, Status
 from tests.app import slow_job, slow_worker
 
 TINY = """{"name": "tiny", "width": 16,
@@ -49,7 +49,8 @@ class Studio:
         end = time.monotonic() + PATIENCE
         while not until(run := self.run(run_id)):
             log = self.root / "runs" / run_id / slot.LOG
-            assert time.monotonic() < end, f"{run}\n{log.read_text() if log.exists() else 'no log'}"
+            hopeless = run.status is Status.FAILED or time.monotonic() > end
+            assert not hopeless, f"{run}\n{log.read_text() if log.exists() else 'no log'}"
             time.sleep(0.02)
             self.engine.reap()
         return run

@@ -157,8 +157,8 @@ def test_progress_is_one_line_on_a_terminal(studio: Studio) -> None:
     document = Document("tiny", TINY, "a" * 64)
     run = runs.create(studio.db, document, plan(steps=100), "text", "request")
     run = run.model_copy(update={"status": Status.RUNNING, "step": 25})
-    row = MetricsRow(step=25, seconds=5.0, loss=2.5, held_out={"a": 2.0, "b": 3.0})
-    assert describe(run, row) == "running  step 25 of 100  loss 2.5000  held-out 2.5000  15 s left"
+    row = MetricsRow(step=25, seconds=5.0, loss=2.5, held_out={"loss": 2.75, "loss/a": 3.0})
+    assert describe(run, row) == "running  step 25 of 100  loss 2.5000  held-out 2.7500  15 s left"
     assert describe(run, None) == "running  step 25 of 100"
 
     terminal = io.StringIO()
