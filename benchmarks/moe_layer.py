@@ -1,10 +1,10 @@
-"""One MoE layer, ours against transformers' Mixtral block and against a dense layer of the same active FLOPs.
+"""One MoE layer, ours against transformers' Mixtral block and a dense layer of equal active FLOPs.
 
-`python benchmarks/moe_layer.py [--quick] [--rows grid|decode|all|T,D,E,K,H ...] [--passes forward both]`
+`PYTHONPATH=. python benchmarks/moe_layer.py [--quick] [--rows grid|decode|T,D,E,K,H ...] [--passes forward both]`
 
-All are float32 on one thread and hold the same weights. In every round each contestant runs once, in random order, on
-the same fresh random tokens; a table cell is the median over the rounds of the ratio of process CPU times. Contestants'
-outputs are compared before timing.
+All are float32 on one thread and hold the same weights. In every round each contestant runs once, in random
+order, on the same fresh random tokens; a table cell is the median over the rounds of the ratio of process CPU
+times. Contestants' outputs are compared before timing.
 """
 
 import os
@@ -16,7 +16,6 @@ import platform
 import random
 import statistics
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -52,12 +51,17 @@ GRID = [
 DECODE = [
     Row(t, *shape) for shape in ((128, 8, 2, 256), (128, 64, 8, 64), (256, 8, 2, 512)) for t in (1, 4, 32)
 ]
-GATHERING_LIMIT = 4  # batched_mm copies an expert per slot: 80 to 120 times slower than the rest at 256 tokens
+GATHERING_LIMIT = (
+    4  # batched_mm copies an expert per slot: 80 to 120 times slower than the rest at 256 tokens
+)
+TABLES = {"grid": GRID, "decode": DECODE}
 HF = ("eager", "grouped_mm", "batched_mm")
 
 
 class Ours(nn.Module):
-    """The arithmetic of the Mixtral block: softmax over the router's logits, top k, renormalised, sparse experts."""
+    """The arithmetic of the Mixtral block: softmax over the router's logits, top k, renormalised, sparse
+    experts.
+    """
 
     def __init__(self, row: Row, twin: MixtralSparseMoeBlock) -> None:
         super().__init__()
@@ -115,7 +119,9 @@ def check(row: Row, layers: dict[str, nn.Module]) -> None:
         wanted = layers["eager"](x)[0][clear_T]
         for name, layer in layers.items():
             if name != "dense":
-                torch.testing.assert_close(layer(x)[0][clear_T], wanted, rtol=0, atol=1e-5 * max(1, wanted.abs().max()))
+                torch.testing.assert_close(
+                    layer(x)[0][clear_T], wanted, rtol=0, atol=1e-5 * max(1, wanted.abs().max())
+                )
 
 
 def one_pass(layer: nn.Module, x: Tensor, dy: Tensor, backward: bool) -> None:
@@ -129,25 +135,22 @@ def one_pass(layer: nn.Module, x: Tensor, dy: Tensor, backward: bool) -> None:
     layer(x.detach().requires_grad_()).backward(dy)
 
 
-def seconds(action: Callable[[], None]) -> float:
-    start = time.process_time()
-    action()
-    return time.process_time() - start
-
-
 def measure(row: Row, backward: bool, rounds: int) -> dict[str, list[float]]:
     """CPU seconds per pass of every contestant in every round."""
     layers = contestants(row)
     check(row, layers)
     times: dict[str, list[float]] = {name: [] for name in layers}
-    # Small layers run several times a turn, on other tokens each time, so that a turn takes some milliseconds.
+    # Small layers run several times a turn, on other tokens each time, so that a turn takes some
+    # milliseconds.
     repeats = max(1, min(30, int(1.5e8 / (row.T * row.K * row.D * row.H * 6 * (3 if backward else 1) + 5e6))))
     for round_ in range(rounds + 1):
         data = [(torch.randn(1, row.T, row.D), torch.randn(1, row.T, row.D)) for _ in range(repeats)]
         for name in random.sample(list(layers), len(layers)):
-            spent = seconds(lambda: [one_pass(layers[name], x, dy, backward) for x, dy in data] and None)  # noqa: B023
+            start = time.process_time()
+            for x, dy in data:
+                one_pass(layers[name], x, dy, backward)
             if round_:  # the first round warms up
-                times[name].append(spent / repeats)
+                times[name].append((time.process_time() - start) / repeats)
     return times
 
 
@@ -155,19 +158,24 @@ def ratio(times: dict[str, list[float]], above: str, below: str) -> float:
     return statistics.median(a / b for a, b in zip(times[above], times[below], strict=True))
 
 
-def table(rows: list[Row], backward: bool, rounds: int) -> None:
-    """Prints a Markdown table: CPU time relative to the dense layer, and the speed-up over the faster peer."""
-    print(f"\n### {'forward + backward' if backward else 'forward'}\n")
+def table(name: str, rows: list[Row], backward: bool, rounds: int) -> None:
+    """Prints a Markdown table: CPU time relative to the dense layer, and the speed-up over the faster
+    peer.
+    """
+    print(f"\n### {'Forward + backward' if backward else 'Forward'}, {name}\n")
     print("| T | D | E | K | H | dense ms | " + " | ".join(HF) + " | ours | best peer / ours |")
     print("|---" * 10 + "|")
     gains: list[float] = []
     for row in rows:
         times = measure(row, backward, rounds)
-        peers = [name for name in HF if name in times]
+        peers = [peer for peer in HF if peer in times]
         gains.append(min(ratio(times, peer, "ours") for peer in peers))
-        cells = [f"{ratio(times, name, 'dense'):.2f}" if name in times else "–" for name in (*HF, "ours")]
+        cells = [f"{ratio(times, way, 'dense'):.2f}" if way in times else "–" for way in (*HF, "ours")]
         dense = 1e3 * statistics.median(times["dense"])
-        print("| " + " | ".join([*map(str, row), f"{dense:.2f}", *cells, f"**{gains[-1]:.2f}**"]) + " |", flush=True)
+        print(
+            "| " + " | ".join([*map(str, row), f"{dense:.2f}", *cells, f"**{gains[-1]:.2f}**"]) + " |",
+            flush=True,
+        )
     print(f"\nbest peer / ours: geometric mean {statistics.geometric_mean(gains):.2f}, "
           f"least {min(gains):.2f}, most {max(gains):.2f} (n={len(gains)})", flush=True)  # fmt: skip
 
@@ -184,34 +192,32 @@ def processor() -> str:
     return f"{name} (family {family}, model {model}), {torch.backends.cpu.get_cpu_capability()}"
 
 
-def chosen(names: list[str]) -> list[Row]:
-    rows: list[Row] = []
-    for name in names:
-        if name in ("grid", "all"):
-            rows += GRID
-        if name in ("decode", "all"):
-            rows += DECODE
-        if "," in name:
-            rows.append(Row(*(int(number) for number in name.split(","))))
-    return rows
+def rows_of(text: str) -> tuple[str, list[Row]]:
+    """A named table, or T,D,E,K,H."""
+    if text in TABLES:
+        return text, TABLES[text]
+    try:
+        return text, [Row(*(int(number) for number in text.split(",")))]
+    except (TypeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither grid nor decode nor T,D,E,K,H") from error
 
 
 def main() -> None:
+    """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="5 rounds a row instead of 15")
-    parser.add_argument("--rows", nargs="+", default=["grid", "decode"], help="grid, decode, all, or T,D,E,K,H")
+    parser.add_argument("--rows", nargs="+", type=rows_of, default=list(TABLES.items()), metavar="ROWS")
     parser.add_argument("--passes", nargs="+", choices=("forward", "both"), default=["forward", "both"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     rounds = 5 if options.quick else 15
-    print(f"{processor()}, {os.cpu_count()} cores, 1 thread; torch {torch.__version__}, transformers "
-          f"{transformers.__version__}, Python {platform.python_version()}; {rounds} rounds")  # fmt: skip
-    groups = [options.rows] if "," in "".join(options.rows) else [["grid"], ["decode"]]
-    for backward in (p == "both" for p in options.passes):
-        for names in groups:
-            wanted = chosen([n for n in names if n in options.rows or "all" in options.rows])
-            if wanted:
-                table(wanted, backward, rounds)
+    print(
+        f"{processor()}, {os.cpu_count()} cores, 1 thread; torch {torch.__version__}, "
+        f"transformers {transformers.__version__}, Python {platform.python_version()}; {rounds} rounds"
+    )
+    for way in options.passes:
+        for name, rows in options.rows:
+            table(name, rows, way == "both", rounds)
 
 
 if __name__ == "__main__":

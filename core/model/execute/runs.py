@@ -49,11 +49,11 @@ class Run:
         return zip(self.experts, left.split(self.sizes), right.split(self.sizes), strict=True)
 
 
-def whole(sizes: Sequence[int], device: torch.device) -> list[Run]:
-    """One run over all rows, multiplied by grouped_mm; none if there are no rows."""
+def whole(sizes: Sequence[int], device: torch.device) -> Run:
+    """One run over all rows, multiplied by grouped_mm. There must be rows."""
     ends = list(accumulate(sizes))
     grouped = torch.tensor(ends, dtype=torch.int32, device=device)
-    return [Run(0, ends[-1], list(range(len(sizes))), list(sizes), ends=grouped)] if ends[-1] else []
+    return Run(0, ends[-1], list(range(len(sizes))), list(sizes), ends=grouped)
 
 
 def cut(sizes: Sequence[int], limit: int) -> list[Run]:

@@ -10,12 +10,13 @@ from torch import Tensor
 @dataclass(frozen=True, slots=True)
 class Slots:
     """order_N: the slots t*K + k in the order of their experts, dropped ones left out. token_N: their tokens.
-    row_TK: where each slot went; dropped slots point to row N, which callers keep at zero.
-    sizes: rows of every expert. dropped: whether any slot is."""
+    row_S: where each slot went; dropped slots point to row N, which callers keep at zero.
+    start_T: each token's first slot. sizes: rows of every expert. dropped: whether any slot is."""
 
     order_N: Tensor
     token_N: Tensor
-    row_TK: Tensor
+    row_S: Tensor
+    start_T: Tensor
     sizes: list[int]
     dropped: bool
 
@@ -48,9 +49,9 @@ def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
     if dropped:
         np.minimum(row_S, live, out=row_S)
         order_S = order_S[:live]
-    order_N = torch.from_numpy(order_S)
-    token_N = torch.from_numpy(order_S // max(expert_TK.shape[1], 1))
-    row_TK = torch.from_numpy(row_S).view(expert_TK.shape)
-    if expert_TK.device.type != "cpu":
-        order_N, token_N, row_TK = (index.to(expert_TK.device) for index in (order_N, token_N, row_TK))
-    return Slots(order_N, token_N, row_TK, sizes, dropped)
+    tokens, k = expert_TK.shape
+    device = expert_TK.device
+    order_N = torch.from_numpy(order_S).to(device)
+    token_N = torch.from_numpy(order_S // max(k, 1)).to(device)
+    start_T = torch.arange(0, tokens * k, k, device=device) if k else order_N.new_zeros(tokens)
+    return Slots(order_N, token_N, torch.from_numpy(row_S).to(device), start_T, sizes, dropped)
