@@ -142,6 +142,8 @@ def _in_words(root: Path) -> Iterator[None]:
         yield
     except DBAPIError as error:
         reason = str(error.orig)
+        if reason.startswith("no such ") or "syntax error" in reason:
+            raise
         if isinstance(error, OperationalError) or "not a database" in reason or "malformed" in reason:
             raise StorageError(
                 f"The database {root / FILE} did not answer: {reason}. {_remedy(reason)}"
