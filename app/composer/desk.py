@@ -1,5 +1,6 @@
-"""The open design of one browser session: what is shown, what was just done, and saving by compare and swap."""
+"""The open design of one browser session: what is shown, what was just done, saving by compare and swap."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -43,7 +44,7 @@ class Desk:
     selected: str = ""
     opened: set[str] = field(default_factory=set)
     column: int = COLUMNS[1]
-    acked: Acked = Acked()
+    acked: Acked = field(default_factory=Acked)
     message: str = ""
     said: str = ""
     lost: Document | None = None
@@ -209,12 +210,11 @@ def _stands(content: object, target: str) -> bool:
 
 def pasted(text: str) -> Design | str:
     """A design from JSON text, or what is wrong with the text."""
-    import json
-
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        return f"This is not a design: line {error.lineno}, {error.msg[0].lower()}{error.msg[1:]}. Nothing was changed."
+        reason = f"{error.msg[0].lower()}{error.msg[1:]}"
+        return f"This is not a design: line {error.lineno}, {reason}. Nothing was changed."
     except RecursionError:
         return "This is not a design: it is nested too deeply. Nothing was changed."
     result = parse(content)

@@ -8,10 +8,11 @@ from app import state
 from app.composer.desk import Desk
 from components.drawing.additions import NAMES, entry_at, part_at
 from components.drawing.notes import select_note
+from components.drawing.ops import Op
 from components.forms.form import Form
 from components.words import humanise, plural
 from core.design.bodies.moe import Moe
-from core.design.edit import Insert, Isolate
+from core.design.edit import Isolate
 from core.design.pointer import get
 from core.design.spec import Design
 from storage.database import Database
@@ -178,12 +179,38 @@ def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
 
 
 def _router(desk: Desk, form: Form, target: str) -> None:
-    form.at(target, only=("score", "score_function", "select", "weigh", "capacity"))
+    """The usual choices two by two, the other axes behind a click."""
+    content = get(form.value, target)
+    left, right = st.columns(2, gap="small")
+    form.field(f"{target}/score_function", into=left)
+    form.kind(f"{target}/score", label="Score", into=right)
+    left, right = st.columns(2, gap="small")
+    form.kind(f"{target}/select", label="Select", into=left)
+    if isinstance(content["select"].get("k"), int):
+        form.field(f"{target}/select/k", into=right)
+    form.at(f"{target}/select", skip=("kind", "k"))
+    left, right = st.columns(2, gap="small")
+    form.kind(f"{target}/weigh", label="Weigh", into=left)
+    form.field(f"{target}/weigh/scale", label="Route scale", into=right)
+    form.at(f"{target}/weigh", skip=("kind", "scale"))
+    form.at(f"{target}/score", skip=("kind",))
+    form.at(target, only=("capacity",))
     body = target.removesuffix("/router")
     if get(form.value, body).get("kind") == "moe":
         form.at(body, only=("balance",))
-    with st.expander("More", key=f"more:{target}"):
+    if formula := formula_of(content):
+        st.markdown(formula)
+    with st.expander("Scope, condition, noise", key=f"more:{target}"):
         form.at(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
+
+
+def formula_of(router: dict[str, Any]) -> str:
+    """The routing rule in symbols, for the axes that have a short one."""
+    functions = {"softmax": r"\mathrm{softmax}(xW_r)", "sigmoid": r"\sigma(xW_r)", "none": "xW_r"}
+    k = router["select"].get("k")
+    if router["score"]["kind"] != "linear" or router["select"]["kind"] != "top_k" or not isinstance(k, int):
+        return ""
+    return rf"$p={functions[router['score_function']]},\;\; S=\mathrm{{top}}_{{{k}}}(p)$"
 
 
 def _actions(db: Database, desk: Desk, target: str) -> None:
@@ -214,10 +241,5 @@ def _actions(db: Database, desk: Desk, target: str) -> None:
 
 
 def _act(db: Database, kind: Any, target: str, by: int = 0) -> None:
-    from components.drawing.ops import Op
-
     desk = state.desk()
     desk.act(db, Op(kind, target=target, by=by), desk.acked)
-
-
-__all__ = ["Insert", "heading", "inspector"]

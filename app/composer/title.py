@@ -7,6 +7,7 @@ import streamlit as st
 from app import pages, state
 from app.composer.desk import document, pasted
 from app.designs import MOST_BYTES
+from components import page
 from components.words import plural
 from core.cost.format import ago
 from core.design.presets.registry import describe, names, preset
@@ -20,7 +21,7 @@ def title_row(db: Database, problems: tuple[Problem, ...], blocked: int) -> None
     desk = state.desk()
     assert desk.draft is not None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title(desk.design.name, anchor=False, width="content")
+        st.title(page.plain(desk.design.name), anchor=False, width="content")
         _file_menu(db)
         st.caption(f"Saved {_since(desk.draft.updated_at)}", width="content")
         st.space("stretch")
@@ -28,18 +29,13 @@ def title_row(db: Database, problems: tuple[Problem, ...], blocked: int) -> None
         _step("Undo", desk.draft.undo, "undo", lambda: desk.undo(db))
         _step("Redo", desk.draft.redo, "redo", lambda: desk.redo(db))
         go = st.button(
-            primary("Train this design"),
+            page.primary("Train this design"),
             type="primary",
             help=f"{plural(blocked, 'problem')} to fix before it can be trained" if blocked else None,
         )
     if go:
         state.open_design(desk.draft.id)
         st.switch_page(pages.page("train"))
-
-
-def primary(label: str) -> str:
-    """The label of a primary button: dark ink on the bright accent of the dark theme (white would be 2.4:1)."""
-    return f':color[{label}]{{foreground="#10131C"}}' if st.context.theme.type == "dark" else label
 
 
 def _since(at: float) -> str:
@@ -70,7 +66,7 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
         for i, problem in enumerate(problems):
             sign = "error" if problem.severity == "error" else "warning"
             when = "" if problem.stage == "design" else f" :gray[Before it can be {_past(problem.stage)}.]"
-            st.markdown(f":material/{sign}: {_escaped(str(problem))}{when}")
+            st.markdown(f":material/{sign}: {page.plain(str(problem))}{when}")
             with st.container(horizontal=True, gap="small"):
                 for j, edit in enumerate(problem.edits):
                     st.button(
@@ -83,11 +79,6 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
 
 def _past(stage: str) -> str:
     return {"cost": "costed", "train": "trained"}.get(stage, "exported")
-
-
-def _escaped(text: str) -> str:
-    """Text of the user inside markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_[]$:#~<>" else c for c in text)
 
 
 def _file_menu(db: Database) -> None:

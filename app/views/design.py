@@ -8,6 +8,7 @@ from app.composer.figures import cells
 from app.composer.inspector import inspector
 from app.composer.title import title_row
 from app.paths import data_root
+from components import page
 from components.strip.mount import strip
 from core.design.rules import check, errors
 from storage import database
@@ -33,7 +34,7 @@ def main() -> None:
         canvas(db, problems)
     with row.container(border=True, width=306, height="stretch", gap="small"):
         inspector(db)
-    st.caption(f"`python -m app cost {desk.draft.id}`")
+    page.command(f"python -m app cost {desk.draft.id}")
     with st.bottom:
         strip(cells(desk.design, desk.before), last_edit(), key="strip")
     return None

@@ -8,7 +8,7 @@ from core.design.spec import Design
 
 PALETTE = [
     {
-        "title": "Add below the selection",
+        "title": "Add below",
         "items": [
             {"what": "attention", "name": "Attention", "glyph": "attention", "key": "A"},
             {"what": "dense", "name": "Dense FFN", "glyph": "dense", "key": "F"},
@@ -17,7 +17,7 @@ PALETTE = [
         ],
     },
     {
-        "title": "Add to the MoE layer",
+        "title": "Add to the layer",
         "items": [
             {"what": "expert_group", "name": "Expert group", "glyph": "expert", "key": "E"},
             {"what": "shared_expert", "name": "Shared expert", "glyph": "shared", "key": "S"},
@@ -47,7 +47,7 @@ def moe_at(design: Design, target: str) -> str | None:
 
 
 def addition(design: Design, what: str, target: str) -> tuple[Edit, str] | None:
-    """The edit that adds `what` near `target`, and the pointer of what it adds; None where it has no place."""
+    """The edit that adds `what` near `target`, and the pointer of the new part; None without a place."""
     if what in ("expert_group", "shared_expert"):
         return _expert(design, what, target)
     if what not in NAMES:

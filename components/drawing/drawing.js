@@ -120,7 +120,7 @@ function mount(parent) {
     const chip = box.chip ? h("span", { class: "k" }, box.chip) : null;
     switch (box.kind) {
       case "panel": return [];
-      case "row": case "open": return [glyph(box.glyph), name, note || h("span"), columns(box), fork(box), sign, said];
+      case "row": case "open": return [glyph(box.glyph), name, fork(box) || h("span", { class: "nofork" }), note || h("span"), columns(box), sign, said];
       case "expert": case "cell": case "shared":
         return [box.fill !== undefined ? h("span", { class: "fill", css: { width: `${box.fill}px` } }) : null, name, note, sign, said];
       case "problem": return [glyph(box.glyph, 15), h("span", { class: "text", title: box.title }, box.title),

@@ -1,4 +1,4 @@
-"""Design -> picture: a column of layers on a residual spine, repeats in brackets, MoE layers opened in place."""
+"""Design -> picture: layers on a residual spine, repeats in brackets, MoE layers opened in place."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -9,6 +9,7 @@ from components.drawing.notes import glyph_of, input_note, output_note, part_not
 from components.drawing.picture import Box, Fix, Label, Picture
 from components.words import humanise, plural
 from core.cost.count import Counts, PartCount
+from core.cost.flops import mean_keys
 from core.cost.format import letters, size
 from core.design.bodies.moe import Moe
 from core.design.problems import Problem
@@ -45,11 +46,15 @@ class Pen:
         if self.last is not None:
             self.picture.wire("spine", f"M{SPINE} {self.last}V{self.y}")
 
+    def attention(self, part: PartCount) -> float:
+        """Multiply-adds of scores and values for a token of the design's own context."""
+        return part.pair_macs * mean_keys(part, self.design.task.tokens)
+
     def figures(self, pointer: str, kind: str = "") -> tuple[tuple[str, ...], float]:
         """Texts of the columns for one turn of a part, and its share of all active parameters."""
         parts = [part for part in self.counts.get(pointer, ()) if not kind or part.kind == kind]
         parameters = sum(part.parameters for part in parts)
-        flops = sum(2 * (part.gemm_macs + part.token_macs) for part in parts)
+        flops = sum(2 * (part.gemm_macs + part.token_macs + self.attention(part)) for part in parts)
         share = sum(part.times * part.active for part in parts) / self.active if self.active else 0.0
         return (letters(parameters), letters(flops), size(parameters * WEIGHT_BYTES)), share
 

@@ -61,7 +61,7 @@ class Bank:
 def note(body: Moe) -> str:
     """What stands beside the name; the bold wires are explained where there are any."""
     bold = body.router.select.token_choice and body.count > body.per_token
-    return notes.moe_note(body) + (". Bold: an example of one token’s picks" if bold else "")
+    return notes.moe_note(body) + (". Bold: an example" if bold else "")
 
 
 def draw(panel: Panel) -> Drawn:
@@ -209,7 +209,7 @@ def _swarm(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
 def _router(panel: Panel, out: Drawn, bank: Bank, middle: float, y: float, top: float) -> None:
     body = panel.body
     text, chip = notes.router_note(body), notes.select_note(body.router)
-    wanted = 116 + 6.4 * len(text) + 8 * len(chip)
+    wanted = 124 + 6.4 * len(text) + 8 * len(chip)
     w = max(120.0, min(bank.right - bank.left, wanted))
     out.boxes.append(
         Box(
@@ -307,7 +307,7 @@ def _combine(
     words = {"output_mix": "weighted sum", "slot_mix": "mixed slots", "param_merge": "merged parameters"}
     kind = panel.body.router.combine.kind
     text = words.get(kind, humanise(kind).lower()) + (" + shared" if shared else "")
-    w, centre, s = 108 + 6.4 * len(text), y + COMBINE / 2, panel.spine
+    w, centre, s = 122 + 6.4 * len(text), y + COMBINE / 2, panel.spine
     low = bank.bottom + 28
     for picked in (False, True):
         for i, x in enumerate(bank.entries):

@@ -5,10 +5,9 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from components.forms.blank import blank
 from components.forms.shapes import Node, Shape, at, resolved, shape
@@ -18,6 +17,8 @@ from core.design.edit import Edit, Insert, Remove, SetValue
 from core.design.pointer import escape, get, steps
 
 Emit = Callable[[Edit], None]
+#: What of a value is drawn: what most people change, the rest, or both.
+Show = Literal["usual", "more", "all"]
 _PLAIN = ("integer", "number", "text", "enum", "flag")
 NONE = "None"
 
@@ -47,88 +48,97 @@ class Form:
         return at(steps(pointer), self.value, {"$ref": self.schema["$ref"]}, self.defs)
 
     def at(self, pointer: str, *, only: Collection[str] = (), skip: Collection[str] = ()) -> None:
-        """Everything at `pointer`; of an object's fields `only` these, or all but `skip`."""
-        self._value(pointer, self.node(pointer), only=only, skip=skip)
+        """Everything at `pointer`; of an object's fields `only` these, or all but `skip`.
 
-    def field(self, pointer: str, *, label: str = "", into: DeltaGenerator | None = None) -> None:
+        What few people change, here or below, is gathered behind one click.
+        """
+        node = self.node(pointer)
+        self._value(pointer, node, "usual", only=only, skip=skip)
+        if self._has_more(pointer, node, only=only, skip=skip):
+            with st.expander("More", key=self._key(pointer, "more" + "".join(only))):
+                self._value(pointer, node, "more", only=only, skip=skip)
+
+    def field(self, pointer: str, *, label: str = "", into: Any = st) -> None:
         """One plain value under a label of the caller's."""
-        self._plain(pointer, shape(self.node(pointer), self.defs), into or st, label=label)
+        self._plain(pointer, shape(self.node(pointer), self.defs), into, label=label)
+
+    def kind(self, pointer: str, *, label: str = "", into: Any = st) -> None:
+        """The select box of a union, without the fields of what is chosen."""
+        here = shape(self.node(pointer), self.defs)
+        self._kind(pointer, here, get(self.value, pointer), label or humanise(here.node["title"]), into)
 
     # ---- shapes
     def _value(
         self,
         pointer: str,
         node: Node,
+        show: Show,
         *,
         only: Collection[str] = (),
         skip: Collection[str] = (),
         label: str = "",
-        deep: bool = False,
     ) -> None:
-        here = shape(node, self.defs)
-        current = get(self.value, pointer)
+        here, current = shape(node, self.defs), get(self.value, pointer)
         if here.kind == "union":
-            self._union(pointer, here, current, only=only, skip=skip, label=label, deep=deep)
+            if show != "more" and ("kind" in only if only else "kind" not in skip):
+                self._kind(pointer, here, current, label or humanise(here.node.get("title", "Kind")))
+            if isinstance(current, dict):
+                self._fields(pointer, resolved(here.kinds[current["kind"]], self.defs), show, only, skip)
         elif here.kind == "group":
-            if here.optional and not self._present(pointer, here, current, label):
-                return
-            self._fields(pointer, here.node, only=only, skip=skip, deep=deep)
+            if show != "more" and here.optional:
+                self._switch(pointer, here, current, label)
+            if current is not None:
+                self._fields(pointer, here.node, show, only, skip)
         elif here.kind == "list":
-            self._list(pointer, here, current, label, deep)
-        elif here.kind == "either" and here.kinds and isinstance(current, dict):
-            self._schedule(pointer, here, current, label)
-        elif here.kind != "const":
+            self._list(pointer, here, current, show, label)
+        elif here.kind == "either" and here.kinds:
+            self._changing(pointer, here, current, show, label)
+        elif here.kind != "const" and show != "more":
             self._plain(pointer, here, st, label=label)
 
+    def _chosen(self, node: Node, only: Collection[str], skip: Collection[str]) -> dict[str, Shape]:
+        """Fields of an object that are drawn, by name."""
+        names = (n for n in node.get("properties", {}) if (n in only if only else n not in skip))
+        shapes = {name: shape(node["properties"][name], self.defs) for name in names}
+        return {name: here for name, here in shapes.items() if here.kind != "const"}
+
     def _fields(
-        self,
-        pointer: str,
-        node: Node,
-        *,
-        only: Collection[str] = (),
-        skip: Collection[str] = (),
-        deep: bool = False,
+        self, pointer: str, node: Node, show: Show, only: Collection[str] = (), skip: Collection[str] = ()
     ) -> None:
-        """Plain fields two by two, then the others, then what few people change, behind a click."""
-        named = {
-            n: f for n, f in node.get("properties", {}).items() if (n in only if only else n not in skip)
-        }
-        shapes = {name: shape(entry, self.defs) for name, entry in named.items()}
-        shown = {name: s for name, s in shapes.items() if s.kind != "const"}
-        advanced = [name for name, s in shown.items() if s.node.get("advanced") and not only]
-        usual = [name for name in shown if name not in advanced]
-        self._pairs(
-            pointer, [n for n in usual if _is_plain(shown[n], get(self.value, _join(pointer, n)))], shown
-        )
-        for name in usual:
-            if not _is_plain(shown[name], get(self.value, _join(pointer, name))):
-                self._nested(pointer, name, named[name], deep)
-        if advanced:
-            if deep:
-                self._rest(pointer, advanced, named, shown)
-            else:
-                with st.expander("More", key=self._key(pointer, "more")):
-                    self._rest(pointer, advanced, named, shown)
-
-    def _rest(self, pointer: str, names: list[str], named: dict[str, Node], shown: dict[str, Shape]) -> None:
-        self._pairs(
-            pointer, [n for n in names if _is_plain(shown[n], get(self.value, _join(pointer, n)))], shown
-        )
-        for name in names:
-            if not _is_plain(shown[name], get(self.value, _join(pointer, name))):
-                self._nested(pointer, name, named[name], True)
-
-    def _nested(self, pointer: str, name: str, node: Node, deep: bool) -> None:
-        here = shape(node, self.defs)
-        if here.kind == "group" and not here.optional:
-            if deep:
+        """Plain fields two by two, then the others."""
+        fields = self._chosen(node, only, skip)
+        hidden = {name for name, here in fields.items() if here.node.get("advanced") and not only}
+        own = {n for n in fields if show == "all" or (n in hidden) == (show == "more")}
+        plain = [n for n in fields if n in own and _is_plain(fields[n], get(self.value, _join(pointer, n)))]
+        self._pairs(pointer, plain, fields)
+        for name in fields:
+            child, entry = _join(pointer, name), node["properties"][name]
+            inner: Show = "all" if name in hidden else show
+            if name not in own and (show != "more" or not self._has_more(child, entry)):
+                continue
+            if name in plain and not (inner == "all" and fields[name].kinds):
+                continue
+            if fields[name].kind == "group" and not fields[name].optional:
                 st.caption(humanise(name))
-                self._value(_join(pointer, name), node, label=humanise(name), deep=True)
-            else:
-                with st.expander(humanise(name), key=self._key(_join(pointer, name), "group")):
-                    self._value(_join(pointer, name), node, label=humanise(name), deep=True)
-        else:
-            self._value(_join(pointer, name), node, label=humanise(name), deep=deep)
+            self._value(child, entry, "more" if name in plain else inner, label=humanise(name))
+
+    def _has_more(
+        self, pointer: str, node: Node, *, only: Collection[str] = (), skip: Collection[str] = ()
+    ) -> bool:
+        """Whether something at or below `pointer` belongs behind the click."""
+        here, current = shape(node, self.defs), get(self.value, pointer)
+        if here.kind == "either":
+            return bool(here.kinds) and not isinstance(current, dict)
+        if here.kind == "list" and here.item is not None:
+            item = resolved(here.node, self.defs)["items"]
+            return any(self._has_more(f"{pointer}/{i}", item) for i in range(len(current)))
+        if not isinstance(current, dict) or here.kind not in ("union", "group"):
+            return False
+        inner = resolved(here.kinds[current["kind"]], self.defs) if here.kind == "union" else here.node
+        fields = self._chosen(inner, only, skip)
+        if not only and any(field.node.get("advanced") for field in fields.values()):
+            return True
+        return any(self._has_more(_join(pointer, name), inner["properties"][name]) for name in fields)
 
     def _pairs(self, pointer: str, names: list[str], shapes: dict[str, Shape]) -> None:
         flags = [name for name in names if shapes[name].kind == "flag"]
@@ -140,35 +150,19 @@ class Form:
         for name in flags:
             self._plain(_join(pointer, name), shapes[name], st, label=humanise(name))
 
-    # ---- unions, lists, optional groups
-    def _union(
-        self,
-        pointer: str,
-        here: Shape,
-        current: Any,
-        *,
-        only: Collection[str],
-        skip: Collection[str],
-        label: str,
-        deep: bool,
-    ) -> None:
+    # ---- unions, lists, optional objects
+    def _kind(self, pointer: str, here: Shape, current: Any, label: str, into: Any = st) -> None:
         kinds: list[str] = ([NONE] if here.optional else []) + sorted(here.kinds, key=humanise)
         chosen = current["kind"] if isinstance(current, dict) else NONE
-        if "kind" not in skip:
-            name = label or humanise(here.node.get("title", "Kind"))
 
-            def write(kind: str) -> Any:
-                return None if kind == NONE else blank(here.kinds[kind], self.defs, current)
+        def write(kind: str) -> Any:
+            return None if kind == NONE else blank(here.kinds[kind], self.defs, current)
 
-            about = (
-                resolved(here.kinds[chosen], self.defs).get("description", "") if chosen in here.kinds else ""
-            )
-            self._widget(pointer, name, kinds, chosen, write, help_text=_help(about))
-        if isinstance(current, dict):
-            self._fields(pointer, resolved(here.kinds[chosen], self.defs), only=only, skip=skip, deep=deep)
+        about = resolved(here.kinds[chosen], self.defs).get("description", "") if chosen in here.kinds else ""
+        self._widget(pointer, label, kinds, chosen, write, into=into, help_text=_help(about))
 
-    def _present(self, pointer: str, here: Shape, current: Any, label: str) -> bool:
-        """A switch for an object that may be left out."""
+    def _switch(self, pointer: str, here: Shape, current: Any, label: str) -> None:
+        """A toggle for an object that may be left out."""
         key = self._key(pointer, "on")
         st.session_state[key] = current is not None
 
@@ -178,28 +172,26 @@ class Form:
             self.emit(SetValue(path=pointer, value=value, label=f"{label} {'on' if on else 'off'}"))
 
         st.toggle(label, key=key, on_change=changed, help=_help(here.node.get("description", "")))
-        return current is not None
 
-    def _list(self, pointer: str, here: Shape, current: list[Any], label: str, deep: bool) -> None:
+    def _list(self, pointer: str, here: Shape, current: list[Any], show: Show, label: str) -> None:
         assert here.item is not None
         item = resolved(here.node, self.defs)["items"]
         for i, entry in enumerate(current):
             path = f"{pointer}/{i}"
             name = f"{label} {i + 1}" if len(current) > 1 else label
-            left, right = st.columns([5, 1], gap="small", vertical_alignment="bottom")
-            with left:
+            if show != "more":
+                left, right = st.columns([5, 1], gap="small", vertical_alignment="bottom")
                 if here.item.kind == "union":
-                    self._kind_of(path, here.item, entry, name)
+                    self._kind(path, here.item, entry, name, left)
                 else:
-                    st.markdown(f"**{name}**")
-            least = len(current) <= here.node.get("minItems", 0)
-            self._remove(right, path, name, least)
-            node = here.item.kinds[entry["kind"]] if here.item.kind == "union" else item
-            self._fields(path, resolved(node, self.defs), deep=True)
-        if len(current) < here.node.get("maxItems", 1_000):
+                    left.markdown(f"**{name}**")
+                self._remove(right, path, name, disabled=len(current) <= here.node.get("minItems", 0))
+            kind = here.item.kinds[entry["kind"]] if here.item.kind == "union" else item
+            self._fields(path, resolved(kind, self.defs), show)
+        if show != "more" and len(current) < here.node.get("maxItems", 1_000):
             self._adder(pointer, here.item, item, label)
 
-    def _remove(self, into: DeltaGenerator, path: str, name: str, disabled: bool) -> None:
+    def _remove(self, into: Any, path: str, name: str, *, disabled: bool) -> None:
         into.button(
             ":material/close:",
             key=self._key(path, "remove"),
@@ -208,17 +200,6 @@ class Form:
             help=f"Remove {name.lower()}",
             on_click=self.emit,
             args=(Remove(path=path, label=f"Remove {name.lower()}"),),
-        )
-
-    def _kind_of(self, path: str, item: Shape, entry: Any, label: str) -> None:
-        about = resolved(item.kinds[entry["kind"]], self.defs).get("description", "")
-        self._widget(
-            path,
-            label,
-            sorted(item.kinds, key=humanise),
-            entry["kind"],
-            lambda kind: blank(item.kinds[kind], self.defs, entry),
-            help_text=_help(about),
         )
 
     def _adder(self, pointer: str, item: Shape, node: Node, label: str) -> None:
@@ -248,20 +229,30 @@ class Form:
             label_visibility="collapsed",
         )
 
-    def _schedule(self, pointer: str, here: Shape, current: dict[str, Any], label: str) -> None:
-        """A number that changes over training: its kind, or constant again."""
-        constant = "constant"
+    def _changing(self, pointer: str, here: Shape, current: Any, show: Show, label: str) -> None:
+        """A number, constant or with a schedule over training."""
+        if isinstance(current, dict) or show == "more":
+            self._schedule(pointer, here, current, label)
+        else:
+            self._plain(pointer, here, st, label=label)
+
+    def _schedule(self, pointer: str, here: Shape, current: Any, label: str) -> None:
+        """The kind of a schedule and its ends; constant is a plain number again."""
+        constant, old = (
+            "constant",
+            current if isinstance(current, dict) else {"start": current, "end": current},
+        )
 
         def write(kind: str) -> Any:
             if kind != constant:
-                return blank(here.kinds[kind], self.defs, current)
-            first = current.get("start", (current.get("values") or [1])[0])
+                return blank(here.kinds[kind], self.defs, old)
+            first = old.get("start", (old.get("values") or [1])[0])
             return int(first) if here.scalar and here.scalar.kind == "integer" else first
 
-        self._widget(
-            pointer, f"{label} over training", [constant, *sorted(here.kinds)], current["kind"], write
-        )
-        self._fields(pointer, resolved(here.kinds[current["kind"]], self.defs), deep=True)
+        chosen = old.get("kind", constant)
+        self._widget(pointer, f"{label} over training", [constant, *sorted(here.kinds)], chosen, write)
+        if isinstance(current, dict):
+            self._fields(pointer, resolved(here.kinds[chosen], self.defs), "all")
 
     # ---- plain values
     def _plain(self, pointer: str, here: Shape, into: Any, *, label: str = "") -> None:

@@ -134,9 +134,7 @@ def walk(node: Node, defs: dict[str, Node], seen: set[str] | None = None) -> lis
     if here.item is not None:
         items = resolved(node, defs)
         below.append(items.get("items") or items["additionalProperties"])
-    for entry in node.get("anyOf", ()):
-        if entry.get("type") != "null":
-            below.append(entry)
+    below += [entry for entry in node.get("anyOf", ()) if entry.get("type") != "null"]
     return [here, *(inner for child in below for inner in walk(child, defs, seen))]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.cost.figure import Figure
-from core.cost.format import delta, show
+from core.cost.format import count, delta, show
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Cell:
 
 
 def cell(label: str, figure: Figure, before: Figure | None = None, *, extra: str = "") -> Cell:
-    """The cell of `figure`; `before` is the same figure before the last edit, `extra` stands behind the unit."""
+    """The cell of `figure`; `before` is the same before the last edit, `extra` stands behind the unit."""
     shown = show(figure)
     change = delta(before.value, figure.value) if before is not None and before.unit == figure.unit else ""
     band = None
@@ -30,4 +30,5 @@ def cell(label: str, figure: Figure, before: Figure | None = None, *, extra: str
     note = shown.band or shown.grade
     words = change.replace("↑", "up").replace("↓", "down")
     said = f"{words} against before the last edit, " if change else ""
-    return Cell(label, shown.value, shown.unit, change, note, band, f"{said}{shown.grade}", extra)
+    value, unit = (shown.value, shown.unit) if figure.unit else (count(figure.value), "")
+    return Cell(label, value, unit, change, note, band, f"{said}{shown.grade}", extra)

@@ -10,5 +10,5 @@ _HTML = '<div class="root strip" role="region" aria-label="Cost of this design">
 
 
 def strip(cells: Sequence[Cell], last: Sequence[str], *, key: str) -> None:
-    """Draw the cells; `last` is a heading and the lines below it, about the last edit. Belongs in st.bottom."""
+    """Draw the cells; `last` is a heading and lines about the last edit. Belongs in st.bottom."""
     component("strip", _HTML)(key=key, data={"cells": [asdict(cell) for cell in cells], "last": list(last)})
