@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "start the studio in the browser",
     "train": "train a design and follow the run",
     "runs": "list runs; show, pause, resume, stop or delete one",
+    "routing": "load and specialization of the layers of a run",
 }
 INTERRUPTED = 130
 

@@ -1,0 +1,81 @@
+"""`python -m app routing RUN`: load and specialization of every routed layer, from a stored trace."""
+
+import argparse
+import json
+from typing import Any
+
+from app.errors import UserError
+from app.paths import data_root
+from core.analysis.summary import summary
+from core.trace.errors import TraceError
+from core.trace.newest import newest_trace
+from core.trace.record import Trace, read
+from storage import database, files, runs
+from storage.records import RunPublic
+
+HEAD = ("layer", "experts", "CV", "MaxVio", "dead", "dropped", "entropy", "specialization", "chance", "95 %")
+KEYS = ("cv", "max_violation", "dead", "drop_rate", "entropy")
+LEVELS = ("specialization", "specialization_chance", "specialization_chance_95")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A run."""
+    parser.add_argument("run_id", metavar="RUN", help="id of a run")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures; 0 unless there is no trace."""
+    found = runs.get(database.open(data_root()), args.run_id)
+    trace = stored_trace(found)
+    layers = summary(trace)
+    if args.json:
+        print(json.dumps({"run": found.id, "step": trace.header.checkpoint, "layers": layers}))
+    else:
+        print(table(found.id, trace, layers))
+    return 0
+
+
+def stored_trace(found: RunPublic) -> Trace:
+    """The newest trace of a run. Raises UserError."""
+    path = newest_trace(files.folder(data_root(), "runs", found.id))
+    if path is None:
+        raise UserError(
+            f"{found.id} is {found.status} and has no trace: one is written when a run ends. To fix this, let"
+            f" it train to its end, or stop it: python -m app runs stop {found.id}"
+        )
+    try:
+        return read(path)
+    except TraceError as error:
+        raise UserError(str(error)) from error
+
+
+def table(run_id: str, trace: Trace, layers: list[dict[str, Any]]) -> str:
+    """The same for a reader: figures, then how the tokens of each layer were shared out."""
+    head = trace.header
+    said = f"{run_id}  step {head.checkpoint:,}  {head.tokens:,} held-out tokens of {', '.join(head.domains)}"
+    if not layers:
+        return f"{said}\nThis design has no routed layer."
+    rows = [HEAD, *((layer["path"], *cells(layer)) for layer in layers)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    loads = [f"{layer['path']}  load  {shares(layer['load'])}" for layer in layers if layer["load"]]
+    return "\n".join([said, *lines, "", *loads])
+
+
+def cells(layer: dict[str, Any]) -> tuple[str, ...]:
+    """Figures of a layer as text; – where one is not defined."""
+    experts = "–" if layer["load"] is None else str(len(layer["load"]))
+    return (experts, *(number(layer[key]) for key in (*KEYS, *LEVELS)))
+
+
+def number(value: float | None) -> str:
+    """Counts whole, everything else to three digits."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def shares(load: list[int]) -> str:
+    """Each expert's share of the accepted tokens."""
+    return "  ".join(f"{expert}: {count / max(1, sum(load)):.1%}" for expert, count in enumerate(load))
