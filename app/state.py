@@ -46,7 +46,7 @@ def open_run(run: str | None) -> None:
 
 
 def request_id(action: str) -> str:
-    """The id of the next `action`, the same until `renew_request`: one click that calls back twice asks once."""
+    """The id of the next `action`, kept until `renew_request`: a click that calls back twice asks once."""
     value: str = st.session_state.setdefault(_key(f"request.{action}"), uuid4().hex)
     return value
 
@@ -54,6 +54,22 @@ def request_id(action: str) -> str:
 def renew_request(action: str) -> None:
     """The last request of `action` was made; the next one is another."""
     st.session_state.pop(_key(f"request.{action}"), None)
+
+
+def fill(widget: str, value: str) -> None:
+    """Give a widget its value before it is drawn."""
+    st.session_state[widget] = value
+
+
+def leave_message(text: str) -> None:
+    """What a callback has to say, for the rerun that follows it; empty for nothing."""
+    st.session_state[_key("message")] = text
+
+
+def take_message() -> str:
+    """What the last callback left, once."""
+    text: str = st.session_state.pop(_key("message"), "")
+    return text
 
 
 def keep_link() -> tuple[str, ...]:

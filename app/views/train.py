@@ -1,9 +1,21 @@
-"""Train: without anything to show yet, the way to it."""
+"""Train: choose what to train, then watch it learn."""
 
-import streamlit as st
+from app import state
+from app.paths import data_root
+from app.views._train import live, setup
+from components import page
+from storage import database, runs
+from storage.errors import NotFoundError
 
-from app import pages
-
-st.title("Train", anchor=False)
-st.markdown("No design is open. Its loss and its experts will be drawn here while it trains.")
-st.page_link(pages.page("start"), label="Choose a design", icon=":material/arrow_forward:")
+run_id = state.run_id()
+if run_id is not None:
+    try:
+        runs.get(database.open(data_root()), run_id)
+    except NotFoundError as error:
+        state.open_run(None)
+        run_id = None
+        page.problems([("warning", str(error), "")])
+if run_id is None:
+    setup.show()
+else:
+    live.show(run_id)

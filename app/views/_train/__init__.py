@@ -1,0 +1,1 @@
+"""The Train page: what to train, and the run while it trains."""

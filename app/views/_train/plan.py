@@ -1,0 +1,101 @@
+"""How long and how: the plan of a run."""
+
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from components import page
+from core.design.plan import Plan
+
+
+def choose(suited: Plan, data: str, scope: str) -> Plan | None:
+    """The card with length, seed and the rest of the plan; None, and why, where the values do not fit.
+
+    `scope` names the design the defaults are of: another design starts from its own.
+    """
+
+    def key(name: str) -> str:
+        return f"train.plan.{scope}.{name}"
+
+    with page.card():
+        unit = st.segmented_control(
+            "Train for", ["Steps", "Seconds"], default="Steps", required=True, key=key("unit")
+        )
+        length, seed = st.columns(2, gap="small")
+        with length:
+            if unit == "Steps":
+                steps = st.number_input("Steps", 1, 10_000_000, suited.steps or 500, 100, key=key("steps"))
+                values: dict[str, Any] = {"steps": steps, "seconds": None}
+            else:
+                seconds = st.number_input("Seconds", 1, 604_800, 120, 30, key=key("seconds"))
+                values = {"steps": None, "seconds": float(seconds)}
+        with seed:
+            values["seed"] = st.number_input("Seed", 0, 2**31 - 1, suited.seed, key=key("seed"))
+        if unit == "Seconds":
+            st.caption("The first steps are timed; the budget becomes a number of steps.")
+        with st.expander("More of the plan"):
+            values |= _more(suited, key)
+    try:
+        return Plan.model_validate(suited.model_dump() | values | {"data": data})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        page.problems([("error", f"The plan's {place} cannot be that: {first['msg']}.", "")])
+        return None
+
+
+def _more(suited: Plan, key: Any) -> dict[str, Any]:
+    """What most people leave as it is."""
+    a, b = st.columns(2, gap="small")
+    optimizer = suited.optimizer.model_dump()
+    with a:
+        batch = st.number_input("Examples a step", 1, 65_536, suited.batch, key=key("batch"))
+        rate = st.number_input(
+            "Peak learning rate", 1e-6, 10.0, suited.optimizer.rate, 1e-3, format="%g", key=key("rate")
+        )
+        decay = st.number_input(
+            "Weight decay", 0.0, 10.0, suited.optimizer.weight_decay, 0.05, format="%g", key=key("decay")
+        )
+        execution = st.selectbox(
+            "Execution of experts", ["auto", "sparse", "reference"], key=key("execution")
+        )
+    with b:
+        every = st.number_input(
+            "Evaluate every, steps", 1, 1_000_000, suited.evaluate_every, 50, key=key("evaluate")
+        )
+        warmup = st.number_input(
+            "Warm-up, share of steps", 0.0, 1.0, suited.optimizer.warmup, 0.01, format="%g", key=key("warmup")
+        )
+        clip = st.number_input(
+            "Clip gradient norm at", 0.0, 1e6, suited.optimizer.clip, 0.5, format="%g", key=key("clip")
+        )
+        kept = st.number_input(
+            "Checkpoint every, steps", 1, 1_000_000, suited.checkpoint_every, 50, key=key("checkpoint")
+        )
+    return {
+        "batch": batch,
+        "execution": execution,
+        "evaluate_every": every,
+        "checkpoint_every": kept,
+        "optimizer": optimizer | {"rate": rate, "warmup": warmup, "weight_decay": decay, "clip": clip},
+    }
+
+
+def arguments(plan: Plan, suited: Plan) -> str:
+    """The plan as arguments of the command line, given what suits the design anyway."""
+    parts = [f"--data {plan.data}"]
+    parts.append(f"--steps {plan.steps}" if plan.steps is not None else f"--seconds {plan.seconds:g}")
+    parts.append(f"--seed {plan.seed}")
+    before, after = suited.model_dump(mode="json"), plan.model_dump(mode="json")
+    changed = {
+        name: after[name]
+        for name in ("batch", "execution", "evaluate_every", "checkpoint_every")
+        if after[name] != before[name]
+    }
+    changed |= {
+        f"optimizer.{name}": value
+        for name, value in after["optimizer"].items()
+        if value != before["optimizer"][name]
+    }
+    return " ".join([*parts, *(f"--set plan.{name}={value}" for name, value in changed.items())])

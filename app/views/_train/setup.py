@@ -1,0 +1,113 @@
+"""Before a run: a design, data, a plan, what stands in the way, and the button."""
+
+import streamlit as st
+
+from app import state
+from app.jobs import engine
+from app.paths import data_root
+from app.views._record import parameters
+from app.views._train import choice, data, plan
+from app.views._train.choice import Choice
+from components import page
+from core.cost.format import count
+from core.design.facts import DataFacts
+from core.design.plan import Plan
+from core.design.problems import Problem
+from core.design.rules import check
+from storage import database
+from storage.database import Database
+from storage.errors import StorageError
+
+_DESIGN = "train.design"
+_REQUEST = "train"
+
+
+def show() -> None:
+    """Everything a run needs, on one screen."""
+    db = database.open(data_root())
+    top = page.title_row()
+    a, b, c = st.columns([1, 1.25, 1.1], gap="small")
+    with a:
+        chosen = _design(db)
+    with b:
+        facts = data.choose(chosen.plan.data)
+    with c:
+        planned = plan.choose(chosen.plan, facts.name if facts else chosen.plan.data, chosen.key)
+    problems = check(chosen.design, planned, facts, stage="train") if planned and facts else ()
+    _problems(db, chosen, problems)
+    ready = planned is not None and facts is not None and all(p.severity != "error" for p in problems)
+    with top:
+        page.title("Train", "Pick a design, data and a length. One run trains at a time, others wait.")
+        st.button(
+            page.primary("Train"),
+            type="primary",
+            key="train.start",
+            disabled=not ready,
+            help=None if ready else "Something below stands in the way",
+            on_click=_start,
+            args=(chosen, planned, facts, state.request_id(_REQUEST)),
+        )
+    if message := state.take_message():
+        page.problems([("error", message, "")])
+    if planned is not None:
+        page.command(f"python -m app train {chosen.file} {plan.arguments(planned, chosen.plan)}")
+
+
+def _start(chosen: Choice, planned: Plan, facts: DataFacts, request: str) -> None:
+    try:
+        run_id = engine().start(chosen.design.model_dump_json(), planned, facts.name, request)
+    except StorageError as error:
+        state.leave_message(str(error))
+        return
+    state.renew_request(_REQUEST)
+    state.open_run(run_id)
+
+
+def _design(db: Database) -> Choice:
+    found = {entry.key: entry for entry in choice.choices(db)}
+    keys = list(found)
+    with page.card():
+        key = st.selectbox(
+            "Design",
+            keys,
+            index=choice.chosen_first(list(found.values())),
+            format_func=lambda key: found[key].label if key in found else key,
+            key=_DESIGN,
+        )
+        chosen = found[key]
+        design = chosen.design
+        total, active = parameters(design.model_dump_json())
+        banks = [p.part.body for p in design.parts() if p.part.body.kind == "moe"]
+        experts = sorted({sum(group.count for group in bank.experts) for bank in banks})  # type: ignore[attr-defined]
+        sizes = f"{' or '.join(map(str, experts))} experts in each MoE layer" if banks else "no experts"
+        st.caption(
+            page.plain(
+                f"{design.task.kind.replace('_', ' ').capitalize()}, {design.depth} layers of width "
+                f"{design.width}, {sizes}. {count(total)} parameters, {count(active)} active."
+            )
+        )
+        st.download_button(
+            "Design file",
+            design.model_dump_json(indent=1),
+            chosen.file if chosen.draft else f"{chosen.key}.json",
+            "application/json",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            key="train.file",
+        )
+    return chosen
+
+
+def _problems(db: Database, chosen: Choice, problems: tuple[Problem, ...]) -> None:
+    """Each problem a sentence, and a button for each edit that mends it."""
+
+    def fix(index: int, which: int) -> None:
+        state.leave_message(choice.mend(db, chosen, problems[index].edits[which], _DESIGN))
+
+    for i, problem in enumerate(problems):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(width="stretch"):
+                page.problems([(problem.severity, problem.message, problem.fix)])
+            for j, edit in enumerate(problem.edits):
+                st.button(page.plain(edit.label), key=f"train.fix.{i}.{j}", on_click=fix, args=(i, j))
