@@ -1,6 +1,6 @@
 """One MoE layer, ours against transformers' Mixtral block and a dense layer of equal active FLOPs.
 
-`PYTHONPATH=. python benchmarks/moe_layer.py [--quick] [--rows grid|decode|T,D,E,K,H ...] [--passes forward both]`
+`PYTHONPATH=. python benchmarks/moe_layer.py [--quick] [--rows grid decode T,D,E,K,H] [--passes forward both]`
 
 All are float32 on one thread and hold the same weights. In every round each contestant runs once, in random
 order, on the same fresh random tokens; a table cell is the median over the rounds of the ratio of process CPU
@@ -51,9 +51,7 @@ GRID = [
 DECODE = [
     Row(t, *shape) for shape in ((128, 8, 2, 256), (128, 64, 8, 64), (256, 8, 2, 512)) for t in (1, 4, 32)
 ]
-GATHERING_LIMIT = (
-    4  # batched_mm copies an expert per slot: 80 to 120 times slower than the rest at 256 tokens
-)
+GATHERING_LIMIT = 4  # tokens; batched_mm copies an expert per slot, 80 times slower than the rest at 256
 TABLES = {"grid": GRID, "decode": DECODE}
 HF = ("eager", "grouped_mm", "batched_mm")
 

@@ -80,7 +80,8 @@ def _stacked(first: int, group: StackedExperts, tensors: Sequence[Tensor], strat
     into, shape = tensors[0], group.shape
     size = into.element_size()
     aligned = into.shape[2] * size % 16 == 0 and shape.hidden * size % 16 == 0
-    grouped = strategy == "grouped" and aligned and into.dtype in (torch.float32, torch.bfloat16)
+    types = (torch.float32, torch.bfloat16) if into.device.type == "cpu" else (torch.bfloat16,)
+    grouped = strategy == "grouped" and aligned and into.dtype in types
     rows = max(1, RUN_BYTES // (size * (into.shape[1] + shape.hidden)))
     return Group(first, group.count, shape.kind, shape.activation, len(tensors), rows, grouped)
 
