@@ -23,7 +23,7 @@ TINY = """{"name": "tiny", "width": 16,
    {"body": {"kind": "moe", "experts": [{"count": 4, "kind": "glu", "hidden": 8}], "router": {
      "score": {"kind": "linear"}, "select": {"kind": "top_k", "k": 2},
      "weigh": {"kind": "renormalised"}, "combine": {"kind": "output_mix"}}}}]}]}]}]}"""
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def plan(steps: int = 60, batch: int = 32, seed: int = 0) -> Plan:

@@ -67,6 +67,8 @@ def kill_after_a_checkpoint(studio: Studio, run_id: str, chance: random.Random) 
         studio.engine.resume(run_id)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_a_killed_training_ends_like_one_left_alone(real: Studio) -> None:
     killed = real.start(PLAN, "killed")
     kill_after_a_checkpoint(real, killed, random.Random(1))
