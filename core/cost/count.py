@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from core.cost.figure import Figure, exact
-from core.cost.rates import Measured, measured_rates, routed
+from core.cost.rates import Measured, Turns, mean_rates, measured_turns, routed
 from core.design.base import Weight
 from core.design.bodies.base import Body, Mixer
 from core.design.bodies.moe import Moe
@@ -25,7 +25,10 @@ RULES = ("R1", "R2", "R3")
 
 @dataclass(frozen=True)
 class GroupCount:
-    """An expert group: parameters and multiply-adds of one expert, rows that all of them compute for a token."""
+    """An expert group: parameters and multiply-adds of one expert, rows that all compute for a token.
+
+    `turns` holds measured rates of its experts, one tuple a turn; empty where nothing was measured.
+    """
 
     pointer: str
     kind: str
@@ -34,26 +37,30 @@ class GroupCount:
     parameters: int
     macs: int
     rows: float
+    turns: Turns = ()
 
 
 @dataclass(frozen=True)
 class PartCount:
     """One turn of a part, and how many turns there are.
 
-    `macs` are multiply-adds of weight products for each token by role; `pair_macs` those of each query and
-    key; `token_macs` what a token costs beside both. `active` is by R1.
+    `matrices` are the parameters that a narrow number format applies to. `macs` are multiply-adds of weight
+    products for each token by role; `pair_macs` those of each query and key; `token_macs` what a token costs
+    beside both. `active` is by R1.
     """
 
     pointer: str
     kind: str
     times: int
     parameters: int
+    matrices: int
     routed: int
     active: float
     macs: tuple[tuple[str, float], ...]
     pair_macs: int = 0
     token_macs: float = 0.0
     groups: tuple[GroupCount, ...] = ()
+    weights: tuple[Weight, ...] = ()
     placed: PlacedPart | None = None
 
     @property
@@ -122,7 +129,7 @@ def count(design: Design, measured: Measured | None = None) -> Counts:
 
     Raises ValueError where `measured` does not fit the design.
     """
-    rates = measured_rates(design, measured) if measured else {}
+    turns = measured_turns(design, measured) if measured else {}
     owned: dict[str, list[Weight]] = defaultdict(list)
     by_role: dict[str, int] = defaultdict(int)
     lookups = 0
@@ -133,7 +140,7 @@ def count(design: Design, measured: Measured | None = None) -> Counts:
     parts = (
         *_ends(design, owned, "input"),
         *(
-            _part(design, placed, owned[placed.pointer], rates.get(placed.pointer))
+            _part(design, placed, owned[placed.pointer], turns.get(placed.pointer))
             for placed in design.parts()
         ),
         *_ends(design, owned, "output"),
@@ -168,14 +175,20 @@ def _ends(design: Design, owned: dict[str, list[Weight]], side: str) -> Iterator
     yield _plain("/task", "head", head, {"head": per_token})
 
 
+def _matrices(weights: list[Weight]) -> int:
+    """Numbers in matrices and tables; routers, norms and biases keep their precision."""
+    wide = (w for w in weights if w.role != "router" and (w.gemm or w.role == "embedding"))
+    return sum(w.size for w in wide if len(w.shape) > 1)
+
+
 def _plain(pointer: str, kind: str, weights: list[Weight], macs: dict[str, float]) -> PartCount:
     size = sum(w.size for w in weights)
-    return PartCount(pointer, kind, 1, size, 0, size, tuple(macs.items()))
+    return PartCount(
+        pointer, kind, 1, size, _matrices(weights), 0, size, tuple(macs.items()), weights=tuple(weights)
+    )
 
 
-def _part(
-    design: Design, placed: PlacedPart, weights: list[Weight], rates: tuple[float, ...] | None
-) -> PartCount:
+def _part(design: Design, placed: PlacedPart, weights: list[Weight], turns: Turns | None) -> PartCount:
     body = placed.part.body
     bank = routed(body)
     size = sum(w.size for w in weights)
@@ -188,38 +201,43 @@ def _part(
     groups: tuple[GroupCount, ...] = ()
     if bank is not None:
         rows = bank.router.combine.rows(bank.experts, bank.chosen, design.task.tokens)
-        groups = tuple(_groups(design, placed, body, rates, rows))
+        groups = tuple(_groups(design, placed, body, turns, rows))
         extra = bank.router.combine.token_macs(design.width, bank.experts, in_bank, design.task.tokens)
-        macs["expert"] = _sum_of(groups, "macs") if rates else _even(groups, "macs", rows, bank.experts)
-        used = _sum_of(groups, "parameters") if rates else in_bank * bank.chosen / bank.experts
+        macs["expert"] = _sum_of(groups, "macs") if turns else _even(groups, "macs", rows, bank.experts)
+        used = _sum_of(groups, "parameters") if turns else in_bank * bank.chosen / bank.experts
         active = size - in_bank + used
     return PartCount(
         pointer=placed.pointer,
         kind=body.kind,
         times=placed.times,
         parameters=size,
+        matrices=_matrices(weights),
         routed=in_bank,
         active=active,
         macs=tuple(macs.items()),
         pair_macs=body.pair_macs(design.width) if isinstance(body, Mixer) else 0,
         token_macs=extra + (body.token_macs(design.width) if isinstance(body, Mixer) else 0),
         groups=groups,
+        weights=tuple(weights),
         placed=placed,
     )
 
 
 def _groups(
-    design: Design, placed: PlacedPart, body: Body, rates: tuple[float, ...] | None, rows: float
+    design: Design, placed: PlacedPart, body: Body, turns: Turns | None, rows: float
 ) -> Iterator[GroupCount]:
     """Expert groups of a routed part; a bank of equal copies is one group."""
+    rates = mean_rates(turns) if turns else ()
     if isinstance(body, Moe):
         first = 0
         for i, group in enumerate(body.experts):
-            mine = sum(rates[first : first + group.count]) if rates else rows * group.count / body.count
+            own = slice(first, first + group.count)
+            mine = sum(rates[own]) if rates else rows * group.count / body.count
+            each = tuple(turn[own] for turn in turns or ())
             first += group.count
             pointer = f"{placed.pointer}/body/experts/{i}"
             size, macs = group.parameters(design.width), group.macs(design.width)
-            yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine)
+            yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine, each)
         return
     bank = routed(body)
     if bank is not None:
@@ -227,7 +245,7 @@ def _groups(
         size = sum(w.size for w in weights) // bank.experts
         macs = sum(w.size for w in weights if w.gemm) // bank.experts
         mine = sum(rates) if rates else rows
-        yield GroupCount(f"{placed.pointer}/body", body.kind, bank.experts, 0, size, macs, mine)
+        yield GroupCount(f"{placed.pointer}/body", body.kind, bank.experts, 0, size, macs, mine, turns or ())
 
 
 def _sum_of(groups: tuple[GroupCount, ...], what: str) -> float:

@@ -30,7 +30,7 @@ def evenly_touched(experts: int, rows: float, tokens: float) -> float:
 
 
 def coverage(chances: Sequence[float], tokens: float, *, measured: bool = False) -> Figure:
-    """Distinct experts touched, with the band of chance: Var <= sum q (1 - q), never outside [K, min(E, K T)]."""
+    """Distinct experts touched, with the band of chance: Var <= sum q (1 - q), at most min(E, K T)."""
     value = touched(chances, tokens)
     spread = _Z * math.sqrt(math.fsum(_hit(p, tokens) * (1 - _hit(p, tokens)) for p in chances))
     most = min(float(len(chances)), math.fsum(chances) * tokens)

@@ -19,6 +19,9 @@ from core.design.spec import Design
 #: Rows of each expert for each token, by the path of an occurrence (`decoder.3.1`) or the pointer of a part.
 Measured = Mapping[str, Sequence[float]]
 
+#: Rates of the experts of one part, for each measured turn of its repeat.
+Turns = tuple[tuple[float, ...], ...]
+
 
 @dataclass(frozen=True)
 class Routed:
@@ -27,10 +30,6 @@ class Routed:
     experts: int
     chosen: float
     router: Router
-
-    def share(self, rows: float) -> float:
-        """Rate of each expert when the bank computes `rows` rows a token and all are alike."""
-        return rows / self.experts
 
 
 def routed(body: Body) -> Routed | None:
@@ -44,8 +43,8 @@ def routed(body: Body) -> Routed | None:
     return None
 
 
-def measured_rates(design: Design, measured: Measured) -> dict[str, tuple[float, ...]]:
-    """Rates by the pointer of a part: the mean over the turns of its repeat that were measured.
+def measured_turns(design: Design, measured: Measured) -> dict[str, Turns]:
+    """Rates by the pointer of a part, for each turn of its repeat that was measured.
 
     Raises ValueError for a path that is no routed part, a wrong number of experts, or a number below zero.
     """
@@ -64,7 +63,9 @@ def measured_rates(design: Design, measured: Measured) -> dict[str, tuple[float,
                 f" {len(rates)} were given. To fix this, measure this design again."
             )
         rows.setdefault(pointers[path], []).append(rates)
-    return {
-        pointer: tuple(math.fsum(each) / len(turns) for each in zip(*turns, strict=True))
-        for pointer, turns in rows.items()
-    }
+    return {pointer: tuple(tuple(map(float, rates)) for rates in turns) for pointer, turns in rows.items()}
+
+
+def mean_rates(turns: Turns) -> tuple[float, ...]:
+    """Mean rate of each expert over the measured turns."""
+    return tuple(math.fsum(each) / len(turns) for each in zip(*turns, strict=True))

@@ -46,6 +46,10 @@ class Mixer(Body):
         """Multiply-adds for each query and each key it visits."""
         return 0
 
+    def cached_pair_macs(self, width: int) -> int:
+        """The same while decoding, where the cache may hold something else than keys and values."""
+        return self.pair_macs(width)
+
     def token_macs(self, width: int) -> int:
         """Multiply-adds a token costs beside the weights (state updates)."""
         return 0

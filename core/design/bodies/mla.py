@@ -61,3 +61,7 @@ class LatentAttention(Mixer):
 
     def pair_macs(self, width: int) -> int:
         return self.heads * (self.nope + self.rope + self.value)
+
+    def cached_pair_macs(self, width: int) -> int:
+        # Absorbed: queries meet the latent itself, and the up-projection is applied to queries and outputs.
+        return self.heads * (2 * self.kv_rank + self.rope)

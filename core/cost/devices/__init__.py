@@ -1,0 +1,1 @@
+"""Targets, one file each; registry.py lists them."""
