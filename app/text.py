@@ -11,5 +11,9 @@ LOST = (
     "Another tab saved this design first, so your last change is not stored. Nothing is lost yet: "
     "load the other version, or keep yours as a design of its own."
 )
-APPLIES = {"all": "All {n} layers", "one": "One layer"}
-DRAWING_HELP = "The same parts as in the drawing, for the keyboard and for screen readers."
+FINGERPRINTS = (
+    "One line per layer, one segment per expert, to scale. Solid: an example of what one token uses. "
+    "Violet: shared by all tokens. Grey: dense."
+)
+PUBLISHED = "Architectures with exact parameter counts. Shrink one with the size of its parts to train it here."
+OWN = "A design saved from here, as a file or as text. What is wrong with it is said, and nothing is changed."

@@ -1,32 +1,26 @@
 """The cells of the cost strip for a design, against the one before the last edit."""
 
-from components.strip.cells import Cell, cell
-from core.cost.count import count
-from core.cost.figure import Figure, exact
-from core.cost.flops import flops
-from core.cost.format import percent
-from core.design.spec import Design
+from functools import lru_cache
 
-BYTES = 2  # bf16
+from components.strip.cells import Cell, cell
+from core.cost import estimate
+from core.design.spec import Design
 
 
 def cells(design: Design, before: Design | None) -> tuple[Cell, ...]:
-    """Total and active parameters, FLOPs per token, bytes of the weights."""
-    now, then = _figures(design), _figures(before) if before is not None else {}
-    active, total = now["Active parameters"], now["Total parameters"]
-    share = percent(active.value / total.value) if total.value else ""
+    """Parameters, FLOPs, bytes, and the time of a token on two targets."""
+    then = {found.label: found for found in _strip(before)} if before is not None else {}
     return tuple(
-        cell(label, figure, then.get(label), extra=share if label == "Active parameters" else "")
-        for label, figure in now.items()
+        cell(
+            found.label,
+            found.figure,
+            then[found.label].figure if found.label in then else None,
+            extra=found.note,
+        )
+        for found in _strip(design)
     )
 
 
-def _figures(design: Design) -> dict[str, Figure]:
-    counts = count(design)
-    work = flops(counts)
-    return {
-        "Total parameters": exact(counts.total, "", "count.total"),
-        "Active parameters": exact(counts.active("R2"), "", "count.active.R2"),
-        "FLOPs per token": exact(work.forward, "FLOP", "flops.forward"),
-        "Weights, bf16": exact(counts.total * BYTES, "bytes", "memory.weights"),
-    }
+@lru_cache(maxsize=64)
+def _strip(design: Design) -> tuple[estimate.Cell, ...]:
+    return estimate.strip(design)

@@ -188,20 +188,21 @@ def _router(desk: Desk, form: Form, target: str) -> None:
     form.kind(f"{target}/select", label="Select", into=left)
     if isinstance(content["select"].get("k"), int):
         form.field(f"{target}/select/k", into=right)
-    form.at(f"{target}/select", skip=("kind", "k"))
+    form.usual(f"{target}/select", skip=("kind", "k"))
     left, right = st.columns(2, gap="small")
     form.kind(f"{target}/weigh", label="Weigh", into=left)
     form.field(f"{target}/weigh/scale", label="Route scale", into=right)
-    form.at(f"{target}/weigh", skip=("kind", "scale"))
-    form.at(f"{target}/score", skip=("kind",))
-    form.at(target, only=("capacity",))
+    form.usual(f"{target}/weigh", skip=("kind", "scale"))
+    form.usual(f"{target}/score", skip=("kind",))
+    form.usual(target, only=("capacity",))
     body = target.removesuffix("/router")
     if get(form.value, body).get("kind") == "moe":
-        form.at(body, only=("balance",))
+        form.usual(body, only=("balance",))
     if formula := formula_of(content):
         st.markdown(formula)
-    with st.expander("Scope, condition, noise", key=f"more:{target}"):
-        form.at(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
+    with st.expander("More", key=f"more:{target}"):
+        form.more(target, only=("score", "select", "capacity"))
+        form.usual(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
 
 
 def formula_of(router: dict[str, Any]) -> str:

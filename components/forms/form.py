@@ -52,11 +52,18 @@ class Form:
 
         What few people change, here or below, is gathered behind one click.
         """
-        node = self.node(pointer)
-        self._value(pointer, node, "usual", only=only, skip=skip)
-        if self._has_more(pointer, node, only=only, skip=skip):
+        self.usual(pointer, only=only, skip=skip)
+        if self._has_more(pointer, self.node(pointer), only=only, skip=skip):
             with st.expander("More", key=self._key(pointer, "more" + "".join(only))):
-                self._value(pointer, node, "more", only=only, skip=skip)
+                self.more(pointer, only=only, skip=skip)
+
+    def usual(self, pointer: str, *, only: Collection[str] = (), skip: Collection[str] = ()) -> None:
+        """What most people change at `pointer`."""
+        self._value(pointer, self.node(pointer), "usual", only=only, skip=skip)
+
+    def more(self, pointer: str, *, only: Collection[str] = (), skip: Collection[str] = ()) -> None:
+        """The rest, without a click: for a caller who hides it."""
+        self._value(pointer, self.node(pointer), "more", only=only, skip=skip)
 
     def field(self, pointer: str, *, label: str = "", into: Any = st) -> None:
         """One plain value under a label of the caller's."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.cost.figure import Figure
-from core.cost.format import count, delta, show
+from core.cost.format import MISSING, count, delta, show
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,20 @@ class Cell:
     extra: str = ""
 
 
-def cell(label: str, figure: Figure, before: Figure | None = None, *, extra: str = "") -> Cell:
-    """The cell of `figure`; `before` is the same before the last edit, `extra` stands behind the unit."""
+def cell(label: str, figure: Figure | None, before: Figure | None = None, *, extra: str = "") -> Cell:
+    """The cell of `figure`; `before` is the same before the last edit.
+
+    `extra` stands behind the unit; without a figure it is the reason why there is none.
+    """
+    if figure is None:
+        return Cell(label, MISSING, "does not fit", "", extra, said=extra)
     shown = show(figure)
     change = delta(before.value, figure.value) if before is not None and before.unit == figure.unit else ""
     band = None
     if figure.low is not None and figure.high is not None:
         band = (figure.low, figure.value, figure.high)
-    note = shown.band or shown.grade
     words = change.replace("↑", "up").replace("↓", "down")
     said = f"{words} against before the last edit, " if change else ""
-    value, unit = (shown.value, shown.unit) if figure.unit else (count(figure.value), "")
-    return Cell(label, value, unit, change, note, band, f"{said}{shown.grade}", extra)
+    value, unit = (shown.value, shown.unit) if figure.unit != "parameters" else (count(figure.value), "")
+    unit = unit.removesuffix(" / token") if "per token" in label else unit
+    return Cell(label, value, unit, change, shown.band or shown.grade, band, f"{said}{shown.grade}", extra)
