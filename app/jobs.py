@@ -138,7 +138,11 @@ def _job_obituary(row: JobRow) -> str:
     return f"The process of this {row.kind} ended without a word. To fix this, start it again."
 
 
-@cache
 def engine() -> Engine:
-    """The engine of this process."""
-    return LocalEngine(data_root())
+    """The engine of the data folder, one per folder and process."""
+    return _engine_of(data_root())
+
+
+@cache
+def _engine_of(root: Path) -> Engine:
+    return LocalEngine(root)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,11 @@ from tests.app.conftest import TINY, Studio, plan
 
 
 @pytest.fixture
-def here(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+def here(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """The command line works in this process on the studio's folder, with slow workers."""
     monkeypatch.setenv("MOE_STUDIO_DATA", str(studio.root))
-    jobs.engine.cache_clear()
     monkeypatch.setattr(jobs, "LocalEngine", lambda root: studio.engine)
-    yield studio
-    jobs.engine.cache_clear()
+    return studio
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import json
 import os
 import re
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from app import jobs, slot
 from app.processes import lives, started_at
 from core.design.facts import MetricsRow
 from core.design.plan import Plan
-from storage import files, metrics, runs, work
+from storage import database, files, metrics, runs, work
 from storage.drafts import Document
 from storage.errors import NotFoundError
 from storage.status import ACTIVE, Status
@@ -196,3 +197,13 @@ def test_a_reused_process_id_is_not_the_worker(studio: Studio) -> None:
 
 def _parts() -> tuple[Document, Plan, str]:
     return Document("tiny", "{}", "a" * 64), plan(), "text"
+
+
+def test_each_data_folder_has_its_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engines = []
+    for name in ("one", "two", "one"):
+        monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path / name))
+        engines.append(jobs.engine())
+    assert engines[0] is engines[2] is not engines[1]
+    for name in ("one", "two"):
+        database.open(tmp_path / name).close()
