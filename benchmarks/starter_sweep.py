@@ -1,20 +1,21 @@
 """Which size and recipe makes the most instructive minute? The sweep behind the text starter.
 
-    python -m benchmarks.starter_sweep [--short 15] [--full 45] [--minutes 12]
+    python -m benchmarks.starter_sweep [--short 8] [--full 45] [--minutes 12] [--start JSON] [--after QUESTION]
 
-One process, one thread. Every candidate gets the same CPU time (not wall time: the machine may be shared), so
-a small model takes more steps. One choice is made after the other, each on top of the best so far; then the
-winner and the first candidate train for the whole budget. Score = held-out bits per byte - mean specialization
-over layers (MI(domain; expert) / H(domain)): lower is better. Prints a table for benchmarks/starter_sweep.md.
+One process, one thread. Every candidate gets the same budget, in quiet CPU time: as many steps as would fit
+if each cost what the fastest of some did, because CPU time too grows on a machine that others use. One choice
+is made after the other, each on top of the best so far; then the winner trains for the whole budget, and the
+first candidate beside it. Score = held-out bits per byte - mean specialization over layers, MI(domain; expert)
+over H(domain): lower is better. Prints the table that benchmarks/starter_sweep.md records.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from statistics import median
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ from core.train.step import advance, batch_of
 
 EXPERTS, K, EXAMPLES = 8, 2, 48
 #: Steps that are timed to tell how many fit into the budget, and those before them.
-TIMED, WARM = 8, 3
+TIMED, WARM = 10, 2
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def attempt(recipe: Recipe, dataset: Dataset, cpu_seconds: float) -> Outcome:
 
 
 def fitting(recipe: Recipe, dataset: Dataset, cpu_seconds: float) -> int:
-    """Steps that fit into a budget of CPU time."""
+    """Steps that fit into a budget of quiet CPU time."""
     plan = recipe.plan(1000)
     model = build(recipe.design(), seed=0, execution=plan.execution)
     optimizer = make_optimizer(model, plan.optimizer)
@@ -162,15 +163,18 @@ def fitting(recipe: Recipe, dataset: Dataset, cpu_seconds: float) -> int:
         batch = batch_of(dataset, plan, model, step)
         advance(model, optimizer, plan, batch, len(dataset.facts.domains), step)
         times.append(time.process_time() - before)
-    return max(1, int(cpu_seconds / median(times[WARM:])))
+    return max(1, int(cpu_seconds / min(times[WARM:])))
 
 
-def sweep(dataset: Dataset, short: float, full: float, minutes: float) -> Iterator[str]:
-    """Lines of the table. The time left is kept for the two long runs at the end."""
-    until = time.monotonic() + 60 * minutes - 3.5 * full
-    best = attempt(Recipe(), dataset, short)
+def sweep(
+    dataset: Dataset, start: Recipe, after: str, short: float, full: float, minutes: float
+) -> Iterator[str]:
+    """Lines of the table. No new candidate begins when the minutes are over."""
+    until = time.monotonic() + 60 * minutes
+    names = [name for name, _ in QUESTIONS]
+    best = attempt(start, dataset, short)
     yield best.row("")
-    for question, answers in QUESTIONS:
+    for question, answers in QUESTIONS[names.index(after) + 1 if after else 0 :]:
         base = best.recipe
         for answer in answers:
             if time.monotonic() > until:
@@ -178,21 +182,28 @@ def sweep(dataset: Dataset, short: float, full: float, minutes: float) -> Iterat
             found = attempt(replace(base, **answer), dataset, short)
             yield found.row(question)
             best = min(best, found, key=lambda outcome: outcome.score)
-    for recipe in (best.recipe, Recipe()):
+    for recipe in dict.fromkeys((best.recipe, Recipe())) if full else ():
         yield attempt(recipe, dataset, full).row("whole budget")
 
 
 def main() -> None:
     """Print the table as it grows."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", type=float, default=15, help="CPU seconds of a candidate")
-    parser.add_argument("--full", type=float, default=45, help="CPU seconds of the long runs")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--short", type=float, default=8, help="quiet CPU seconds of a candidate")
+    parser.add_argument(
+        "--full", type=float, default=45, help="the same of the long runs at the end, 0 for none"
+    )
     parser.add_argument("--minutes", type=float, default=12, help="wall clock, about")
+    parser.add_argument(
+        "--start", type=json.loads, default={}, help="how the first candidate differs, as JSON"
+    )
+    parser.add_argument("--after", default="", help="begin after this question")
     args = parser.parse_args()
     torch.set_num_threads(1)
     print("| question | recipe | steps | CPU s | bits/byte | specialization by layer | dead | score |")
     print("|---|---|---|---|---|---|---|---|")
-    for line in sweep(open_text(), args.short, args.full, args.minutes):
+    start = Recipe(**args.start)
+    for line in sweep(open_text(), start, args.after, args.short, args.full, args.minutes):
         print(line, flush=True)
 
 

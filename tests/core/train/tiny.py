@@ -37,10 +37,8 @@ def tiny_design(**body: object) -> Design:
 
 def tiny_plan(**values: object) -> Plan:
     """Resolved: twelve steps."""
-    plan = Plan(
-        steps=12, batch=4, log_every=5, evaluate_every=6, evaluate_examples=3, checkpoint_every=4, threads=1
-    )
-    return plan.replaced(execution="sparse", **values)
+    plan = Plan(steps=12, batch=4, log_every=5, evaluate_every=6, evaluate_examples=3, checkpoint_every=4)
+    return plan.replaced(**{"threads": 1, "execution": "sparse"} | values)
 
 
 class Run:

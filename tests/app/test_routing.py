@@ -1,0 +1,56 @@
+"""The routing command, on a trace that is there, not there, or not readable."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app import cli
+from core.trace.newest import trace_path
+from core.trace.record import write
+from storage import database, files, runs
+from storage.drafts import Document
+from tests.app.conftest import TINY, plan
+from tests.core.trace.make import make_trace
+
+KEYS = {"path", "load", "cv", "max_violation", "dead", "drop_rate", "entropy"}
+
+
+@pytest.fixture
+def run_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run without a trace."""
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    return runs.create(
+        database.open(tmp_path), Document("tiny", TINY, "a" * 64), plan(), "text", "request"
+    ).id
+
+
+def test_figures_of_the_newest_trace(tmp_path: Path, run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = files.folder(tmp_path, "runs", run_id)
+    write(trace_path(folder, 7), make_trace())
+    (folder / "traces" / "3.npz").write_bytes(b"older")
+    assert cli.main(["routing", run_id, "--json"]) == 0
+    (layer,) = json.loads(capsys.readouterr().out)["layers"]
+    assert layer.keys() >= KEYS | {"specialization", "specialization_chance"}
+    assert (layer["path"], layer["load"]) == ("decoder.0.1", [3, 3, 2, 2])
+    assert cli.main(["routing", run_id]) == 0
+    text = capsys.readouterr().out
+    assert "step 7  6 held-out tokens of english, python" in text
+    assert "0.091" in text
+    assert "0: 30.0%  1: 30.0%  2: 20.0%  3: 20.0%" in text
+
+
+def test_what_cannot_be_shown_is_said(
+    tmp_path: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["routing", run_id]) == 1
+    assert "is queued and has no trace" in capsys.readouterr().err
+    folder = files.folder(tmp_path, "runs", run_id) / "traces"
+    folder.mkdir(parents=True)
+    (folder / "9.npz").write_bytes(b"not a trace")
+    assert cli.main(["routing", run_id]) == 1
+    error = capsys.readouterr().err
+    assert "9.npz cannot be read as a trace" in error
+    assert "To fix this" in error
+    assert cli.main(["routing", "nothing-here"]) == 1
+    assert "nothing-here" in capsys.readouterr().err

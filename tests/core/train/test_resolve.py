@@ -1,0 +1,51 @@
+"""A resolved plan is definite, and measuring leaves no trace in the training."""
+
+import pytest
+import torch
+
+from core.train import resolve as resolving
+from core.train.resolve import DEFAULT_STEPS, Rehearsal, resolve
+from tests.core.train.tiny import text_data, tiny_design, tiny_plan
+
+
+def test_a_plan_with_steps_keeps_them() -> None:
+    plan = resolve(tiny_design(), tiny_plan(steps=7, execution="auto"), text_data())
+    assert (plan.steps, plan.threads, plan.execution, plan.seconds) == (7, 1, "sparse", None)
+    assert resolve(tiny_design(), plan, text_data()) == plan
+    assert resolve(tiny_design(), tiny_plan(steps=0), text_data()).steps == 0
+
+
+def test_neither_steps_nor_seconds_is_a_default_length() -> None:
+    assert resolve(tiny_design(), tiny_plan(steps=None), text_data()).steps == DEFAULT_STEPS
+
+
+def test_steps_count_before_seconds() -> None:
+    assert resolve(tiny_design(), tiny_plan(steps=7, seconds=1), text_data()).steps == 7
+
+
+def test_a_budget_becomes_the_steps_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of 0.1 s, an evaluation of 0.6 s every 6 steps: 0.2 s a step, and three evaluations apart."""
+    clock = {"step": 0.1, "_evaluate": 0.6}
+    monkeypatch.setattr(resolving, "timed", lambda work: clock[work.__name__])
+    plan = resolve(tiny_design(), tiny_plan(steps=None, seconds=11.9), text_data())
+    assert (plan.steps, plan.seconds) == (50, None)
+    tight = resolve(tiny_design(), tiny_plan(steps=None, seconds=0.01), text_data())
+    assert tight.steps == 1
+
+
+@pytest.mark.parametrize(("slow", "fast", "chosen"), [(0.10, 0.09, 1), (0.10, 0.05, 4), (0.1, 0.5, 1)])
+def test_more_threads_only_where_they_are_clearly_faster(
+    monkeypatch: pytest.MonkeyPatch, slow: float, fast: float, chosen: int
+) -> None:
+    monkeypatch.setattr(resolving.os, "sched_getaffinity", lambda _: range(4))
+    monkeypatch.setattr(resolving, "timed", lambda _: slow if torch.get_num_threads() == 1 else fast)
+    before = torch.get_num_threads()
+    assert resolve(tiny_design(), tiny_plan(threads=None), text_data()).threads == chosen
+    assert torch.get_num_threads() == before
+
+
+def test_a_single_core_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving.os, "sched_getaffinity", lambda _: {0})
+    with Rehearsal(tiny_design(), tiny_plan(), text_data()) as rehearsal:
+        assert rehearsal.best_threads() == 1
+        assert rehearsal.done == 1
