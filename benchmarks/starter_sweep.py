@@ -1,12 +1,12 @@
 """Which size and recipe makes the most instructive minute? The sweep behind the text starter.
 
-    python -m benchmarks.starter_sweep [--short 8] [--full 45] [--minutes 12] [--start JSON] [--after QUESTION]
+    python -m benchmarks.starter_sweep [--short 8] [--full 45] [--minutes 12] [--start JSON] [--after NAME]
 
 One process, one thread. Every candidate gets the same budget, in quiet CPU time: as many steps as would fit
 if each cost what the fastest of some did, because CPU time too grows on a machine that others use. One choice
 is made after the other, each on top of the best so far; then the winner trains for the whole budget, and the
-first candidate beside it. Score = held-out bits per byte - mean specialization over layers, MI(domain; expert)
-over H(domain): lower is better. Prints the table that benchmarks/starter_sweep.md records.
+first candidate beside it. Score = held-out bits per byte - mean specialization over layers, MI(domain;
+expert) / H(domain): lower is better. Prints the table that benchmarks/starter_sweep.md records.
 """
 
 from __future__ import annotations

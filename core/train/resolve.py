@@ -22,8 +22,8 @@ from core.train.step import advance, batch_of
 DEFAULT_STEPS = 1000
 #: More threads must be this much faster: on a busy machine a small gain is soon a large loss.
 WORTH_IT = 1.15
-#: Throw-away steps: enough for a median, within these seconds.
-FEWEST, MOST, PATIENCE = 3, 30, 1.5
+#: Throw-away steps: as many as these seconds hold, one at least.
+MOST, PATIENCE = 30, 1.5
 
 
 def resolve(design: Design, plan: Plan, dataset: Dataset) -> Plan:
@@ -75,7 +75,7 @@ class Rehearsal:
             return 1
         found: dict[int, list[float]] = {1: [], cores: []}
         until = time.perf_counter() + PATIENCE
-        while len(found[cores]) < FEWEST or (len(found[cores]) < MOST and time.perf_counter() < until):
+        while not found[cores] or (len(found[cores]) < MOST and time.perf_counter() < until):
             for threads, times in found.items():
                 torch.set_num_threads(threads)
                 times.append(timed(self.step))
@@ -86,7 +86,7 @@ class Rehearsal:
         torch.set_num_threads(threads)
         times: list[float] = []
         until = time.perf_counter() + min(PATIENCE, seconds / 10)
-        while len(times) < FEWEST or (len(times) < MOST and time.perf_counter() < until):
+        while not times or (len(times) < MOST and time.perf_counter() < until):
             times.append(timed(self.step))
         look = timed(self._evaluate)
         each = median(times) + look / self.plan.evaluate_every
