@@ -78,7 +78,7 @@ class Recipe:
 QUESTIONS: tuple[tuple[str, tuple[dict[str, Any], ...]], ...] = (
     ("hidden", ({"hidden": 64}, {"hidden": 32})),
     (
-        "depth and width",
+        "depth",
         ({"layers": 2}, {"layers": 4}, {"width": 96, "layers": 2}, {"width": 128, "layers": 2}),
     ),
     ("tokens a step", ({"batch": 16}, {"batch": 64}, {"context": 128, "batch": 16})),
