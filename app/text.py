@@ -12,8 +12,8 @@ LOST = (
     "load the other version, or keep yours as a design of its own."
 )
 FINGERPRINTS = (
-    "One line per layer, one segment per expert, to scale. Solid: an example of what one token uses. "
-    "Violet: shared by all tokens. Grey: dense."
+    "One line per layer, one segment per expert, to scale. "
+    "Solid: an example token’s experts. Violet: shared."
 )
 PUBLISHED = "Architectures with exact parameter counts. Shrink one with the size of its parts to train it here."
-OWN = "A design saved from here, as a file or as text. What is wrong with it is said, and nothing is changed."
+OWN = "A design saved from here, as a file or as text. What does not fit is named, nothing is changed."

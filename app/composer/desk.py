@@ -65,7 +65,7 @@ class Desk:
         if self.draft is None or self.draft.id != draft.id:
             routed = [p.pointer for p in read(draft.design).parts() if p.part.body.kind == "moe"]
             fresh = Desk(column=self.column, acked=self.acked, opened=set(routed[:1]))
-            fresh.selected = f"{routed[0]}/body/router" if routed else ""
+            fresh.selected = routed[0] if routed else ""
             self.__dict__.update(fresh.__dict__)
         self.draft = draft
         self._keep_in_sight()

@@ -1,9 +1,44 @@
-"""Cost: without anything to show yet, the way to it."""
+"""Cost: what the open design needs on a processor or on a board, before anything is trained."""
 
 import streamlit as st
 
-from app import pages
+from app import pages, state, text
+from app.composer import shelf
+from app.costing import fpga, gpu
+from app.paths import data_root
+from components import page
+from storage import database
+from storage.errors import NotFoundError
 
-st.title("Cost", anchor=False)
-st.markdown("No design is open. What it costs on a device will be shown here.")
-st.page_link(pages.page("start"), label="Choose a design", icon=":material/arrow_forward:")
+
+def main() -> None:
+    """The page for the open design, or the way to one."""
+    wanted = state.design_id()
+    if wanted is None:
+        return empty(text.COST_EMPTY)
+    desk = state.desk()
+    try:
+        desk.open(database.open(data_root()), wanted)
+    except NotFoundError as error:
+        state.open_design(None)
+        return empty(str(error))
+    with page.title_row():
+        st.title(page.plain(desk.design.name), anchor=False, width="content")
+        half = st.segmented_control(
+            "Targets", ["GPU", "FPGA"], default="GPU", label_visibility="collapsed", key="cost.half"
+        )
+        st.space("stretch")
+        st.page_link(pages.page("design"), label="Change the design", icon=":material/edit:")
+    arguments = fpga.show(desk.design) if half == "FPGA" else gpu.show(desk.design)
+    page.command(f"python -m app cost {shelf.command_name(desk.design)} {arguments}")
+    return None
+
+
+def empty(message: str) -> None:
+    """Nothing to cost yet."""
+    st.title("Cost", anchor=False)
+    st.markdown(page.plain(message))
+    st.page_link(pages.page("start"), label=text.CHOOSE, icon=":material/arrow_forward:")
+
+
+main()

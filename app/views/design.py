@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import pages, state, text
+from app.composer import shelf
 from app.composer.canvas import canvas
 from app.composer.figures import cells
 from app.composer.inspector import inspector
@@ -34,7 +35,7 @@ def main() -> None:
         canvas(db, problems)
     with row.container(border=True, width=306, height="stretch", gap="small"):
         inspector(db)
-    page.command(f"python -m app cost {desk.draft.id}")
+    page.command(f"python -m app cost {shelf.command_name(desk.design)}")
     with st.bottom:
         strip(cells(desk.design, desk.before), last_edit(), key="strip")
     return None
@@ -43,7 +44,7 @@ def main() -> None:
 def empty(message: str) -> None:
     """Nothing to draw yet."""
     st.title("Design", anchor=False)
-    st.markdown(message)
+    st.markdown(page.plain(message))
     st.page_link(pages.page("start"), label=text.CHOOSE, icon=":material/arrow_forward:")
 
 

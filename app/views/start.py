@@ -23,9 +23,13 @@ def main() -> None:
         published(db)
     with third, page.card():
         own(db)
-    st.subheader("Published architectures", anchor=False)
-    st.caption(text.FINGERPRINTS)
-    chosen = gallery(shelf.cards("published"), key="gallery")
+    every = shelf.cards("published")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.subheader("Published architectures", anchor=False, width="content")
+        st.caption(text.FINGERPRINTS, width="content")
+        st.space("stretch")
+        more = st.toggle(f"All {len(every)}", key="start.all")
+    chosen = gallery(every if more else every[:4], key="gallery")
     recent(db)
     page.command("python -m app presets", "python -m app cost starter")
     if chosen:
@@ -49,9 +53,13 @@ def published(db: database.Database) -> None:
     picture(design, f"{design.name}: {shelf.note(design)}", key="print-published")
     every = [name for kind in ("published", "starter") for name in shelf.names(kind)]
     chosen = st.selectbox(
-        "Architecture", every, index=None, format_func=lambda n: preset(n).name, placeholder="Choose one by name",
+        "Architecture",
+        every,
+        index=None,
+        format_func=lambda name: preset(name).name,
+        placeholder="Choose one by name",
         label_visibility="collapsed",
-    )  # fmt: skip
+    )
     if chosen:
         open_preset(db, chosen)
 

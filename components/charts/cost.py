@@ -1,0 +1,224 @@
+"""Charts of what a design costs: roofline, time by part, resources of a board."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import altair as alt
+import pandas as pd
+
+from components.charts.base import THOUSANDS, Drawing, apart, text_with_halo
+from components.charts.palette import Palette
+
+#: Pixels of a roofline; labels are kept apart for it.
+ROOF_HEIGHT = 230
+_DECADES = [10.0**n for n in range(-6, 10)]
+
+
+@dataclass(frozen=True)
+class Roof:
+    """A device: FLOP/s at most, bytes/s at most, and what to call both."""
+
+    peak: float
+    bandwidth: float
+    peak_label: str
+    bandwidth_label: str
+
+
+@dataclass(frozen=True)
+class Dot:
+    """Operators of one name: FLOP per byte, FLOP/s reached, share of the step."""
+
+    name: str
+    intensity: float
+    rate: float
+    share: float
+
+
+def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette) -> Drawing:
+    """Both axes logarithmic; the area of a dot is its share of the step. Dots without FLOPs are left out."""
+    seen = [dot for dot in dots if dot.intensity > 0 and dot.rate > 0]
+    low = min([roof.peak / roof.bandwidth / 100, *(dot.intensity / 2 for dot in seen)])
+    high = max([roof.peak / roof.bandwidth * 10, *(dot.intensity * 3 for dot in seen)])
+    floor = min([roof.peak / 1e3, *(dot.rate / 3 for dot in seen)]) / 1e12
+    ridge = roof.peak / roof.bandwidth
+    x = alt.X(
+        "x:Q",
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
+        title="FLOP per byte",
+        axis=alt.Axis(values=[d for d in _DECADES if low <= d <= high], grid=False, labelExpr=THOUSANDS),
+    )
+    top = roof.peak / 1e12 * 2.2
+    y = alt.Y(
+        "y:Q",
+        scale=alt.Scale(type="log", domain=[floor, top], nice=False),
+        title="TFLOP/s",
+        axis=alt.Axis(values=[d for d in _DECADES if floor <= d <= top], labelExpr=_DECIMAL),
+    )
+    line = pd.DataFrame(
+        {"x": [low, ridge, high], "y": [low * roof.bandwidth / 1e12, roof.peak / 1e12, roof.peak / 1e12]}
+    )
+    roofs = alt.Chart(line).mark_line(strokeWidth=2, color=palette.ink2, clip=True).encode(x, y)
+    caps = pd.DataFrame(
+        {
+            "x": [high, max(low, ridge / 8)],
+            "y": [roof.peak / 1e12, max(low, ridge / 8) * roof.bandwidth / 1e12],
+            "text": [roof.peak_label, roof.bandwidth_label],
+        }
+    )
+    names = alt.layer(
+        _cap(caps.iloc[[0]], x, y, palette, align="right", dy=-8),
+        _cap(caps.iloc[[1]], x, y, palette, align="right", dx=-8, dy=-4),
+    )
+    rows = pd.DataFrame(
+        {
+            "x": [dot.intensity for dot in seen],
+            "y": [dot.rate / 1e12 for dot in seen],
+            "name": [dot.name for dot in seen],
+            "share": [dot.share for dot in seen],
+        }
+    )
+    marks = (
+        alt.Chart(rows)
+        .mark_circle(opacity=0.85, color=palette.categorical[2], stroke=palette.paper, strokeWidth=1)
+        .encode(
+            x,
+            y,
+            size=alt.Size("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[36, 1500])),
+            tooltip=[
+                alt.Tooltip("name:N", title="operator"),
+                alt.Tooltip("x:Q", title="FLOP per byte", format=".3s"),
+                alt.Tooltip("y:Q", title="TFLOP/s", format=".3s"),
+                alt.Tooltip("share:Q", title="share of the step", format=".1%"),
+            ],
+        )
+    )
+    return alt.layer(
+        roofs, names, marks, *_dot_labels(seen, x, y, palette, (low, high), math.log10(top / floor))
+    )
+
+
+_SMALL = "datum.value > 0 && datum.value < 0.001 ? format(datum.value, '.0e') : "
+_DECIMAL = _SMALL + "replace(format(datum.value, ',~g'), /,/g, '\u2009')"
+
+
+def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: object) -> Drawing:
+    return alt.Chart(row).mark_text(fontSize=11, color=palette.ink2, **mark).encode(x, y, text="text:N")  # type: ignore[arg-type]
+
+
+def _dot_labels(
+    dots: Sequence[Dot], x: alt.X, y: alt.Y, palette: Palette, ends: tuple[float, float], decades: float
+) -> list[Drawing]:
+    """Names of the four largest, to the side where there is room, one above the other."""
+    largest = sorted(dots, key=lambda d: -d.share)[:4]
+    middle = (ends[0] * ends[1]) ** 0.5
+    # Pixels from the top, up to a constant: the chart is about ROOF_HEIGHT high.
+    heights = [-math.log10(dot.rate) / decades * ROOF_HEIGHT for dot in largest]
+    out: list[Drawing] = []
+    for dot, height, place in zip(largest, heights, apart(heights, 15), strict=True):
+        text = f"{dot.name}, {100 * dot.share:.0f}\u2009%"
+        row = pd.DataFrame({"x": [dot.intensity], "y": [dot.rate / 1e12], "text": [text]})
+        right = dot.intensity < middle * 4
+        away = 8 + 20 * dot.share**0.5
+        base = alt.Chart(row).encode(x, y, text="text:N")
+        side = "left" if right else "right"
+        dx, dy = (away if right else -away), place - height + 4
+        out.append(text_with_halo(base, palette, size=11.5, align=side, dx=dx, dy=dy))
+    return out
+
+
+def stacked(
+    rows: pd.DataFrame, groups: Sequence[str], palette: Palette, *, x_title: str, y_title: str
+) -> Drawing:
+    """Bars of `seconds` by `x`, stacked by `group` in the order of `groups`; a rule from `low` to `high`.
+
+    Columns of `rows`: x, group, value, low, high, note (written above the bar).
+    """
+    colors = [palette.grey, palette.categorical[0], palette.categorical[7], palette.categorical[2]]
+    order = [str(value) for value in dict.fromkeys(rows["x"])]
+    x = alt.X("x:O", sort=order, title=x_title, axis=alt.Axis(labelAngle=0, ticks=False))
+    bars = (
+        alt.Chart(rows)
+        .mark_bar(width={"band": 0.28})
+        .encode(
+            x,
+            alt.Y("value:Q", title=y_title, axis=alt.Axis(tickCount=4, labelExpr=_DECIMAL)),
+            color=alt.Color(
+                "group:N",
+                scale=alt.Scale(domain=list(groups), range=colors[: len(groups)]),
+                legend=alt.Legend(title=None, orient="right", labelColor=palette.ink2, labelFontSize=11.5),
+            ),
+            order=alt.Order("rank:Q"),
+            tooltip=["x:O", "group:N", alt.Tooltip("value:Q", format=".3s")],
+        )
+    )
+    ends = rows.drop_duplicates("x")
+    rule = alt.Chart(ends).mark_rule(strokeWidth=2, color=palette.ink).encode(x, y="low:Q", y2="high:Q")
+    note = (
+        alt.Chart(ends).mark_text(dy=-9, fontSize=11, color=palette.ink2).encode(x, y="high:Q", text="note:N")
+    )
+    return alt.layer(bars, rule, note)
+
+
+def used(rows: Sequence[tuple[str, float, float, float, str]], palette: Palette) -> Drawing:
+    """Resources against their limit: (name, share, low, high, words). What is over the limit ends in red."""
+    data = pd.DataFrame(rows, columns=["name", "share", "low", "high", "words"])
+    data["shown"] = data["share"].clip(upper=1.3)
+    data["high"], data["low"] = data["high"].clip(upper=1.3), data["low"].clip(upper=1.3)
+    data["full"] = 1.0
+    data["over"] = data["share"] > 1
+    y = alt.Y(
+        "name:N",
+        sort=list(data["name"]),
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12),
+    )
+    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=False)
+    scale = alt.Scale(domain=[0, 2.1], nice=False)
+    base = alt.Chart(data)
+    x = alt.X("shown:Q", scale=scale, title=None, axis=axis)
+    room = base.mark_bar(height={"band": 0.5}, color=palette.line).encode(
+        alt.X("full:Q", scale=scale, title=None), y
+    )
+    bars = base.mark_bar(height={"band": 0.5}).encode(
+        x,
+        y,
+        color=alt.condition(
+            "datum.over", alt.value(palette.categorical[6]), alt.value(palette.categorical[2])
+        ),
+        tooltip=["name:N", alt.Tooltip("share:Q", format=".1%"), "words:N"],
+    )
+    band = base.mark_rule(strokeWidth=2, color=palette.ink).encode(
+        alt.X("low:Q", scale=scale, title=None), y, x2="high:Q"
+    )
+    limit = (
+        alt.Chart(pd.DataFrame({"shown": [1.0]}))
+        .mark_rule(strokeWidth=2, color=palette.categorical[6])
+        .encode(x)
+    )
+    words = base.mark_text(align="left", fontSize=11.5, color=palette.ink).encode(
+        alt.X("at:Q", scale=scale, title=None), y, text="words:N"
+    )
+    data["at"] = data[["shown", "high", "full"]].max(axis=1) + 0.05
+    return alt.layer(room, bars, band, limit, words)
+
+
+def bars(rows: Sequence[tuple[str, float, str]], palette: Palette) -> Drawing:
+    """Plain bars from zero with their value in words behind: (name, value, words)."""
+    data = pd.DataFrame(rows, columns=["name", "value", "words"])
+    end = max([*data["value"], 1e-30]) * 1.35
+    y = alt.Y(
+        "name:N",
+        sort=list(data["name"]),
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12),
+    )
+    x = alt.X("value:Q", scale=alt.Scale(domain=[0, end], nice=False), title=None, axis=None)
+    base = alt.Chart(data)
+    drawn = base.mark_bar(height={"band": 0.55}, color=palette.categorical[2]).encode(
+        x, y, tooltip=["name", "words"]
+    )
+    labels = base.mark_text(align="left", dx=5, fontSize=11.5, color=palette.ink).encode(x, y, text="words:N")
+    return alt.layer(drawn, labels)
