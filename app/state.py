@@ -56,7 +56,7 @@ def renew_request(action: str) -> None:
     st.session_state.pop(_key(f"request.{action}"), None)
 
 
-def fill(widget: str, value: str) -> None:
+def fill(widget: str, value: object) -> None:
     """Give a widget its value before it is drawn."""
     st.session_state[widget] = value
 

@@ -66,6 +66,19 @@ def primary(label: str) -> str:
     return f':color[{label}]{{foreground="{palette.current().paper}"}}'
 
 
+def card_head(finding: str, note: str, name: str, frame: Callable[[], pd.DataFrame], key: str) -> None:
+    """A card's finding, its note, and beside them the table of `name`, one click away."""
+    with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
+        with st.container(width="stretch"):
+            head(finding, note)
+        table(name, frame, key)
+
+
+def small(text: str) -> None:
+    """A quiet line."""
+    st.markdown(f":gray[:small[{plain(text)}]]", width="content")
+
+
 def chart(
     drawing: Drawing,
     finding: str,

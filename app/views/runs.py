@@ -1,9 +1,136 @@
-"""Runs: without anything to show yet, the way to it."""
+"""Runs: all of them, and two of them side by side."""
 
+from datetime import datetime
+
+import pandas as pd
 import streamlit as st
 
-from app import pages
+from app import pages, state
+from app.jobs import engine
+from app.paths import data_root
+from app.views import _record, _runs
+from app.views._compare.show import compare
+from components import page
+from components.words import plural
+from core.design.facts import MetricsRow
+from storage import database, metrics, runs
+from storage.database import Database
+from storage.errors import StorageError
+from storage.records import RunSummary
 
-st.title("Runs", anchor=False)
-st.markdown("Your runs will be listed here. Train a design to have the first one.")
-st.page_link(pages.page("train"), label="Train a design", icon=":material/play_arrow:")
+EMPTY = "Your runs will be listed here. Train a design for two minutes to have the first one."
+_TABLE = "runs.table"
+
+
+def table_of(db: Database, listed: tuple[RunSummary, ...]) -> pd.DataFrame:
+    """A row for each run, the newest first."""
+    newest = metrics.newest(db, [run.id for run in listed])
+    return pd.DataFrame([row_of(db, run, newest.get(run.id)) for run in listed])
+
+
+def row_of(db: Database, run: RunSummary, last: MetricsRow | None) -> dict[str, object]:
+    """One run in the words of the list."""
+    return {
+        "Run": run.id,
+        "Design": run.name,
+        "Status": run.status.value,
+        "Data": run.data,
+        "Step": run.step,
+        "of": run.total_steps,
+        "Loss": last.loss if last else None,
+        "Parameters": _record.parameters(runs.get(db, run.id).design)[0],
+        "Seed": run.seed,
+        "Created": datetime.fromtimestamp(run.created_at).replace(microsecond=0),
+    }
+
+
+def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
+    """The list, what can be done with one run, and two runs compared."""
+    top = page.title_row()
+    event = st.dataframe(
+        table_of(db, listed),
+        hide_index=True,
+        row_height=32,
+        height=min(420, 40 + 32 * len(listed)),
+        on_select="rerun",
+        selection_mode="multi-row",
+        key=_TABLE,
+        alt="All runs, the newest first",
+        column_config={
+            "Loss": st.column_config.NumberColumn(format="%.3f"),
+            "Parameters": st.column_config.NumberColumn(format="compact"),
+            "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+        },
+    )
+    ticked = [listed[i] for i in sorted(event.selection.rows) if i < len(listed)]
+    with top:
+        page.title("Runs", f"{plural(len(listed), 'run')}. Tick one to choose it, two to compare them.")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        first = chooser(listed, ticked)
+        second = other(listed, ticked, first) if len(listed) > 1 else None
+    if second is not None:
+        compare(db, runs.get(db, first.id), runs.get(db, second.id))
+    page.command("python -m app runs", f"python -m app runs show {first.id}")
+
+
+def chooser(listed: tuple[RunSummary, ...], ticked: list[RunSummary]) -> RunSummary:
+    """The select box of one run, and what can be done with it."""
+    by_id = {run.id: run for run in listed}
+    begin = ticked[0].id if ticked else state.run_id()
+    chosen = st.selectbox(
+        "Run",
+        list(by_id),
+        index=list(by_id).index(begin) if begin in by_id else 0,
+        format_func=lambda run_id: _runs.label(by_id[run_id]) if run_id in by_id else run_id,
+        width=280,
+        key=f"runs.one.{begin}",
+    )
+    run = by_id[chosen]
+    if st.button("Open", icon=":material/arrow_forward:", key="runs.open"):
+        state.open_run(run.id)
+        st.switch_page(pages.page("train"))
+    if st.button("Delete", icon=":material/delete:", type="tertiary", key="runs.delete"):
+        confirm(run)
+    st.space("stretch")
+    return run
+
+
+def other(listed: tuple[RunSummary, ...], ticked: list[RunSummary], first: RunSummary) -> RunSummary | None:
+    """The select box of the run to compare with; None while none is chosen."""
+    rest = {run.id: run for run in listed if run.id != first.id}
+    begin = next((run.id for run in ticked if run.id != first.id), None)
+    chosen = st.selectbox(
+        "Compare with",
+        list(rest),
+        index=list(rest).index(begin) if begin else None,
+        format_func=lambda run_id: _runs.label(rest[run_id]) if run_id in rest else run_id,
+        placeholder="Choose a second run",
+        width=280,
+        key=f"runs.two.{first.id}.{begin}",
+    )
+    return rest.get(chosen) if chosen else None
+
+
+@st.dialog("Delete this run?")
+def confirm(run: RunSummary) -> None:
+    """A deleted run cannot be had back, so the button says it again."""
+    st.markdown(page.plain(f"{run.name}, {run.step} steps on {run.data}."))
+    st.markdown("Its weights, checkpoints, traces and exports go with it. This cannot be undone.")
+    if st.button(f"Delete run {run.id}", icon=":material/delete:", key="runs.confirm"):
+        try:
+            engine().delete(run.id)
+        except StorageError as error:
+            page.problems([("error", str(error), "")])
+            return
+        if state.run_id() == run.id:
+            state.open_run(None)
+        st.rerun()
+
+
+db = database.open(data_root())
+engine().reap()
+listed = runs.listing(db)
+if listed:
+    show(db, listed)
+else:
+    _runs.none("Runs", EMPTY)

@@ -16,6 +16,8 @@ Series = Mapping[str, Sequence[tuple[int, float]]]
 #: Of the height of a chart, what a label needs.
 _LABEL_HEIGHT = 0.055
 MOST_LINES = 8
+#: Of the width, what lines may take; the rest is for their labels.
+_LINES = 0.8
 
 
 def frame(series: Series) -> pd.DataFrame:
@@ -57,22 +59,23 @@ def curves(
 ) -> Drawing:
     """Each series a line with its own hue and dash, its name and last value at its end.
 
-    `last_step` is the end of the step axis, so that the picture stands still while a run goes on; a quarter
-    more is kept free for the labels only when the lines reach it. `reference` is drawn dashed in grey.
+    `last_step` is the end of the run, so that the picture stands still while it goes on; the axis becomes
+    longer only when labels need the room. `reference` is drawn dashed in grey.
     """
     series = shown(series)
     names = list(series)
     data = frame(series)
     top = ceiling(series, reference[1] if reference else None)
     end = int(data["step"].max()) if len(data) else 0
-    room = max(last_step, math.ceil(end / 0.78)) if end else max(1, last_step)
+    room = max(1, last_step, math.ceil(end / _LINES))
     x = alt.X(
         "step:Q",
         title="step",
         scale=alt.Scale(domain=[0, room], nice=False),
-        axis=alt.Axis(grid=False, labelExpr=THOUSANDS, tickCount=5, labelOverlap=True),
+        axis=alt.Axis(grid=False, labelExpr=THOUSANDS, values=ticks(max(last_step, end)), labelOverlap=True),
     )
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, top], nice=False), axis=alt.Axis(tickCount=5))
+    height = alt.Scale(domain=[0, top], nice=False)
+    y = alt.Y("value:Q", title=None, scale=height, axis=alt.Axis(tickCount=5))
     hue = alt.Color("series:N", legend=None, scale=alt.Scale(domain=names, range=_hues(names, palette)))
     dash = alt.StrokeDash(
         "series:N", legend=None, scale=alt.Scale(domain=names, range=[*DASHES[: len(names)]])
@@ -87,6 +90,14 @@ def curves(
     labels = alt.Chart(ends(series, top)).encode(x, alt.Y("place:Q", scale=height), text="label:N")
     layers += [lines, text_with_halo(labels, palette, align="left", dx=8, fontWeight=500)]
     return alt.layer(*layers)
+
+
+def ticks(last: int) -> list[int]:
+    """Round steps from 0 to `last`, about five."""
+    rough = max(1, last) / 5
+    power = 10 ** math.floor(math.log10(rough))
+    step = max(1, round(next(power * n for n in (1, 2, 2.5, 5, 10) if power * n >= rough)))
+    return list(range(0, max(1, last) + 1, step))
 
 
 def ends(series: Series, top: float) -> pd.DataFrame:

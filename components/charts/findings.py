@@ -64,7 +64,7 @@ def loads(layers: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
     times = load_E.max() / load_E.mean()
     busiest = f"expert {int(load_E.argmax())} of {name} is busiest, at {times:.1f} times its fair share"
     if dead:
-        verb = "expert gets" if dead == 1 else "experts get"
+        verb = "experts gets" if dead == 1 else "experts get"
         return f"{dead} of {total} {verb} no {tokens}; {busiest}"
     if times < NOTABLE:
         return f"No expert is far from its fair share{f' of {of}' if of else ''}"

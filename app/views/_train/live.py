@@ -24,7 +24,7 @@ from storage.records import RunPublic, RunSummary
 from storage.status import ACTIVE, RESUMABLE, Status
 
 POLL_SECONDS = 1.0
-CURVES_HEIGHT = 372
+CURVES_HEIGHT = 410
 
 
 def show(run_id: str) -> None:
@@ -103,7 +103,7 @@ def _control(run: RunPublic) -> None:
 def _progress(db: Database, run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
     share = min(1.0, run.step / run.total_steps) if run.total_steps else 0.0
     st.progress(1.0 if run.status is Status.DONE else share, text=page.plain(_where(db, run, rows)))
-    if run.message:
+    if run.message and run.status not in ACTIVE:
         kind = "error" if run.status is Status.FAILED else "warning"
         page.problems([(kind, run.message, "")])
 
@@ -111,8 +111,8 @@ def _progress(db: Database, run: RunPublic, rows: tuple[MetricsRow, ...]) -> Non
 def _where(db: Database, run: RunPublic, rows: tuple[MetricsRow, ...]) -> str:
     if run.status is Status.QUEUED:
         return _waiting(runs.listing(db), run)
-    if run.status is Status.RUNNING and not rows:
-        return "Starting: the process loads the data and builds the model"
+    if run.status in ACTIVE and not rows:
+        return run.message or "Starting: the process loads the data and builds the model"
     steps = f"Step {count(run.step)}" + (f" of {count(run.total_steps)}" if run.total_steps else "")
     parts = [steps]
     going = pace(rows, run.total_steps)
@@ -205,13 +205,14 @@ def _curves(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
             key="train.which",
             width="content",
         )
-    series = training if which == "Training" else evaluated
+        series = training if which == "Training" else evaluated
+        page.table(f"{which} loss", lambda: frame(series), "train.curves")
     finding = findings.losses(series, f"{which.lower()} loss" if which else "loss")
     unit = "nats per byte" if text else "nats per example"
     uniform = math.log(design.task.heads_out[0].outputs) if text else None
     note = f"{which} loss per domain, {unit}."
     with words:
-        page.head(finding, note + (" Dashed grey: always guessing every byte alike." if uniform else ""))
+        page.head(finding, note + (" Dashed: every byte alike." if uniform else ""))
     if not series:
         st.caption("The curves begin with the first recorded step.")
         return
@@ -219,14 +220,13 @@ def _curves(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
         curves(
             series,
             palette.current(),
-            last_step=round((run.total_steps or 0) * 1.28),
+            last_step=run.total_steps or 0,
             reference=("uniform guess", uniform) if uniform else None,
         ),
         finding,
         height=CURVES_HEIGHT,
         key="train.curves",
     )
-    page.table(f"{which} loss", lambda: frame(series), "train.curves")
 
 
 def _experts(rows: tuple[MetricsRow, ...]) -> None:
@@ -250,14 +250,14 @@ def _experts(rows: tuple[MetricsRow, ...]) -> None:
             width=110,
             key="train.layer",
         )
-    counts = newest.domain_expert[path]
+        counts = newest.domain_expert[path]
+        page.table(f"Experts of {names[path]}", lambda: rows_of(domains, counts, "domain"), "train.heat")
     finding = findings.domain_experts(domains, counts)
     with words:
         before = counted[-2].step if len(counted) > 1 else 0
         page.head(
             finding,
-            f"{names[path].capitalize()}, training tokens of steps {before + 1} to {newest.step}: "
-            "share of each domain's picks, %.",
+            f"{names[path].capitalize()}, steps {before + 1} to {newest.step}: share of a domain's picks, %.",
         )
     shown = _record.frames(rows)
     heat(
@@ -271,7 +271,6 @@ def _experts(rows: tuple[MetricsRow, ...]) -> None:
         ),
         key="train.heat",
     )
-    page.table(f"Experts of {names[path]}", lambda: rows_of(domains, counts, "domain"), "train.heat")
 
 
 def _domains(row: MetricsRow) -> list[str]:

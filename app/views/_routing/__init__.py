@@ -1,0 +1,1 @@
+"""The Routing page: where the tokens of a stored trace went."""

@@ -1,0 +1,212 @@
+"""The cards of the Routing page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app import state
+from app.views._routing import expert as one
+from app.views._routing.read import Routed
+from components import page
+from components.charts import findings, palette
+from components.charts.dots import against_chance, shares
+from components.contexts.mount import contexts
+from components.heat.grid import grid, rows_of
+from components.heat.mount import heat
+from core.cost.format import count, percent
+
+LAYER, EXPERT = "routing.layer", "routing.expert"
+ALL = "All"
+
+
+def loads(routed: Routed, domain: str, cell: tuple[int, int]) -> None:
+    """Layers x experts: share of the tokens, of one domain or all, that each expert receives."""
+    names = [routed.names[layer["path"]] for layer in routed.layers]
+    counts = [_load(layer, routed.trace.domains, domain) for layer in routed.layers]
+    of = "" if domain == ALL else domain
+    finding = findings.loads(list(zip(names, counts, strict=True)), of)
+    with page.card():
+        page.card_head(
+            finding,
+            f"Share of {of + ' ' if of else ''}picks each expert receives, per layer. Balancing pulls rows "
+            "towards even: read rows, not the mean.",
+            f"Load by layer{' ' + of if of else ''}",
+            lambda: rows_of(names, counts, "layer"),
+            "routing.loads",
+        )
+        data = grid(
+            [name.capitalize() for name in names],
+            [counts],
+            alt=finding,
+            numbers=True,
+            corner="expert",
+            selected=cell,
+        )
+        heat(data, key="routing.loads", on_pick=_pick(routed))
+
+
+def _load(layer: dict[str, Any], domains: Sequence[str], domain: str) -> list[int]:
+    return layer["load"] if domain == ALL else layer["domain_expert"][list(domains).index(domain)]
+
+
+def _pick(routed: Routed) -> Any:
+    def picked(row: int, column: int) -> None:
+        if row < len(routed.layers):
+            state.fill(LAYER, routed.layers[row]["path"])
+            state.fill(EXPERT, column)
+
+    return picked
+
+
+def specialization(routed: Routed) -> None:
+    """How much knowing the expert tells of the domain, against shuffled domains."""
+    rows = [
+        (
+            routed.names[layer["path"]],
+            layer["specialization"],
+            layer["specialization_chance_95"],
+            layer["specialization_chance"],
+        )
+        for layer in routed.layers
+        if layer["specialization"] is not None and layer["specialization_chance_95"] is not None
+    ]
+    against = [(name, value, high) for name, value, high, _ in rows]
+    finding = findings.specialization(against)
+    with page.card():
+        page.card_head(
+            finding,
+            "Mutual information of domain and expert over the domain's entropy. Grey: what 95 % of 200 "
+            "shuffles stay below.",
+            "Specialization",
+            lambda: pd.DataFrame(rows, columns=["layer", "specialization", "chance, 95 %", "chance, mean"]),
+            "routing.special",
+        )
+        if rows:
+            height = min(300, 44 + 30 * len(rows))
+            page.chart(
+                against_chance(against, palette.current()), finding, height=height, key="routing.special"
+            )
+
+
+def select(routed: Routed) -> tuple[int, int]:
+    """The select boxes of layer and expert; their positions."""
+    paths = [layer["path"] for layer in routed.layers]
+    path = st.selectbox(
+        "Layer",
+        paths,
+        index=_most_special(routed),
+        format_func=lambda path: str(routed.names.get(path, path)).capitalize(),
+        label_visibility="collapsed",
+        width=112,
+        key=LAYER,
+    )
+    experts = len(routed.layers[paths.index(path)]["load"])
+    if (st.session_state.get(EXPERT) or 0) >= experts:
+        state.fill(EXPERT, 0)
+    chosen = st.selectbox(
+        "Expert",
+        list(range(experts)),
+        format_func=lambda index: f"Expert {index}",
+        label_visibility="collapsed",
+        width=112,
+        key=EXPERT,
+    )
+    return paths.index(path), chosen
+
+
+def _most_special(routed: Routed) -> int:
+    values = [layer["specialization"] or 0.0 for layer in routed.layers]
+    return int(np.argmax(values)) if values else 0
+
+
+def domains(routed: Routed, cell: tuple[int, int]) -> None:
+    """Domain x expert of the chosen layer."""
+    layer = routed.layers[cell[0]]
+    names, counts = routed.trace.domains, layer["domain_expert"]
+    finding = findings.domain_experts(names, counts)
+    name = routed.names[layer["path"]]
+    with page.card():
+        page.card_head(
+            finding,
+            f"{name.capitalize()}: share of each domain's picks, %.",
+            f"Experts by domain, {name}",
+            lambda: rows_of(names, counts, "domain"),
+            "routing.domains",
+        )
+        data = grid(names, [counts], alt=finding, numbers=True, corner="expert", selected=None)
+        heat(data, key="routing.domains", on_pick=lambda _row, column: state.fill(EXPERT, column))
+        page.small(_figures(layer))
+
+
+def _figures(layer: dict[str, Any]) -> str:
+    parts = [
+        f"CV {layer['cv']:.2f}",
+        f"busiest {1 + layer['max_violation']:.2f} × fair share",
+        f"dead {layer['dead']} of {len(layer['load'])}",
+        f"dropped {percent(layer['drop_rate'])}",
+        f"{layer['per_token']:.2f} experts per token",
+    ]
+    if layer["entropy"] is not None:
+        parts.append(f"router entropy {layer['entropy']:.2f} of 1")
+    return " · ".join(parts)
+
+
+def drill(routed: Routed, cell: tuple[int, int], domain: str, words: DeltaGenerator) -> None:
+    """One expert: whose tokens it takes, which, and in what company. `words` is where its finding goes."""
+    layer = routed.trace.layer(routed.layers[cell[0]]["path"])
+    found = one.expert(routed.trace, layer, cell[1])
+    title = f"Expert {cell[1]} of {routed.names[layer.path]}"
+    names = list(routed.trace.domains)
+    finding = findings.expert(names, found.domains_N, found.expected_N, title)
+    taken = found.domains_N / max(1, found.domains_N.sum())
+    rows = list(zip(names, taken.tolist(), found.expected_N.tolist(), strict=True))
+    with words:
+        page.head(finding, "Share of its tokens by domain. Tick: the domain's share of all picks.")
+    if not len(found.tokens_I):
+        return
+    left, right = st.columns([1, 1.45], gap="medium")
+    with left:
+        height = 34 + 26 * len(rows)
+        page.chart(shares(rows, palette.current()), finding, height=height, key="routing.expert")
+        page.small(_of_expert(found))
+        table = pd.DataFrame(rows, columns=["domain", "share of its tokens", "share of all picks"])
+        page.table(title, table, "routing.expert")
+    with right:
+        _tokens(routed, found, domain)
+
+
+def _of_expert(found: one.Expert) -> str:
+    parts = [
+        f"{count(len(found.tokens_I))} tokens",
+        f"mean weight {found.weight:.2f}",
+        f"first choice for {percent(found.first)}",
+        f"router entropy {found.entropy:.2f} nats",
+        f"margin {found.margin:.3f}",
+        f"{count(found.dropped)} dropped",
+    ]
+    return " · ".join(part for part in parts if "nan" not in part)
+
+
+def _tokens(routed: Routed, found: one.Expert, domain: str) -> None:
+    trace, tokens_I = routed.trace, found.tokens_I
+    if domain != ALL:
+        tokens_I = tokens_I[trace.tokens.domain[tokens_I] == trace.domains.index(domain)]
+    top = one.top_tokens(trace, tokens_I)
+    examples = one.contexts(trace, tokens_I)
+    if not examples:
+        what = f"no {domain} token" if domain != ALL else "no bytes: this data is not text"
+        page.small(f"Examples are of text, and this expert has {what}.")
+        return
+    words = " · ".join(f"{one.sign(token)} {percent(share)}" for token, _, share in top[:5])
+    page.small(f"Most often here, of all their occurrences: {words}")
+    contexts(examples, label="Tokens this expert took, in context", key="routing.contexts")
+    rows = [(one.sign(token), times, round(100 * share, 1)) for token, times, share in top]
+    page.table(
+        "Tokens of the expert",
+        pd.DataFrame(rows, columns=["token", "times here", "share of its occurrences, %"]),
+        "routing.tokens",
+    )

@@ -1,0 +1,60 @@
+"""Which run a page shows, the same on Train, Routing and Export."""
+
+import streamlit as st
+
+from app import pages, state
+from components import page
+from storage import runs
+from storage.database import Database
+from storage.errors import NotFoundError
+from storage.records import RunPublic, RunSummary
+from storage.status import Status
+
+
+def shown(db: Database) -> RunPublic | None:
+    """The open run, else the newest that has ended by itself or by stop, else the newest; None without runs.
+
+    A link to a run that is not there says so and is dropped.
+    """
+    opened = state.run_id()
+    if opened is not None:
+        try:
+            return runs.get(db, opened)
+        except NotFoundError as error:
+            state.open_run(None)
+            page.problems([("warning", str(error), "")])
+    listed = runs.listing(db)
+    ended = [run for run in listed if run.status in {Status.DONE, Status.STOPPED}]
+    return runs.get(db, (ended or listed)[0].id) if listed else None
+
+
+def choose(db: Database, run: RunPublic, key: str) -> None:
+    """A select box with all runs that opens the one chosen."""
+    listed = {entry.id: entry for entry in runs.listing(db)}
+
+    def changed() -> None:
+        state.open_run(st.session_state[key])
+
+    st.selectbox(
+        "Run",
+        list(listed),
+        index=list(listed).index(run.id) if run.id in listed else 0,
+        format_func=lambda run_id: label(listed[run_id]) if run_id in listed else run_id,
+        label_visibility="collapsed",
+        width=230,
+        key=key,
+        on_change=changed,
+    )
+
+
+def label(run: RunSummary) -> str:
+    """A run in a list: its id holds the name, so status and steps are added."""
+    return f"{run.id} · {run.status.value}"
+
+
+def none(title: str, text: str) -> None:
+    """A page without a run: what will be here, and the click that brings it."""
+    with page.title_row():
+        page.title(title)
+    st.markdown(text)
+    st.page_link(pages.page("train"), label="Train a design", icon=":material/play_arrow:")

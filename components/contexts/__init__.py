@@ -1,0 +1,1 @@
+"""Examples in context: a token in the middle of its line."""
