@@ -16,6 +16,9 @@ from storage.errors import StorageError
 
 COMMANDS = {
     "serve": "start the studio in the browser",
+    "presets": "list the designs to start from",
+    "check": "list the problems of a design",
+    "cost": "count a design's parameters and FLOPs, and cost it on a target",
     "train": "train a design and follow the run",
     "runs": "list runs; show, pause, resume, stop or delete one",
     "routing": "load and specialization of the layers of a run",

@@ -52,6 +52,11 @@ def _from_file(path: Path) -> Design:
         raise UserError(
             f"{path} cannot be read: {error.strerror}. To fix this, check its permissions."
         ) from None
+    if isinstance(document, dict) and "model_type" in document and "stacks" not in document:
+        raise UserError(
+            f"{path} is a Hugging Face config.json ({str(document['model_type'])[:60]!r}), and those"
+            " cannot be read yet. To fix this, name a preset (python -m app presets) or a design file."
+        )
     return _design(parse(document))
 
 

@@ -55,7 +55,7 @@ def estimate(
     design: Design,
     target: str,
     *,
-    phase: Phase = "decode",
+    phase: str = "decode",
     batch: int = 1,
     context: int | None = None,
     weights: str | None = None,
@@ -67,22 +67,24 @@ def estimate(
     such as `w8a8` on an FPGA; `measured` rows of experts from a trace. Raises ValueError in words for a user.
     """
     tokens = design.task.tokens if context is None else context
-    _refuse(design, phase, batch, tokens)
-    on = registry.device(target)
-    counts = count(design, measured)
-    if isinstance(on, Fabric):
-        return _on_fabric(counts, on, phase, batch, tokens, weights or "w8a8")
-    return _on_processor(counts, on, phase, batch, tokens, weights)
-
-
-def _refuse(design: Design, phase: str, batch: int, tokens: int) -> None:
-    if phase not in PHASES:
-        raise ValueError(f"There is no phase {phase!r}. To fix this, use one of: {', '.join(PHASES)}.")
+    asked = _phase(design, phase)
     for name, value in (("batch", batch), ("context", tokens)):
         if not 1 <= value <= _MOST:
             raise ValueError(f"A {name} of {value} makes no sense. To fix this, use 1 to {_MOST}.")
-    if phase == "decode" and not design.task.causal_loss:
-        raise ValueError("Only a language model decodes token by token. To fix this, use prefill.")
+    on = registry.device(target)
+    counts = count(design, measured)
+    if isinstance(on, Fabric):
+        return _on_fabric(counts, on, asked, batch, tokens, weights or "w8a8")
+    return _on_processor(counts, on, asked, batch, tokens, weights)
+
+
+def _phase(design: Design, phase: str) -> Phase:
+    for known in PHASES:
+        if phase == known:
+            if known == "decode" and not design.task.causal_loss:
+                raise ValueError("Only a language model decodes token by token. To fix this, use prefill.")
+            return known
+    raise ValueError(f"There is no phase {phase!r}. To fix this, use one of: {', '.join(PHASES)}.")
 
 
 def _on_processor(

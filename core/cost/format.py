@@ -161,7 +161,7 @@ def show(figure: Figure | None) -> Shown:
     if figure is None:
         return Shown(MISSING, "", "", "")
     value, step, unit = _in_unit(figure)
-    if figure.low is None or figure.high is None:
+    if figure.low is None or figure.high is None or figure.low == figure.high:
         return Shown(value, unit, "", figure.grade)
     scaled = [number / step for number in (figure.value, figure.low, figure.high)]
     places = _places(*scaled)

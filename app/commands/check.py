@@ -1,0 +1,41 @@
+"""`python -m app check DESIGN`: what stands in the way of drawing, costing, training or exporting it."""
+
+import argparse
+import re
+
+from app.designs import read_design
+from app.errors import UserError
+from app.paths import data_root
+from core.data.load import load
+from core.design.rules import check
+
+STAGES = ("design", "cost", "train")
+_STAGE = re.compile(rf"{'|'.join(STAGES)}|export:[a-z0-9-]+")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """DESIGN, the stage to reach, and the data to train on."""
+    parser.add_argument("design", metavar="DESIGN", help="a preset or the path of a design file")
+    parser.add_argument("--data", metavar="NAME", help="check against this data set too; implies stage train")
+    parser.add_argument(
+        "--stage", metavar="S", help=f"{' | '.join(STAGES)} | export:TARGET (default: design)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """One problem a line: severity, code, place, message, and what would mend it. 1 if any is an error."""
+    design, plan = read_design(args.design)
+    stage = args.stage or ("train" if args.data else "design")
+    if not _STAGE.fullmatch(stage):
+        raise UserError(
+            f"There is no stage {stage!r}. To fix this, use one of: {', '.join(STAGES)}, export:onnx."
+        )
+    facts = load(args.data, data_root()).facts if args.data else None
+    problems = check(design, plan if facts else None, facts, stage=stage)
+    for problem in problems:
+        print(f"{problem.severity}: {problem.code} at {problem.path or '/'}: {problem}")
+        for edit in problem.edits:
+            print(f"    possible edit: {edit.label}")
+    if not problems:
+        print(f"{args.design}: no problems at stage {stage}")
+    return int(any(problem.severity == "error" for problem in problems))

@@ -1,0 +1,154 @@
+"""`python -m app cost DESIGN`: parameters and FLOPs, and a step on a target."""
+
+import argparse
+import json
+
+from app.designs import read_design
+from app.errors import UserError
+from core.cost import format as fmt
+from core.cost.count import Counts, count
+from core.cost.devices import registry
+from core.cost.estimate import PHASES, Estimate, estimate
+from core.cost.figure import Figure
+from core.cost.flops import flops
+from core.cost.formats import FORMATS
+from core.cost.formulas import FORMULAS
+from core.cost.memory import weight_bytes
+from core.design.rules import check, errors
+from core.design.spec import Design
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """DESIGN, and what to ask of a target."""
+    parser.add_argument("design", metavar="DESIGN", help="name of a preset, or a design's JSON file")
+    parser.add_argument("--target", help=f"one of: {', '.join(registry.names())}; none: counts only")
+    parser.add_argument("--phase", help=f"{' | '.join(PHASES)}; by default what the design is for")
+    parser.add_argument("--batch", type=int, default=1, help="sequences or examples (default: 1)")
+    parser.add_argument("--context", type=int, help="tokens (default: the design's own)")
+    parser.add_argument("--weights", help=f"one of: {', '.join(FORMATS)}; on an FPGA such as w8a8")
+    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures, each with its grade; 1 where the design has errors."""
+    design, _ = read_design(args.design)
+    found = errors(check(design, stage="cost"))
+    if found:
+        raise UserError("\n".join(f"{problem.path or '/'}: {problem}" for problem in found))
+    try:
+        counts = count(design)
+        figures = _counted(counts, args.context, args.weights)
+        step = _estimated(design, args) if args.target else None
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if args.json:
+        print(json.dumps(_document(counts, figures, step), indent=2))
+    else:
+        _print_figures(figures)
+        if step is not None:
+            _print_step(step)
+    return 0
+
+
+def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[str, Figure]:
+    total, r1, r2, r3, cached = counts.figures()
+    forward, attention, train = flops(counts, context).figures()
+    square = flops(counts, context, causal_half=False).figures()[1]
+    name = weights if weights in FORMATS else "bf16"
+    return {
+        "total parameters": total,
+        "active parameters (R1)": r1,
+        "active, no input table (R2)": r2,
+        "active, no embedding or head (R3)": r3,
+        "cached numbers": cached,
+        "forward": forward,
+        "of it attention, causal": attention,
+        "attention over all keys": square,
+        "forward and backward": train,
+        f"weights, {name}": weight_bytes(counts, name),
+    }
+
+
+def _estimated(design: Design, args: argparse.Namespace) -> Estimate:
+    phase = args.phase or ("decode" if design.task.causal_loss else "prefill")
+    return estimate(
+        design, args.target, phase=phase, batch=args.batch, context=args.context, weights=args.weights
+    )
+
+
+def _print_figures(figures: dict[str, Figure]) -> None:
+    wide = max(map(len, figures))
+    for name, figure in figures.items():
+        print(f"{name:{wide}}  {fmt.show(figure)}")
+
+
+def _print_step(step: Estimate) -> None:
+    load = step.load
+    asked = f"batch {load.batch}, context {fmt.fixed(load.context, 0)}, {load.weights}"
+    print(f"\n{step.title}, {load.phase}, {asked}")
+    uses = {use.name: use.used for use in step.fit.uses} if step.fit else {}
+    memory = {} if step.fit else {**dict(step.needs.rows), "memory in all": step.needs.total}
+    _print_figures({"time": step.step, "rate": step.rate, **memory, **uses})
+    print(f"fits: {'yes' if step.fits else 'no, ' + '; '.join(step.lacks)}")
+    if step.change:
+        print(f"smallest change: {step.change}")
+    if step.fit:
+        tokens = fmt.rounded(step.fit.hidden_rows)
+        print(f"engine: {step.fit.engine}; an expert hides the next load from {tokens} tokens on")
+    print(f"\n{'operator':20}  {'where':40}  {'FLOPs':>10}  {'bytes':>10}  {'time':>10}  bound")
+    for op in step.ops:
+        work, moved, time = fmt.letters(op.flops), fmt.size(op.bytes), fmt.seconds(op.seconds)
+        print(f"{op.name:20}  {op.pointer:40}  {work:>10}  {moved:>10}  {time:>10}  {op.bound}")
+    if step.host:
+        print(f"{'host':20}  {'':40}  {'':>10}  {'':>10}  {fmt.seconds(step.host):>10}  overhead")
+    print(f"\n{step.source}")
+
+
+def _document(counts: Counts, figures: dict[str, Figure], step: Estimate | None) -> dict[str, object]:
+    out: dict[str, object] = {
+        "design": counts.design.name,
+        "sha": counts.design.sha,
+        "figures": {name: figure.as_json() for name, figure in figures.items()},
+        "parts": [
+            {
+                "path": part.pointer,
+                "kind": part.kind,
+                "times": part.times,
+                "parameters": part.parameters,
+                "active": part.active,
+                "flops_per_token": 2 * (part.gemm_macs + part.token_macs),
+            }
+            for part in counts.parts
+        ],
+    }
+    if step is not None:
+        out["estimate"] = _step_document(step)
+    used = [figure.formula for figure in figures.values()]
+    used += [step.step.formula, step.rate.formula] if step else []
+    return out | {"formulas": {name: FORMULAS[name] for name in dict.fromkeys(used)}}
+
+
+def _step_document(step: Estimate) -> dict[str, object]:
+    out: dict[str, object] = {
+        "target": step.target,
+        "phase": step.load.phase,
+        "batch": step.load.batch,
+        "context": step.load.context,
+        "weights": step.load.weights,
+        "time": step.step.as_json(),
+        "rate": step.rate.as_json(),
+        "memory": {name: figure.as_json() for name, figure in step.needs.rows},
+        "available": step.has,
+        "fits": step.fits,
+        "lacks": list(step.lacks),
+        "change": step.change,
+        "operators": [vars(op) for op in step.ops],
+        "host": step.host,
+        "source": step.source,
+    }
+    if step.fit:
+        out["resources"] = {
+            use.name: {**use.used.as_json(), "available": use.available} for use in step.fit.uses
+        }
+        out["engine"] = str(step.fit.engine)
+    return out

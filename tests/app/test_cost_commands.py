@@ -1,0 +1,111 @@
+"""presets, check and cost from the command line."""
+
+import json
+
+import pytest
+
+from app import cli
+from core.design.presets.registry import names, preset
+
+
+def plain(text: str) -> str:
+    return text.replace("\u2009", " ")
+
+
+def test_presets_lists_names_first_and_the_text_starter_on_top(capsys):
+    assert cli.main(["presets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(names())
+    assert lines[0].startswith("starter ")
+    assert preset("starter").task.kind == "language_model"
+    mixtral = next(line for line in lines if line.startswith("mixtral"))
+    assert "46.7 B total, 12.9 B active" in plain(mixtral)
+
+
+def test_check_passes_and_fails_by_exit_status(capsys):
+    assert cli.main(["check", "starter", "--stage", "train"]) == 0
+    assert "no problems" in capsys.readouterr().out
+    assert cli.main(["check", "deepseek-v3"]) == 0
+    capsys.readouterr()
+    assert cli.main(["check", "deepseek-v3", "--stage", "train"]) == 1
+    assert "error: not-built at /stacks/0/layers/0/pattern/0/parts/0/body" in capsys.readouterr().out
+
+
+def test_check_against_data(capsys):
+    assert cli.main(["check", "starter", "--data", "digits"]) == 1
+    out = capsys.readouterr().out
+    assert "error: data-task" in out
+    assert "possible edit: Match the task" in out
+    assert cli.main(["check", "digits-vit", "--data", "digits"]) == 0
+
+
+def test_cost_counts_without_a_target(capsys):
+    assert cli.main(["cost", "mixtral-8x7b"]) == 0
+    out = plain(capsys.readouterr().out)
+    assert "46.7 B parameters  exact" in out
+    assert "93.4 GB  exact" in out
+    assert "H100" not in out
+
+
+def test_cost_on_a_target_lists_operators_and_memory(capsys):
+    asked = ["cost", "mixtral-8x7b", "--target", "h100-sxm", "--phase", "decode", "--batch", "4"]
+    assert cli.main([*asked, "--context", "512", "--weights", "int4"]) == 0
+    out = plain(capsys.readouterr().out)
+    assert "H100 SXM, decode, batch 4, context 512, int4" in out
+    assert "fits: yes" in out
+    assert "experts" in out
+    assert "fitted" in out
+
+
+def test_cost_on_an_fpga_says_by_how_much_it_does_not_fit(capsys):
+    assert cli.main(["cost", "mixtral-8x7b", "--target", "zcu104", "--context", "512"]) == 0
+    assert "fits: no, DRAM: 46.7 GB of 2.0 GB" in plain(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("target", [[], ["--target", "h100-sxm"], ["--target", "zcu104"]])
+def test_json_is_one_object_and_nothing_else(target, capsys):
+    assert cli.main(["cost", "starter", "--json", *target]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["figures"]["total parameters"]["value"] == sum(
+        part["times"] * part["parameters"] for part in document["parts"]
+    )
+    assert all(figure["formula"] in document["formulas"] for figure in document["figures"].values())
+    assert ("estimate" in document) == bool(target)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["cost", "startr"], "Did you mean 'starter'"),
+        (["cost", "starter", "--target", "h100"], "Did you mean 'h100-sxm'"),
+        (["cost", "starter", "--target", "h100-sxm", "--phase", "rest"], "no phase 'rest'"),
+        (["cost", "starter", "--context", "0"], "at least 1"),
+        (["check", "starter", "--stage", "flight"], "no stage 'flight'"),
+        (["check", "starter", "--data", "txt"], "There is no data"),
+    ],
+)
+def test_mistakes_are_sentences(argv, words, capsys):
+    assert cli.main(argv) == 1
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "To fix this" in captured.err
+    assert captured.out == ""
+
+
+def test_a_file_is_a_design_or_says_why_not(tmp_path, capsys):
+    path = tmp_path / "mine.json"
+    path.write_text(preset("starter").model_dump_json(), encoding="utf-8")
+    assert cli.main(["cost", str(path)]) == 0
+    capsys.readouterr()
+    path.write_text('{"model_type": "mixtral", "hidden_size": 64}', encoding="utf-8")
+    assert cli.main(["cost", str(path)]) == 1
+    assert "Hugging Face config.json ('mixtral')" in capsys.readouterr().err
+
+
+def test_a_design_with_errors_is_not_costed(tmp_path, capsys):
+    document = preset("starter").model_dump(mode="json")
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][0]["body"]["heads"] = 5
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert cli.main(["cost", str(path)]) == 1
+    assert "5 heads do not divide" in capsys.readouterr().err
