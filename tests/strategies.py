@@ -115,15 +115,16 @@ def _layers(draw: st.DrawFn, width: int) -> Json:
 @st.composite
 def attentions(draw: st.DrawFn, width: int) -> Json:
     """Attention with any of the options that train."""
-    kv_heads = draw(st.integers(1, 3))
+    kv_heads, head = draw(st.integers(1, 3)), draw(st.sampled_from([2, 4, 8]))
+    turned = [None, {}, {"theta": 100.0, "fraction": 0.5 if head > 2 else 1.0}]
     flags = ("query_bias", "key_bias", "value_bias", "output_bias", "gate")
     return {
         "kind": "attention",
         "kv_heads": kv_heads,
         "heads": kv_heads * draw(st.integers(1, 2)),
-        "head_width": draw(st.sampled_from([2, 4, 8])),
+        "head_width": head,
         "value_width": draw(st.sampled_from([None, 1, 6])),
-        "rope": draw(st.sampled_from([None, {}, {"theta": 100.0, "fraction": 0.5}])),
+        "rope": draw(st.sampled_from(turned)),
         "window": draw(st.sampled_from([None, 1, 3])),
         "chunk": draw(st.sampled_from([None, 2, 4])),
         "qk_norm": draw(st.sampled_from(["none", "head", "full", "unit"])),
