@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app import cli
-from core.design.presets.registry import names, preset
+from core.design.presets.registry import describe, names, plan_for, preset
 
 
 def plain(text: str) -> str:
@@ -36,7 +36,12 @@ def test_check_against_data(capsys):
     out = capsys.readouterr().out
     assert "error: data-task" in out
     assert "possible edit: Match the task" in out
-    assert cli.main(["check", "digits-vit", "--data", "digits"]) == 0
+
+
+@pytest.mark.parametrize("name", [name for name in names() if describe(name).kind == "starter"])
+def test_every_starter_fits_the_data_of_its_plan(name, capsys):
+    assert cli.main(["check", name, "--data", plan_for(name).data]) == 0
+    assert "error" not in capsys.readouterr().out
 
 
 def test_cost_counts_without_a_target(capsys):

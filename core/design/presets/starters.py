@@ -52,8 +52,8 @@ def vision() -> JSON:
     balance = [{"kind": "load_balance", "coefficient": 0.01}]
     heads = [
         {"name": "digit", "kind": "classes", "size": 10},
-        {"name": "parity", "kind": "binary", "size": 1},
-        {"name": "ge5", "kind": "binary", "size": 1},
+        {"name": "parity", "kind": "binary"},
+        {"name": "ge5", "kind": "binary"},
     ]
     return {
         "name": "Digits ViT",
@@ -89,7 +89,7 @@ def tabular() -> JSON:
         "task": {
             "kind": "table",
             "features": 13,
-            "heads": [{"name": "target", "kind": "classes", "size": 3}],
+            "heads": [{"name": "grower", "kind": "classes", "size": 3}],
         },
         "norm": {"kind": "layer", "epsilon": 1e-5, "bias": True},
         "stacks": [
