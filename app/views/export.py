@@ -1,9 +1,48 @@
-"""Export: without anything to show yet, the way to it."""
+"""Export: a trained run taken away as a model that runs elsewhere."""
 
 import streamlit as st
 
-from app import pages
+from app import state
+from app.paths import data_root
+from app.views import _runs
+from app.views._export import show
+from components import page
+from storage import database
+from storage.database import Database
+from storage.records import RunPublic
 
-st.title("Export", anchor=False)
-st.markdown("No run is open. A trained run can be taken away from here as a model that runs elsewhere.")
-st.page_link(pages.page("train"), label="Train a design", icon=":material/play_arrow:")
+EMPTY = (
+    "A trained run can be taken away from here, as a model that runs elsewhere. Nothing has been trained yet."
+)
+
+
+def draw(db: Database, run: RunPublic) -> None:
+    """The page of one run."""
+    top = page.title_row()
+    left, right = st.columns([1, 1.9], gap="small")
+    with left:
+        possible, routing = show.options(run)
+    with top:
+        page.title(f"Export {run.name}", f"{run.id}, step {run.step}", run.status.value)
+        _runs.choose(db, run, "export.run")
+        st.button(
+            page.primary("Export"),
+            type="primary",
+            key="export.start",
+            disabled=not possible,
+            on_click=show.start,
+            args=(run.id, routing, show.request()),
+        )
+    if message := state.take_message():
+        page.problems([("error", message, "")])
+    with right:
+        show.results(run.id)
+    page.command(f"python -m app export {run.id} --to onnx --out model.onnx")
+
+
+db = database.open(data_root())
+run = _runs.shown(db)
+if run is None:
+    _runs.none("Export", EMPTY)
+else:
+    draw(db, run)

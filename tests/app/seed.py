@@ -13,11 +13,11 @@ from core.design.presets.registry import plan_for, preset
 from core.trace import record
 from core.trace.newest import trace_path
 from core.trace.record import Header, LayerHeader, RoutedLayer, Tokens, Trace
-from storage import database, files, metrics, runs, work
+from storage import database, files, jobs, metrics, runs, work
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
-from storage.tables import RunRow
+from storage.tables import JobRow, RunRow
 
 DOMAINS = ("english", "python", "cpp", "arithmetic", "tables")
 PATHS = ("decoder.0.1", "decoder.1.1", "decoder.2.1")
@@ -70,6 +70,49 @@ def write_run(db: Database, status: Status, request: str, *, steps: int, reached
         folder = files.folder(db.root, "runs", run.id)
         record.write(trace_path(folder, reached), trace(run.id, design.sha, reached, seed))
     return run.id
+
+
+def write_export(db: Database, run_id: str, request: str, *, hard: int = 0) -> str:
+    """An export that is done, with its file; with hard flips its parity failed and there is no file."""
+    job = jobs.create(db, "export", run_id, {"target": "onnx", "routing": True}, request)
+    layers = [
+        {
+            "path": path,
+            "tokens": 4096,
+            "same_set": 4096 - hard - 1,
+            "same_order": 4090 - hard,
+            "near_tie": 1,
+            "downstream": 0,
+            "hard": hard,
+            "probability_error": 2.4e-7,
+            "smallest_margin": 3e-7,
+            "unequal_weights": [],
+        }
+        for path in PATHS
+    ]
+    parity = {
+        "layers": layers,
+        "batches": 5,
+        "answers": 4096,
+        "error": 3.1e-6,
+        "error_all": 4.4e-4,
+        "bound": 1.2e-4,
+        "largest_logit": 12.0,
+        "agreement": 1.0,
+        "unequal_weights": [],
+        "verdict": "FAIL" if hard else "PASS with near-tie flips",
+        "tolerance": 1e-5,
+    }
+    content = b"not really a model"
+    kept = {} if hard else {"model.onnx": len(content)}
+    if kept:
+        files.write(files.folder(db.root, "runs", run_id) / "exports" / job.id / "model.onnx", content)
+    with db.write() as session:
+        done = {"files": kept, "parity": parity, "target": "onnx"}
+        work.changed(
+            session, JobRow, JobRow.id == job.id, status=Status.DONE.value, progress=1.0, result=done
+        )
+    return job.id
 
 
 def rows(plan: Plan, reached: int) -> list[MetricsRow]:

@@ -201,8 +201,8 @@ def _tokens(routed: Routed, found: one.Expert, domain: str) -> None:
         what = f"no {domain} token" if domain != ALL else "no bytes: this data is not text"
         page.small(f"Examples are of text, and this expert has {what}.")
         return
-    words = " · ".join(f"{one.sign(token)} {percent(share)}" for token, _, share in top[:5])
-    page.small(f"Most often here, of all their occurrences: {words}")
+    words = ", ".join(f"“{one.sign(token)}” {100 * share:.0f}" for token, _, share in top[:6])
+    page.small(f"Most its own, % of their occurrences: {words}")
     contexts(examples, label="Tokens this expert took, in context", key="routing.contexts")
     rows = [(one.sign(token), times, round(100 * share, 1)) for token, times, share in top]
     page.table(
