@@ -12,7 +12,7 @@ from core.model import vocabulary as vocabulary  # registers every torch class
 from core.model.initialise import initialise
 from core.model.model import Model
 
-Execution = Literal["auto", "reference", "sparse"]
+Execution = Literal["auto", "reference", "sparse", "export"]
 
 
 class CannotBuildError(ValueError):
@@ -22,8 +22,9 @@ class CannotBuildError(ValueError):
 def build(design: Design, *, seed: int = 0, execution: Execution = "auto") -> Model:
     """The model of a design, in float32, in training mode; equal seeds give equal parameters.
 
-    execution: how experts run: `reference` (all of them, masked), `sparse` (a token's own only), or `auto`,
-    which is sparse. The global random state is left as it was.
+    execution: how experts run: `reference` (all of them, masked), `sparse` (a token's own only), `export`
+    (the same in operators that can be exported), or `auto`, which is sparse. The global random state is left
+    as it was.
     Raises CannotBuildError for a design with errors at stage train.
     """
     found = errors(check(design, stage="train"))

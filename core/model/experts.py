@@ -130,9 +130,10 @@ class StackedExperts(ExpertGroup):
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
         into, down, into_bias, down_bias = self.tensors()
         h_NH = F.linear(x_ND, into[expert], None if into_bias is None else into_bias[expert])
-        return F.linear(self._act(h_NH), down[expert], None if down_bias is None else down_bias[expert])
+        return F.linear(self.activated(h_NH), down[expert], None if down_bias is None else down_bias[expert])
 
-    def _act(self, h_NH: Tensor) -> Tensor:
+    def activated(self, h_NH: Tensor) -> Tensor:
+        """What goes down [N, H], from the pre-activations [N, 2H or H] of the same expert."""
         if not self.gated:
             return activate(self.shape.activation, h_NH)
         gate_NH, up_NH = h_NH.chunk(2, -1)

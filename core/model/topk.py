@@ -21,11 +21,27 @@ def top_k(scores_TE: Tensor, k: int) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"There are no {k} largest of {experts} scores. To fix this, choose k from 0 to {experts}."
         )
-    plain = scores_TE.detach()
+    index_TK = (
+        chosen(scores_TE.detach(), k) if torch.compiler.is_exporting() else _chosen(scores_TE.detach(), k)
+    )
+    return scores_TE.gather(1, index_TK), index_TK
+
+
+def _chosen(plain: Tensor, k: int) -> Tensor:
     if plain.dtype not in (torch.float32, torch.float64):
         plain = plain.float()  # exact for the narrower types, one of which NumPy lacks
-    index_TK = torch.from_numpy(_indices(plain.cpu().numpy(), k)).to(scores_TE.device)
-    return scores_TE.gather(1, index_TK), index_TK
+    return torch.from_numpy(_indices(plain.cpu().numpy(), k)).to(plain.device)
+
+
+@torch.library.custom_op("moe_studio::top_k", mutates_args=())
+def chosen(scores_TE: Tensor, k: int) -> Tensor:
+    """index_TK of `top_k` as an operator, because torch.export cannot look into NumPy."""
+    return _chosen(scores_TE, k)
+
+
+@chosen.register_fake
+def _chosen_shape(scores_TE: Tensor, k: int) -> Tensor:
+    return scores_TE.new_empty(scores_TE.shape[0], k, dtype=torch.int64)
 
 
 def _indices(scores_TE: Floats, k: int) -> Indices:

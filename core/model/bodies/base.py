@@ -47,9 +47,7 @@ class Sight:
 
     def allowed(self, window: int | None, chunk: int | None) -> Tensor | None:
         """bool, broadcastable to [B, heads, S, S], True = may attend; None if causality alone decides."""
-        tokens = self.shape[1]
-        window = None if window is None or window >= tokens else window
-        chunk = None if chunk is None or chunk >= tokens else chunk
+        window, chunk = self._felt(window), self._felt(chunk)
         if window is None and chunk is None and self.passing.mask is None:
             return None
         key = ("allowed", window, chunk)
@@ -58,6 +56,11 @@ class Sight:
         made = self._made[key]
         assert isinstance(made, Tensor)
         return made
+
+    def _felt(self, reach: int | None) -> int | None:
+        """A window or chunk that the sequence fits into limits nothing; an exported model may meet any."""
+        short = reach is not None and not torch.compiler.is_exporting() and reach >= self.shape[1]
+        return None if short else reach
 
     def _allowed(self, window: int | None, chunk: int | None) -> Tensor:
         at_S = torch.arange(self.shape[1], device=self.device)

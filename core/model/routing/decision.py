@@ -81,5 +81,5 @@ def count(expert_TK: Tensor, experts: int) -> Tensor:
 
 def spread(expert_TK: Tensor, value_TK: Tensor, experts: int) -> Tensor:
     """value_TK at its expert's column of [T, E]; ids of -1 go nowhere."""
-    room = value_TK.new_zeros(len(value_TK), experts + 1)
+    room = value_TK.new_zeros(value_TK.shape[0], experts + 1)
     return room.scatter_add(1, expert_TK + 1, value_TK)[:, 1:]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from core.design.routing.combine.output_mix import OutputMix as OutputMixSpec
+from core.model.execute.export import bracketed
 from core.model.execute.reference import reference
 from core.model.execute.sparse import sparse
 from core.model.experts import ExpertBank
@@ -34,8 +35,13 @@ def _own(bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:
     return sparse(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype))
 
 
+def _bracketed(bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:
+    return bracketed(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype))
+
+
 _EXECUTIONS: dict[str, Callable[[ExpertBank, Tensor, Hard], Tensor]] = {
     "auto": _own,
     "sparse": _own,
     "reference": _all,
+    "export": _bracketed,
 }

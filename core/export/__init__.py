@@ -1,0 +1,1 @@
+"""A trained model taken away: one package per target, each with its parity check."""

@@ -1,0 +1,1 @@
+"""ONNX: standard operators only, sparse, run by onnxruntime anywhere."""

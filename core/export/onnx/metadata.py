@@ -1,0 +1,57 @@
+"""What the file says about itself: strings that every ONNX reader shows."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+
+from core.cost.count import count
+from core.design.bodies.moe import Moe
+from core.design.canonical import canonical_json
+from core.design.spec import Design
+from core.export.parity import Parity
+
+FORMAT_VERSION = 1
+PACKAGES = ("torch", "onnx", "onnxscript", "onnxruntime")
+
+
+def metadata(design: Design, opset: int, parity: Parity, about: Mapping[str, str]) -> dict[str, str]:
+    """Keys begin with `moe_studio.`; values are text, numbers or JSON."""
+    counts = count(design)
+    text = design.task.kind == "language_model"
+    told = {
+        **about,
+        "format_version": str(FORMAT_VERSION),
+        "design": canonical_json(design),
+        "design_sha256": design.sha,
+        "routing": json.dumps([_routed(path, body) for path, body in _routed_parts(design)]),
+        "total_parameters": str(counts.total),
+        "active_parameters": str(round(counts.active("R1"))),
+        "tokenizer": "bytes" if text else "none",
+        "opset": str(opset),
+        "parity": json.dumps(
+            {"verdict": parity.verdict, "largest_error": parity.error, "bound": parity.bound}
+        ),
+        "versions": json.dumps({name: importlib.metadata.version(name) for name in PACKAGES}),
+    }
+    return {f"moe_studio.{key}": value for key, value in told.items()}
+
+
+def _routed_parts(design: Design) -> list[tuple[str, Moe]]:
+    return [(place.path, place.body) for place in design.occurrences() if isinstance(place.body, Moe)]
+
+
+def _routed(path: str, body: Moe) -> dict[str, object]:
+    router = body.router
+    return {
+        "path": path,
+        "experts": body.count,
+        "k": body.per_token,
+        "shared": sum(group.count for group in body.shared),
+        "score": router.score.kind,
+        "score_function": router.score_function,
+        "select": router.select.kind,
+        "weigh": router.weigh.kind,
+        "capacity": None if router.capacity is None else router.capacity.eval,
+    }

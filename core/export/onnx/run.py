@@ -1,0 +1,115 @@
+"""Both sides of the comparison: our model in torch, the file in onnxruntime, over the same inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+
+from core.design.bodies.moe import Moe
+from core.design.spec import Design
+from core.export.onnx.wrapper import INPUTS, example_shape, head_outputs, routed_paths
+from core.export.parity import Array, Routing, Seen
+from core.model.model import Model
+from core.model.passing import Pass
+from core.model.routing.record import RoutingRecord
+
+#: Tokens of held-out examples to compare on.
+MOST_TOKENS = 4096
+
+
+def session(path: Path) -> Any:
+    """An onnxruntime session on one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def probes(design: Design, examples: Sequence[Array]) -> Iterator[Array]:
+    """Inputs that try the edges, then held-out examples.
+
+    Edges: one token, an odd number, several examples, the longest text, and equal tokens throughout, which
+    all go to the same experts while the others get none.
+    """
+    rng = np.random.default_rng(0)
+    if design.task.kind == "language_model":
+        longest, vocabulary = design.task.tokens, design.task.heads_out[0].size
+        for batch, tokens in ((1, 1), (1, 7), (3, 12), (1, longest)):
+            yield rng.integers(0, vocabulary, (batch, min(tokens, longest, MOST_TOKENS)))
+        yield np.full((1, min(33, longest)), 32)
+    else:
+        shape = example_shape(design)
+        for rows in (1, 7, 32):
+            yield rng.random((rows, *shape), np.float32)
+        yield np.zeros((5, *shape), np.float32)
+    left = MOST_TOKENS
+    for array in examples:
+        each = array.shape[1] if design.task.kind == "language_model" else design.task.tokens
+        take = min(len(array), left // each)
+        if take:
+            yield array[:take].astype(np.int64 if design.task.kind == "language_model" else np.float32)
+        left -= take * each
+
+
+@torch.no_grad()
+def ours(model: Model, inputs: Array, trained: float) -> Seen:
+    """What the studio's own model answers, in eval mode."""
+    output = model(torch.from_numpy(inputs), Pass(progress=trained, record="full"))
+    bodies = {place.path: place.body for place in model.design.occurrences()}
+    routing = {}
+    for path in routed_paths(model.design):
+        body = bodies[path]
+        assert isinstance(body, Moe)
+        routing[path] = _decided(output.records[path], body, inputs)
+    return Seen({head: logits.numpy() for head, logits in output.logits.items()}, routing)
+
+
+def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
+    expert, probability, margin = record.expert_TK, record.probability_TE, record.margin_T
+    assert expert is not None
+    assert probability is not None
+    assert margin is not None
+    capacity = body.router.capacity
+    if capacity is not None:
+        # Then the order of a token's choices decides as well, and with `score` the order of the tokens.
+        assert record.selected_TK is not None
+        chosen_TK = probability.gather(1, record.selected_TK.clamp_min(0))
+        for gap_T in (-chosen_TK.diff(dim=1)).abs().unbind(1):
+            margin = torch.minimum(margin, gap_T)
+        if capacity.priority == "score":
+            margin = torch.minimum(margin, _to_nearest(probability.amax(1)))
+    each = [_by_example(tensor, inputs) for tensor in (expert, probability, margin)]
+    return Routing(each[0], each[1], each[2], shared_fate=capacity is not None)
+
+
+def _to_nearest(value_T: Tensor) -> Tensor:
+    """Distance of each number to the nearest other one."""
+    sorted_T, order_T = value_T.sort()
+    gap = torch.cat((value_T.new_tensor([torch.inf]), sorted_T.diff(), value_T.new_tensor([torch.inf])))
+    return torch.empty_like(value_T).index_copy(0, order_T, torch.minimum(gap[:-1], gap[1:]))
+
+
+def _by_example(each: Tensor, inputs: Array) -> Array:
+    array: Array = each.unflatten(0, (inputs.shape[0], -1)).numpy()
+    return array
+
+
+def theirs(opened: Any, design: Design, inputs: Array, routing: bool) -> Seen:
+    """What the file answers; `routing` asks for its routing outputs too."""
+    heads = head_outputs(design)
+    paths = routed_paths(design) if routing else []
+    names = [*heads, *(f"routing/{path}/{what}" for path in paths for what in ("expert", "probability"))]
+    values = dict(zip(names, opened.run(names, {INPUTS[design.task.kind]: inputs}), strict=True))
+    return Seen(
+        {head: values[name] for name, head in heads.items()},
+        {
+            path: Routing(values[f"routing/{path}/expert"], values[f"routing/{path}/probability"])
+            for path in paths
+        },
+    )
