@@ -6,6 +6,7 @@ of the product they are. Balancers are left out: their means over tokens are no 
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,6 +16,7 @@ from core.design.presets.registry import preset
 from core.design.spec import Design
 from core.model.build import build
 from core.model.passing import Pass
+from tests.strategies import designs
 
 
 def grouped(a, b, *args, **kwargs):
@@ -64,7 +66,11 @@ def formula(design: Design, batch: int, rates):
 
 def design_of(name: str, capacity: float | None = None) -> Design:
     """A preset without balancers; with a `capacity` below one its experts drop tokens."""
-    document = preset(name).model_dump(mode="json")
+    return without_balancers(preset(name), capacity)
+
+
+def without_balancers(design: Design, capacity: float | None = None) -> Design:
+    document = design.model_dump(mode="json")
     for repeat in document["stacks"][0]["layers"]:
         for layer in repeat["pattern"]:
             for part in layer["parts"]:
@@ -100,3 +106,14 @@ def test_dropped_tokens_cost_nothing():
     assert all(sum(rate) < 1.6 for rate in rates.values())
     assert (forward, backward) == pytest.approx(formula(design, 4, rates), rel=1e-12)
     assert forward < formula(preset("starter"), 4, {})[0]
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(designs())
+def test_random_designs(random: Design):
+    design = without_balancers(random)
+    forward, backward, rates = counted(design, "sparse", 2)
+    assert (forward, backward) == pytest.approx(formula(design, 2, rates), rel=1e-12)
+    forward, backward, rates = counted(design, "reference", 2)
+    every = {path: [1.0] * len(rate) for path, rate in rates.items()}
+    assert (forward, backward) == pytest.approx(formula(design, 2, every), rel=1e-12)

@@ -10,15 +10,13 @@ from core.cost.flops import flops
 from core.cost.memory import training
 from core.design.rules import _found
 from core.design.spec import Design
-from tests.strategies import any_designs
+from tests.strategies import any_designs, designs
 
-patient = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+patient = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 @patient
-@given(any_designs())
+@given(any_designs() | designs())
 def test_no_error_at_stage_cost_means_it_is_costed(design: Design) -> None:
     # Edits are not needed here, and finding them takes long.
     if any(problem.severity == "error" for problem in _found(design, None, None, "cost")):
