@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from torch.nn import functional as F
 
 from core.design.spec import Design
@@ -65,7 +65,9 @@ def test_sparse_equals_reference_in_outputs_and_gradients(design: Design) -> Non
     found = []
     for execution in ("sparse", "reference"):
         model = build(design, seed=1, execution=execution)
-        output = model(inputs_for(design), Pass(step=2, progress=0.3))
+        output = model(inputs_for(design), Pass(step=2, progress=0.3, record="full"))
+        # Rounding alone may turn a choice this close around in a later layer.
+        assume(all(record.margin_T.min() > 1e-6 for record in output.records.values()))
         loss_of(output).backward()
         found.append({**output.logits, **output.losses, **gradients(model)})
     for key, wanted in found[1].items():
