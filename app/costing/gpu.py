@@ -110,6 +110,7 @@ def _roofline(found: Estimate) -> None:
             f"{found.title}, {load.phase}, batch {load.batch}, context {load.context}, {load.weights}. "
             "Dot area is the share of step time.",
         )
+        st.space("stretch")
         page.table("operators", lambda: findings.operators(found), key="operators")
         with st.popover("Sources", icon=":material/info:", type="tertiary"):
             st.dataframe(findings.grades(found), hide_index=True, alt="Figures with band and grade")
@@ -204,6 +205,7 @@ def _by_batch(design: Design, shown: Estimate) -> None:
             f"Milliseconds per step on {shown.title}, {load.phase}, {load.weights}; the line is the 10–90 % "
             "band. Time bound by launching counts as launch.",
         )
+        st.space("stretch")
         page.table("time by batch", data[["batch", "group", "value", "low", "high"]], key="by-batch")
     drawn = stacked(data, findings.GROUPS, palette.current(), x_title="batch", y_title="ms per step")
     page.chart(drawn, finding, height=170, key="by-batch")

@@ -86,7 +86,9 @@ def _part(design: Design, what: str) -> dict[str, Any]:
     document = design.model_dump(mode="json")
     for placed in design.parts():
         if placed.part.body.kind == what:
-            return dict(get(document, placed.pointer))
+            like = get(document, placed.pointer)
+            # Where it reads and joins belongs to its own layer.
+            return {"body": like["body"], "norm": like["norm"]}
     width = design.width
     if what == "attention":
         heads = next(h for h in (8, 4, 2, 1) if width % (2 * h) == 0 or h == 1)

@@ -209,7 +209,7 @@ def _opened(pen: Pen, target: str, body: Moe) -> None:
         line=pen.line,
         glyph="moe",
         title=humanise(body.kind),
-        note=moe_panel.note(body),
+        note=moe_panel.note(body, pen.width),
         figures=texts,
         share=share,
         mark=_worst(problems) if marked == drawn.boxes else "",

@@ -58,9 +58,9 @@ class Bank:
     unit: float
 
 
-def note(body: Moe) -> str:
-    """What stands beside the name; the bold wires are explained where there are any."""
-    bold = body.router.select.token_choice and body.count > body.per_token
+def note(body: Moe, width: float) -> str:
+    """What stands beside the name; the bold wires are explained where there are any, and room for it."""
+    bold = width > 600 and body.router.select.token_choice and body.count > body.per_token
     return notes.moe_note(body) + (". Bold: an example" if bold else "")
 
 
@@ -164,9 +164,9 @@ def _grid_room(panel: Panel) -> float:
 
 
 def _grid(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
-    left, columns = panel.x + INSET, GRID_COLUMNS
-    room = _grid_room(panel)
-    w = max(HIT, (room - CELL_GAP * (columns - 1)) / columns)
+    left, room = panel.x + INSET, _grid_room(panel)
+    columns = min(GRID_COLUMNS, int((room + CELL_GAP) // (HIT + CELL_GAP)))
+    w = (room - CELL_GAP * (columns - 1)) / columns
     widest = max(expert.inner for _, expert in experts) or 1
     boxes = []
     for i, (group, expert) in enumerate(experts):
@@ -289,8 +289,7 @@ def _shared(panel: Panel, out: Drawn, bank: Bank, y: float, top: float) -> list[
                 )
             )
             centre, box = x + w / 2, out.boxes[-1]
-            d = f"M{panel.spine} {top + 2}H{centre - 14:.1f}Q{centre:.1f} {top + 2} {centre:.1f} {top + 16}V{box.y}"
-            out.wires.append(Wire("skip", d))
+            out.wires.append(Wire("skip", _over(panel.spine, centre, top + 2, box.y)))
             foot = box.y + box.h + 6
             out.wires.append(Wire("rule", f"M{x:.1f} {foot}v4H{x + w:.1f}v-4"))
             centres.append(centre)
@@ -299,6 +298,11 @@ def _shared(panel: Panel, out: Drawn, bank: Bank, y: float, top: float) -> list[
         foot = below if bank.unit else out.boxes[-1].y + out.boxes[-1].h + 6
         out.labels.append(Label(sum(centres) / len(centres), foot + 17, "every token", "middle"))
     return centres
+
+
+def _over(start: float, end: float, y: float, down: float) -> str:
+    """Along y, past the router, round the corner and down."""
+    return f"M{start} {y}H{end - 14:.1f}Q{end:.1f} {y} {end:.1f} {y + 14}V{down}"
 
 
 def _combine(

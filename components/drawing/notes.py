@@ -136,7 +136,7 @@ def output_note(design: Design) -> tuple[str, str]:
     """Name and sizes of what stands after the last layer."""
     heads = design.task.heads_out
     if design.task.kind == "language_model":
-        tied = "tied to the embedding" if design.embedding.tied else "untied"
+        tied = "tied" if design.embedding.tied else "untied"
         return "Output head", f"{fixed(design.width, 0)} × {fixed(heads[0].size, 0)}, {tied}"
     names = ", ".join(f"{head.name} ({head.outputs})" for head in heads[:4])
     return ("Output heads" if len(heads) > 1 else "Output head"), names

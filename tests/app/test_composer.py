@@ -1,0 +1,134 @@
+"""The Start, Design and Cost pages with an open design."""
+
+import json
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.composer.desk import document, read
+from app.composer.inspector import formula_of, heading
+from app.composer.shelf import command_name, note, sizes
+from core.design.edit import SetValue
+from core.design.edits import apply
+from core.design.presets.registry import preset
+from storage import database, drafts
+
+MOE = "/stacks/0/layers/0/pattern/0/parts/1"
+
+
+@pytest.fixture
+def db(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    opened = database.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+def studio(view: str, design: str | None = None) -> AppTest:
+    app = AppTest.from_file("../../app/main.py", default_timeout=30)
+    if design is not None:
+        app.query_params["design"] = design
+    app.run()
+    app.switch_page(f"views/{view}.py").run()
+    assert not app.exception
+    return app
+
+
+def strip_of(app: AppTest) -> dict[str, dict[str, str]]:
+    cells = json.loads(app.get_by_key("strip").proto.json)["cells"]
+    return {cell["label"]: cell for cell in cells}
+
+
+def test_from_eight_experts_to_sixteen_the_cost_moves(db):
+    draft = drafts.create(db, document(preset("starter")))
+    app = studio("design", draft.id)
+    before = strip_of(app)["Total parameters"]
+    (experts,) = [widget for widget in app.number_input if widget.label == "Experts"]
+    assert experts.value == 8
+    experts.set_value(16).run()
+    after = strip_of(app)["Total parameters"]
+    assert after["value"] != before["value"]
+    assert after["delta"].startswith("↑")
+    assert read(drafts.get(db, draft.id).design).stacks[0].layers[0].pattern[0].parts[1].body.count == 16
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert strip_of(app)["Total parameters"]["value"] == before["value"]
+    assert next(widget for widget in app.number_input if widget.label == "Experts").value == 8
+
+
+def test_one_layer_is_taken_out_of_its_repeat(db):
+    draft = drafts.create(db, document(preset("starter")))
+    app = studio("design", draft.id)
+    scope = next(control for control in app.button_group if control.label == "Applies to")
+    scope.set_value("One layer").run()
+    next(box for box in app.selectbox if box.label == "Which one").set_value(1).run()
+    next(button for button in app.button if button.label == "Take it out of the repeat").click().run()
+    layers = read(drafts.get(db, draft.id).design).stacks[0].layers
+    assert [repeat.times for repeat in layers] == [1, 1, 1]
+    assert "Layer 2" in [caption.value for caption in app.caption]
+
+
+def test_a_problem_is_listed_with_a_button_that_mends_it(db):
+    broken = apply(preset("starter"), SetValue(path=f"{MOE}/body/router/select/k", value=10))
+    draft = drafts.create(db, document(broken))
+    app = studio("design", draft.id)
+    next(button for button in app.button if button.label == "Set top-k to 8").click().run()
+    fixed = read(drafts.get(db, draft.id).design)
+    assert fixed.stacks[0].layers[0].pattern[0].parts[1].body.router.select.k == 8
+
+
+@pytest.mark.parametrize("view", ["design", "cost"])
+def test_a_design_that_is_gone_is_named(db, view):
+    app = studio(view, "long-gone-123456")
+    assert any("long-gone-123456" in text.value.replace("\\", "") for text in app.markdown)
+
+
+@pytest.mark.parametrize("name", ["starter", "deepseek-v3", "digits-vit", "tabular", "switch-base-8"])
+def test_cost_pages_for_designs_of_all_tasks(db, name):
+    app = studio("cost", drafts.create(db, document(preset(name))).id)
+    assert app.title[0].value.replace("\\", "") == preset(name).name
+    assert f"python -m app cost {name} --target" in app.code[-1].value
+    half = next(control for control in app.button_group if control.label == "Targets")
+    half.set_value("FPGA").run()
+    assert not app.exception
+    assert "--target zcu104" in app.code[-1].value
+
+
+def test_start_lists_designs_and_opens_the_starter(db):
+    app = studio("start")
+    assert any("will be listed here" in text.value for text in app.markdown)
+    next(button for button in app.button if "Open the starter" in button.label).click().run()
+    assert not app.exception
+    assert [draft.name for draft in drafts.listing(db)] == ["Starter"]
+    assert app.title[0].value == "Starter"
+
+
+def test_words_about_a_design():
+    assert note(preset("deepseek-v3")) == "61 layers, 256 experts, top-8, 1 shared"
+    assert sizes(preset("mixtral-8x7b")) == "46.7\u2009B total · 12.9\u2009B active"
+    assert command_name(preset("starter")) == "starter"
+    assert command_name(apply(preset("starter"), SetValue(path="/width", value=128))) == "DESIGN.json"
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("", ("Starter", "Whole design")),
+        ("/task", ("Starter", "Task")),
+        ("/stacks/0/layers/0", ("Starter", "Layers 1–3")),
+        (MOE, ("Layers 1–3", "MoE layer")),
+        (f"{MOE}/body/router", ("Layers 1–3 › MoE layer", "Router")),
+        (f"{MOE}/body/router/combine", ("Layers 1–3 › MoE layer", "Combine")),
+        (f"{MOE}/body/experts/0", ("Layers 1–3 › MoE layer", "Expert group")),
+    ],
+)
+def test_the_inspector_says_where_it_is(target, said):
+    assert heading(preset("starter"), target) == said
+
+
+def test_the_routing_rule_in_symbols():
+    router = preset("starter").model_dump(mode="json")["stacks"][0]["layers"][0]["pattern"][0]["parts"][1][
+        "body"
+    ]["router"]
+    assert r"\mathrm{softmax}" in formula_of(router)
+    assert r"\mathrm{top}_{2}" in formula_of(router)
+    assert formula_of(router | {"score": {"kind": "cosine"}}) == ""

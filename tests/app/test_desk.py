@@ -1,0 +1,135 @@
+"""The open design: acts save themselves, undo goes back, and of two tabs neither loses its work."""
+
+import pytest
+
+from app.composer.desk import Desk, document, pasted, read
+from components.drawing.ops import Acked, Op
+from core.design.edit import SetValue
+from core.design.presets.registry import preset
+from storage import database, drafts
+from storage.errors import NotFoundError
+
+MOE = "/stacks/0/layers/0/pattern/0/parts/1"
+COUNT = f"{MOE}/body/experts/0/count"
+
+
+@pytest.fixture
+def db(tmp_path):
+    opened = database.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def desk(db):
+    desk = Desk()
+    desk.open(db, drafts.create(db, document(preset("starter"))).id)
+    return desk
+
+
+def experts(desk: Desk) -> int:
+    return desk.design.stacks[0].layers[0].pattern[0].parts[1].body.count
+
+
+def widen(value: int = 16) -> SetValue:
+    return SetValue(path=COUNT, value=value, label=f"Experts → {value}")
+
+
+def test_an_edit_is_saved_and_undone_and_redone(db, desk):
+    assert desk.edit(db, widen())
+    assert read(drafts.get(db, desk.draft.id).design).stacks[0].layers[0].pattern[0].parts[1].body.count == 16
+    assert (desk.last, desk.before.sha) == ("Experts → 16", preset("starter").sha)
+    desk.undo(db)
+    assert (experts(desk), desk.last, desk.draft.redo) == (8, "Undid: Experts → 16", "Experts → 16")
+    desk.redo(db)
+    assert experts(desk) == 16
+
+
+def test_history_survives_a_new_session(db, desk):
+    desk.edit(db, widen())
+    other = Desk()
+    other.open(db, desk.draft.id)
+    other.undo(db)
+    assert experts(other) == 8
+
+
+def test_an_edit_that_cannot_be_changes_nothing_and_says_why(db, desk):
+    assert not desk.edit(db, SetValue(path=COUNT, value=0))
+    assert "Nothing was changed" in desk.message
+    assert experts(desk) == 8
+    assert drafts.get(db, desk.draft.id).revision == desk.draft.revision
+
+
+def test_the_slower_tab_may_take_theirs_or_keep_its_own(db, desk):
+    other = Desk()
+    other.open(db, desk.draft.id)
+    desk.edit(db, widen(16))
+    assert not other.edit(db, widen(32))
+    assert (experts(other), other.lost is not None) == (8, True)
+    branch = other.branch(db)
+    assert read(branch.design).stacks[0].layers[0].pattern[0].parts[1].body.count == 32
+    assert branch.name == "Starter (branch)"
+    other.edit(db, widen(64))
+    other.take_theirs(db)
+    assert (experts(other), other.lost) == (16, None)
+
+
+def test_acts_of_the_drawing(db, desk):
+    for n, op in enumerate(
+        [
+            Op("select", target=f"{MOE}/body/router"),
+            Op("fold", target=MOE, open=False),
+            Op("column", width=820),
+            Op("column", width=1),
+            Op("add", what="shared_expert"),
+            Op("edit", edit=widen(12)),
+            Op("undo"),
+        ]
+    ):
+        desk.act(db, op, Acked("tab", n + 1))
+    assert desk.acked == Acked("tab", 7)
+    assert (experts(desk), desk.column) == (8, 820)
+    assert desk.selected == f"{MOE}/body/shared/0"
+    assert desk.opened == {MOE}
+
+
+def test_a_selection_that_is_gone_falls_back_to_what_is_left(db, desk):
+    desk.act(db, Op("add", what="shared_expert"), Acked("tab", 1))
+    desk.act(db, Op("delete", target=desk.selected), Acked("tab", 2))
+    assert desk.selected == f"{MOE}/body/shared"
+    desk.act(db, Op("delete", target=MOE), Acked("tab", 3))
+    assert desk.selected == "/stacks/0/layers/0/pattern/0/parts"
+    assert desk.opened == set()
+
+
+def test_the_last_layer_is_not_deleted(db, desk):
+    for n in range(3):
+        desk.act(db, Op("delete", target="/stacks/0/layers/0/pattern/0/parts/0"), Acked("tab", n + 1))
+    assert "only layer left" in desk.message
+    assert desk.design.depth == 3
+
+
+def test_another_design_starts_a_fresh_view(db, desk):
+    desk.edit(db, widen())
+    desk.open(db, drafts.create(db, document(preset("dense-twin"))).id)
+    assert (desk.last, desk.before, desk.selected, desk.opened) == ("", None, "", set())
+    with pytest.raises(NotFoundError):
+        desk.open(db, "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "line 1"),
+        ("[" * 5000, "nested too deeply"),
+        ("{}", "wrong"),
+        ('{"width": -1}', "wrong"),
+        ("7", "wrong"),
+    ],
+)
+def test_pasted_text_that_is_no_design(text, said):
+    assert said in pasted(text)
+
+
+def test_pasted_design():
+    assert pasted(preset("starter").model_dump_json()) == preset("starter")

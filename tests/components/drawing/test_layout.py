@@ -1,0 +1,132 @@
+"""The drawing is the data: every expert has its box, widths are to scale, every box leads to its part."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.drawing.layout import COLUMNS, GUTTER, draw
+from components.drawing.scale import HIT, rows_for, segments, unit_width
+from core.cost.count import count
+from core.design.bodies.moe import Moe
+from core.design.edit import SetValue
+from core.design.edits import apply, parse
+from core.design.pointer import get
+from core.design.presets.registry import names, preset
+from core.design.rules import check
+from core.design.spec import Design
+from tests.strategies import any_designs
+
+
+def moe_parts(design: Design) -> list[str]:
+    return [part.pointer for part in design.parts() if isinstance(part.part.body, Moe)]
+
+
+def opened(design: Design, width: float = COLUMNS[1], stage: str = "design"):
+    return draw(design, count(design), check(design, stage=stage), opened=set(moe_parts(design)), width=width)
+
+
+@given(st.lists(st.integers(0, 4096), min_size=1, max_size=12), st.floats(340, 900))
+def test_boxes_fill_the_room_to_scale_and_can_be_hit(widths, room):
+    unit = unit_width(widths, room, 5.0)
+    placed = segments(widths, 10.0, unit, 5.0)
+    assert placed[-1].x + placed[-1].w <= 10 + room + 1e-6 or unit == 0
+    assert all(segment.w >= HIT for segment in placed)
+    assert [segment.fill for segment in placed] == [width * unit for width in widths]
+    assert all(a.x + a.w + 5 == pytest.approx(b.x) for a, b in pairwise(placed))
+
+
+@given(st.integers(1, 200), st.floats(100, 900))
+def test_rows_hold_all_boxes(n, room):
+    rows = rows_for(n, room, 3.0)
+    per_row = -(-n // rows)
+    assert per_row * HIT + (per_row - 1) * 3 <= room + 1e-6 or per_row == 1
+
+
+@pytest.mark.parametrize("width", COLUMNS)
+@pytest.mark.parametrize("name", names())
+def test_every_part_and_every_expert_is_drawn_inside_the_column(name, width):
+    design = preset(name)
+    picture = opened(design, width)
+    assert {box.target for box in picture.boxes} >= {part.pointer for part in design.parts()}
+    for box in picture.boxes:
+        assert box.w > 0
+        assert box.h > 0
+        right = GUTTER + width if box.kind != "repeat" else GUTTER
+        assert 0 <= box.x <= box.x + box.w <= right + 0.01, box
+        assert box.y + box.h <= picture.height
+    ids = [box.id for box in picture.boxes]
+    assert len(set(ids)) == len(ids)
+    document = design.model_dump(mode="json")
+    for box in picture.boxes:
+        if box.target:
+            get(document, box.target)
+    for placed in design.parts():
+        body = placed.part.body
+        if isinstance(body, Moe) and body.count <= 256:
+            mine = [b for b in picture.boxes if b.target.startswith(f"{placed.pointer}/body/experts/")]
+            assert len(mine) == body.count
+
+
+def test_unequal_experts_are_drawn_to_scale():
+    document = preset("starter").model_dump(mode="json")
+    groups = [
+        {"kind": "glu", "count": 6, "hidden": 512},
+        {"kind": "glu", "hidden": 1024},
+        {"kind": "glu", "hidden": 900},
+    ]
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"] |= {
+        "experts": groups,
+        "shared": [{"kind": "glu", "hidden": 1024}],
+    }
+    design = parse(document)
+    picture = opened(design)
+    fills = [box.fill for box in picture.boxes if box.kind in ("expert", "shared")]
+    assert [fill / fills[0] for fill in fills] == pytest.approx([1] * 6 + [2, 900 / 512, 2])
+    assert {label.text for label in picture.labels} >= {
+        "6 experts × 512",
+        "1\u2009024 and 900",
+        "every token",
+    }
+
+
+@pytest.mark.parametrize(
+    ("experts", "kind"), [(8, "expert"), (32, "expert"), (33, "cell"), (256, "cell"), (257, "swarm")]
+)
+def test_many_experts_become_a_grid(experts, kind):
+    path = f"{moe_parts(preset('starter'))[0]}/body/experts/0/count"
+    picture = opened(apply(preset("starter"), SetValue(path=path, value=experts)))
+    assert {box.kind for box in picture.boxes if "/experts/" in box.target} == {kind}
+
+
+def test_a_problem_stands_on_its_part_with_its_button():
+    path = f"{moe_parts(preset('starter'))[0]}/body/router/select/k"
+    design = apply(preset("starter"), SetValue(path=path, value=10))
+    picture = opened(design)
+    (strip,) = [box for box in picture.boxes if box.kind == "problem"]
+    assert strip.title.startswith("Top-k 10 is more than the 8 experts")
+    assert [fix.label for fix in strip.fixes] == ["Set top-k to 8", "Add 2 experts"]
+    assert strip.fixes[0].edit["revision"] == design.sha
+    assert [box.kind for box in picture.boxes if box.mark and box.kind != "problem"] == ["router"]
+
+
+def test_a_repeat_has_its_bracket_and_says_which_layers():
+    picture = opened(preset("deepseek-v3"))
+    repeats = [(box.title, box.note) for box in picture.boxes if box.kind == "repeat"]
+    assert repeats == [("×3", "layers 1–3"), ("×58", "layers 4–61")]
+
+
+def test_arrow_keys_find_a_box_on_every_line():
+    picture = opened(preset("starter"))
+    lines = sorted({box.line for box in picture.boxes if box.target and box.kind != "repeat"})
+    assert lines == list(range(lines[0], lines[-1] + 1))
+
+
+@settings(max_examples=25, deadline=None)
+@given(any_designs())
+def test_any_design_can_be_drawn(design):
+    picture = draw(design, count(design), check(design), opened=set(moe_parts(design)))
+    json.dumps(picture.as_json(), allow_nan=False)
+    assert {box.target for box in picture.boxes} >= {part.pointer for part in design.parts()}
