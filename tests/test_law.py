@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 
 from core.design.edits import apply
 from core.design.problems import Problem
-from core.design.rules import _found, check, errors
+from core.design.rules import check, errors, faults
 from core.design.spec import Design
 from core.model.build import build
 from core.model.passing import Pass
@@ -52,7 +52,7 @@ def test_a_random_design_without_errors_trains_and_edits_mend_the_others(design:
             edited = apply(design, edit)
             assert not isinstance(edited, Problem), f"{edit} cannot be applied: {edited}"
             # What check finds before it looks for edits, which for every edit again would take minutes.
-            after = counted(errors(tuple(_found(edited, None, None, "train"))))
+            after = counted(errors(tuple(faults(edited, stage="train"))))
             assert not after - counted(before), f"{edit.label} for {problem.code} adds errors"
             assert after[same(problem)] < counted(before)[same(problem)], (
                 f"{edit.label} leaves {problem.code}"

@@ -8,7 +8,7 @@ from core.cost.count import RULES, count
 from core.cost.estimate import estimate, strip
 from core.cost.flops import flops
 from core.cost.memory import training
-from core.design.rules import _found
+from core.design.rules import faults
 from core.design.spec import Design
 from tests.strategies import any_designs, designs
 
@@ -19,7 +19,7 @@ patient = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow,
 @given(any_designs() | designs())
 def test_no_error_at_stage_cost_means_it_is_costed(design: Design) -> None:
     # Edits are not needed here, and finding them takes long.
-    if any(problem.severity == "error" for problem in _found(design, None, None, "cost")):
+    if any(problem.severity == "error" for problem in faults(design, stage="cost")):
         return
     counts = count(design)
     r1, r2, r3 = (counts.active(rule) for rule in RULES)
