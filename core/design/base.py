@@ -7,6 +7,7 @@ class in one file, registered under its `kind`, and parsing, JSON Schema, forms 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, get_args
 
@@ -128,7 +129,8 @@ def field(
 Role = Literal["embedding", "head", "mixer", "norm", "dense", "router", "expert", "shared"]
 
 
-class Weight(Spec):
+@dataclass(frozen=True, slots=True)
+class Weight:
     """One parameter tensor of a part.
 
     `copies` stacks equal tensors (the experts of a group). `gemm` says that a token which meets the tensor

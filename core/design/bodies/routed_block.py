@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal
 
 from core.design.base import Weight, field
@@ -31,4 +32,4 @@ class RoutedBlock(Body):
         yield from self.router.weights(width, self.copies, tasks)
         for part in self.layer.parts:
             for weight in part.body.weights(width, tasks):
-                yield weight.model_copy(update={"role": "expert", "copies": weight.copies * self.copies})
+                yield replace(weight, role="expert", copies=weight.copies * self.copies)
