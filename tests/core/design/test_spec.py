@@ -12,7 +12,7 @@ from core.design.pointer import from_location
 from core.design.presets.registry import names, preset
 from core.design.problems import Problem
 from core.design.spec import Design
-from tests.core.design.samples import starter, starter_json
+from tests.core.design.samples import digits_with_body, starter, starter_json
 
 
 @pytest.mark.parametrize("name", names())
@@ -89,3 +89,9 @@ def test_occurrences_unroll_repeats_in_order() -> None:
 
 def test_json_has_no_numbers_that_json_lacks() -> None:
     json.loads(starter().model_dump_json(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+
+
+def test_every_design_can_be_a_cache_key() -> None:
+    table = {"kind": "skill_table", "rows": {"digit": [0, 1], "parity": [2]}}
+    design = digits_with_body(router={"condition": table})
+    assert hash(design) == hash(Design.model_validate_json(design.model_dump_json()))

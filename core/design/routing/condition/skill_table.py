@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from core.design.base import Spec, field
+from core.design.base import field
 from core.design.routing.condition.base import CONDITION, Condition
-
-
-class SkillRow(Spec):
-    """The experts that one task uses; `task` is the name of a head."""
-
-    task: str = field(min_length=1, max_length=64)
-    experts: tuple[int, ...] = field((), max_length=4096)
 
 
 @CONDITION.register
 class SkillTable(Condition):
-    """One row for each task."""
+    """`rows[head name]` lists the experts a task uses."""
 
     kind: Literal["skill_table"]
-    rows: tuple[SkillRow, ...] = field((), max_length=256)
+    rows: dict[str, tuple[int, ...]] = field({}, form="table")
+
+    def __hash__(self) -> int:
+        # The only dict of the vocabulary: with it hashed, a whole design can be a cache key.
+        return hash((self.kind, tuple(self.rows.items())))
