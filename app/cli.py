@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train a design and follow the run",
     "runs": "list runs; show, pause, resume, stop or delete one",
     "routing": "load and specialization of the layers of a run",
+    "export": "take a trained model away as a file, checked against the run",
 }
 INTERRUPTED = 130
 

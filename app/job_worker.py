@@ -30,7 +30,7 @@ Report = Callable[[float, str], None]
 #: `perform(engine, job, report) -> result`. Errors for the user are UserError, StorageError or DataError.
 Perform = Callable[[LocalEngine, JobPublic, Report], dict[str, Any]]
 #: Kind of job -> module with `perform`.
-TASKS: Mapping[str, str] = {}
+TASKS: Mapping[str, str] = {"export": "app.exporting"}
 
 
 class CancelledError(Exception):

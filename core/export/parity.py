@@ -123,8 +123,7 @@ def compare(
         tainted = _compare_routing(layers, ours, theirs, causal)
         for head, logits in ours.logits.items():
             error = np.abs(logits.astype(np.float64) - theirs.logits[head]).max(-1)
-            # What is not a number equals nothing.
-            errors.append(np.nan_to_num(error, nan=np.inf).ravel())
+            errors.append(_finite(error).ravel())
             clean.append(_saw_no_flip(tainted, error.shape).ravel())
             largest = max(largest, float(np.abs(logits).max(initial=0.0)))
             answers += error.size
@@ -143,6 +142,11 @@ def compare(
         agreement=agreed / max(1, answers),
         unequal_weights=unequal_weights.get("", ()),
     )
+
+
+def _finite(error: Array) -> Array:
+    """What is not a number equals nothing: the largest number stands for it, which JSON can hold."""
+    return np.nan_to_num(error, nan=np.finfo(np.float64).max)
 
 
 def _saw_no_flip(tainted: Array | None, answers: tuple[int, ...]) -> Array:
@@ -177,7 +181,7 @@ def _compare_layer(
     assert mine.margin is not None
     same = (np.sort(mine.expert, -1) == np.sort(other.expert, -1)).all(-1)
     error = np.abs(mine.probability.astype(np.float64) - other.probability).max(-1)
-    error = np.nan_to_num(error, nan=np.inf)
+    error = _finite(error)
     near = ~same & ~tainted & (mine.margin <= TIE)
     fate = bool(mine.shared_fate and near.any())
     downstream = ~same & ~near & (tainted | fate)

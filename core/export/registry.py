@@ -64,10 +64,8 @@ class Target:
         return f"export:{self.name}"
 
     def exporter(self) -> Exporter:
-        """Load what exports. Raises ExportError if it is not built yet."""
-        if self.module is None:
-            built = ", ".join(name for name, target in TARGETS.items() if target.module)
-            raise ExportError(f"Export to {self.title} is not built yet. To fix this, choose {built}.")
+        """Load what exports; only for a target that `find` gave."""
+        assert self.module is not None
         exporter: Exporter = import_module(self.module).export
         return exporter
 
@@ -85,11 +83,15 @@ TARGETS: Mapping[str, Target] = {
 
 
 def find(name: str) -> Target:
-    """The target of a name. Raises ExportError for an unknown one."""
-    if name in TARGETS:
-        return TARGETS[name]
-    near = get_close_matches(name, TARGETS, n=1)
-    raise ExportError(
-        f"There is no export target {name[:40]!r}. "
-        f"To fix this, choose {near[0] if near else 'one of ' + ', '.join(TARGETS)}."
-    )
+    """The target of a name. Raises ExportError for one that is unknown or not built yet."""
+    target = TARGETS.get(name)
+    if target is None:
+        near = get_close_matches(name, TARGETS, n=1)
+        raise ExportError(
+            f"There is no export target {name[:40]!r}. "
+            f"To fix this, choose {near[0] if near else 'one of ' + ', '.join(TARGETS)}."
+        )
+    if target.module is None:
+        built = ", ".join(each.name for each in TARGETS.values() if each.module)
+        raise ExportError(f"Export to {target.title} is not built yet. To fix this, choose {built}.")
+    return target

@@ -63,17 +63,16 @@ def export_onnx(
         raise ExportError(str(found[0]))
     began = time.perf_counter()
     model.eval()
-    progress(0.05, "Tracing the model")
-    exported = Exported(model, trained)
-    made = graph.to_graph(exported, opset)
     with workshop(path) as shop:
+        progress(0.05, "Tracing the model")
+        exported = Exported(model, trained)
+        made = graph.to_graph(exported, opset)
         progress(0.6, "Checking the file")
-        draft = shop / "draft.onnx"
+        draft, final = shop / "draft.onnx", shop / path.name
         save(made, draft, external_bytes)
         onnx.checker.check_model(draft, full_check=True)
         progress(0.7, "Comparing with the studio's own results")
         parity = judge(model, exported, draft, trained, examples)
-        final = shop / path.name
         if not routing_outputs:
             graph.without_outputs(made, routing_names(design))
         made.metadata_props.update(metadata(design, opset, parity, about or {}))
