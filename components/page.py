@@ -14,6 +14,8 @@ from components.charts.base import Drawing, framed
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
+_BLANKS = re.compile(r"[ \t\r\n\f\v]+")
+
 #: Of a run or job: icon and colour of its badge. The word itself is always beside them.
 BADGES = {
     "queued": (":material/schedule:", "gray"),
@@ -30,7 +32,8 @@ BADGES = {
 
 def plain(text: str) -> str:
     """A user's words for a place that reads Markdown: shown as they are, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    # Thin spaces are ours and stay.
+    return _MARKUP.sub(r"\\\1", _BLANKS.sub(" ", text).strip())
 
 
 def title_row() -> DeltaGenerator:
@@ -47,6 +50,14 @@ def title(text: str, note: str = "", status: str | None = None) -> None:
     if note:
         st.caption(plain(note), width="content")
     st.space("stretch")
+
+
+def run_line(name: str, status: str) -> None:
+    """A run in a card: its name and its state."""
+    icon, color = BADGES[status]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{plain(name)}**", width="content")
+        st.badge(status.capitalize(), icon=icon, color=color)  # type: ignore[arg-type]
 
 
 def card() -> DeltaGenerator:

@@ -1,6 +1,5 @@
 """What pages ask of a run and its record: names, series, counts. No Streamlit, no SQL."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -58,7 +57,7 @@ def held_out(rows: Sequence[MetricsRow]) -> dict[str, Points]:
 
 def total(rows: Sequence[MetricsRow]) -> Points:
     """Training loss, all domains together."""
-    return [(row.step, row.loss) for row in rows if row.loss is not None and math.isfinite(row.loss)]
+    return [(row.step, row.loss) for row in rows if row.loss is not None]
 
 
 def held_out_total(rows: Sequence[MetricsRow], figure: str = "loss") -> Points:
@@ -67,12 +66,11 @@ def held_out_total(rows: Sequence[MetricsRow], figure: str = "loss") -> Points:
 
 
 def _series(figures: Sequence[tuple[int, Mapping[str, float]]]) -> dict[str, Points]:
-    """The finite points of each name, names in the order they first appear."""
+    """The points of each name, names in the order they first appear."""
     found: dict[str, Points] = {}
     for step, values in figures:
         for name, value in values.items():
-            if math.isfinite(value):
-                found.setdefault(name, []).append((step, value))
+            found.setdefault(name, []).append((step, value))
     return found
 
 

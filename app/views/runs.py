@@ -117,19 +117,27 @@ def confirm(run: RunSummary) -> None:
     """A deleted run cannot be had back, so the button says it again."""
     st.markdown(page.plain(f"{run.name}, {run.step} steps on {run.data}."))
     st.markdown("Its weights, checkpoints, traces and exports go with it. This cannot be undone.")
-    if st.button(f"Delete run {run.id}", icon=":material/delete:", key="runs.confirm"):
-        try:
-            engine().delete(run.id)
-        except StorageError as error:
-            page.problems([("error", str(error), "")])
-            return
-        if state.run_id() == run.id:
-            state.open_run(None)
+    if st.button(
+        f"Delete run {run.id}", icon=":material/delete:", key="runs.confirm", on_click=delete, args=(run.id,)
+    ):
         st.rerun()
+
+
+def delete(run_id: str) -> None:
+    """Delete a run, and show it no longer; what stands in the way is said on the page."""
+    try:
+        engine().delete(run_id)
+    except StorageError as error:
+        state.leave_message(str(error))
+        return
+    if state.run_id() == run_id:
+        state.open_run(None)
 
 
 db = database.open(data_root())
 engine().reap()
+if message := state.take_message():
+    page.problems([("error", message, "")])
 listed = runs.listing(db)
 if listed:
     show(db, listed)

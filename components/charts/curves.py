@@ -44,8 +44,10 @@ def shown(series: Series) -> Series:
 def ceiling(series: Series, reference: float | None = None) -> float:
     """A top for the value axis that stays while a run goes on: a round number above all values."""
     values = [value for points in series.values() for _, value in points if math.isfinite(value)]
-    top = max([*values, reference or 0.0], default=1.0) * 1.04
-    step = 10 ** math.floor(math.log10(top)) / 2 if top > 0 else 1.0
+    top = max([*values, reference or 0.0]) * 1.04
+    if top <= 0:
+        return 1.0
+    step = 10 ** math.floor(math.log10(top)) / 2
     return math.ceil(top / step) * step
 
 

@@ -125,7 +125,7 @@ def _parity(parity: dict[str, Any]) -> None:
         with st.container(width="stretch"):
             page.head(
                 report.finding(parity),
-                "Held-out examples through both. A near tie: within 1e-5, where rounding decides.",
+                "Held-out examples through both. A near tie: within 10⁻⁵, where rounding decides.",
             )
         st.badge(
             "Parity failed" if failed else "Parity",
@@ -140,8 +140,8 @@ def _parity(parity: dict[str, Any]) -> None:
             key="export.parity",
             alt="Routing agreement by layer",
         )
-    same = f"{100 * parity['agreement']:.2f}".rstrip("0").rstrip(".")
-    page.small(f"Same answer in {same} % of {count(parity['answers'])} answers, {parity['batches']} batches.")
+    same = report.agreed(round(parity["agreement"] * parity["answers"]), parity["answers"])
+    page.small(f"Same answer in {same} of {count(parity['answers'])} answers, {parity['batches']} batches.")
 
 
 def _downloads(db: Database, job: JobPublic) -> None:

@@ -56,7 +56,7 @@ def choices(db: Database) -> list[Choice]:
         Choice(draft_id, _label(listed[draft_id], names.count(listed[draft_id].name) > 1), listed[draft_id])
         for draft_id in order
     ]
-    return [*own, *(Choice(name, f"{preset(name).name} (starter)") for name in _STARTERS)]
+    return [*own, *(Choice(name, f"{preset(name).name}, starter") for name in _STARTERS)]
 
 
 def chosen_first(found: list[Choice]) -> int:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import streamlit as st
 
 from app import state
@@ -69,22 +70,24 @@ def _described(source: Source) -> DataFacts | None:
     unit = "bytes" if facts.kind == "text" else "examples"
     st.caption(page.plain(f"{source.summary}. {_amount(facts)}"))
     if len(sizes) > 1:
-        total = sum(sizes.values())
-        page.chart(
-            shares(
-                [(domain, each / total, 1 / len(sizes)) for domain, each in sizes.items()], palette.current()
-            ),
-            f"Share of {unit} by domain: "
-            + ", ".join(f"{domain} {percent(each / total)}" for domain, each in sizes.items()),
-            height=min(240, 30 + 24 * len(sizes)),
-            key="train.domains",
-        )
-        st.caption(
-            f"Share of all {unit} by domain; the tick is an equal share. Batches mix domains equally."
-            if facts.kind == "text"
-            else f"Share of all {unit} by domain; the tick is an equal share."
-        )
+        _domains(sizes, unit, mixed=facts.kind == "text")
     return facts
+
+
+def _domains(sizes: dict[str, int], unit: str, *, mixed: bool) -> None:
+    """How much there is of each domain."""
+    total = sum(sizes.values())
+    rows = [(domain, each / total, 1 / len(sizes)) for domain, each in sizes.items()]
+    said = ", ".join(f"{domain} {percent(share)}" for domain, share, _ in rows)
+    height = min(240, 30 + 24 * len(sizes))
+    page.chart(
+        shares(rows, palette.current()), f"Share of {unit}: {said}", height=height, key="train.domains"
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        mixing = " Batches mix domains equally." if mixed else ""
+        st.caption(f"Share of all {unit}; the tick is an equal share.{mixing}", width="stretch")
+        table = pd.DataFrame({"domain": list(sizes), unit: list(sizes.values())})
+        page.table(f"{unit.capitalize()} by domain", table, "train.domains")
 
 
 def _amount(facts: DataFacts) -> str:
@@ -156,7 +159,7 @@ def _preview(preview: Preview) -> None:
     unit = "Bytes" if preview.kind == "text" else "Examples"
     st.dataframe(
         {"Domain": list(preview.sizes), unit: list(preview.sizes.values())},
-        height=min(200, 38 + 28 * max(1, len(preview.sizes))),
+        height="content" if len(preview.sizes) <= 6 else 200,
         row_height=28,
         alt=f"{unit} by domain",
     )

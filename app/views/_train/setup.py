@@ -14,12 +14,13 @@ from core.design.facts import DataFacts
 from core.design.plan import Plan
 from core.design.problems import Problem
 from core.design.rules import check
-from storage import database
+from storage import database, metrics, runs
 from storage.database import Database
 from storage.errors import StorageError
 
 _DESIGN = "train.design"
 _REQUEST = "train"
+RECENT = 4
 
 
 def show() -> None:
@@ -49,8 +50,34 @@ def show() -> None:
         )
     if message := state.take_message():
         page.problems([("error", message, "")])
+    _recent(db)
     if planned is not None:
         page.command(f"python -m app train {chosen.file} {plan.arguments(planned, chosen.plan)}")
+
+
+def _recent(db: Database) -> None:
+    """The newest runs, to go back to."""
+    listed = runs.listing(db)[:RECENT]
+    if not listed:
+        return
+    newest = metrics.newest(db, [run.id for run in listed])
+    st.subheader("Recent runs", anchor=False)
+    with st.grid(RECENT, gap="small"):
+        for run in listed:
+            with page.card():
+                page.run_line(run.name, run.status.value)
+                row = newest.get(run.id)
+                loss = f", loss {row.loss:.2f}" if row and row.loss is not None else ""
+                page.small(f"{run.data}, step {count(run.step)}{loss}")
+                st.button(
+                    "Open",
+                    icon=":material/arrow_forward:",
+                    type="tertiary",
+                    key=f"train.open.{run.id}",
+                    on_click=state.open_run,
+                    args=(run.id,),
+                    help=run.id,
+                )
 
 
 def _start(chosen: Choice, planned: Plan, facts: DataFacts, request: str) -> None:

@@ -1,0 +1,239 @@
+"""Train, Routing, Runs and Export with nothing, with runs, and pressed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.slot import Slot
+from storage import database, jobs, runs
+from storage.database import Database
+from storage.status import Status
+from tests.app import seed
+
+TRAIN, ROUTING, RUNS, EXPORT = "train", "routing", "runs", "export"
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty data folder, and no process for anything that is queued."""
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    monkeypatch.setattr(Slot, "launch", lambda self: None)
+    opened = database.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ids(db: Database) -> dict[str, str]:
+    """Runs in that folder."""
+    return seed.seed(db.root)
+
+
+def visit(page: str, run: str | None = None) -> AppTest:
+    """The page, run once."""
+    app = AppTest.from_file("../../app/main.py", default_timeout=60)
+    if run is not None:
+        app.query_params["run"] = run
+    app.run()
+    return again(app.switch_page(f"views/{page}.py"))
+
+
+def again(app: AppTest) -> AppTest:
+    """One more rerun, without a defect."""
+    app.run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def said(app: AppTest) -> str:
+    """All words in markdown and captions."""
+    return "\n".join(element.value for element in [*app.markdown, *app.caption]).replace("\\", "")
+
+
+def button(app: AppTest, key: str):
+    return next(found for found in app.button if found.key == key)
+
+
+@pytest.mark.parametrize("page", [ROUTING, RUNS, EXPORT])
+def test_without_a_run_pages_say_what_will_be_there(db, page):
+    app = visit(page)
+    assert len(app.title) == 1
+    assert "trained" in said(app) or "Train" in said(app)
+
+
+def test_the_train_page_begins_with_the_starter(db):
+    app = visit(TRAIN)
+    assert app.selectbox(key="train.design").value == "starter"
+    assert "422" in said(app)
+    assert app.code[0].value == "python -m app train starter --data text --steps 700 --seed 0"
+    assert not button(app, "train.start").disabled
+
+
+def test_one_click_that_calls_back_twice_starts_one_run(db):
+    app = visit(TRAIN)
+    start = button(app, "train.start")
+    arguments = app.session_state["studio.request.train"]
+    start.click().run()
+    assert not app.exception
+    (run,) = runs.listing(db)
+    assert run.request_id == arguments
+    assert run.status is Status.QUEUED
+    assert app.query_params["run"] == run.id
+    assert app.title[0].value == "Starter"
+    again(app)
+    assert len(runs.listing(db)) == 1
+
+
+def test_a_design_that_does_not_fit_the_data_is_mended_by_a_click(db):
+    app = visit(TRAIN)
+    app.selectbox(key="train.data").set_value("table:wine").run()
+    assert button(app, "train.start").disabled
+    assert "is table data" in said(app)
+    button(app, "train.fix.0.0").click().run()
+    again(app)
+    assert not button(app, "train.start").disabled
+    assert app.selectbox(key="train.design").value == app.query_params["design"]
+
+
+def test_the_length_may_be_seconds(db):
+    app = visit(TRAIN)
+    next(g for g in app.segmented_control if g.label == "Train for").set_value("Seconds").run()
+    assert "--seconds 120" in app.code[0].value
+    assert "timed" in said(app)
+
+
+def test_a_done_run_shows_its_figures_and_events(ids):
+    app = visit(TRAIN, ids["done"])
+    labels = {metric.label: metric.value for metric in app.metric}
+    assert labels["Dead experts"] == "0 of 24"
+    assert labels["Busiest expert"].endswith("× fair share")
+    assert "is hardest" in said(app)
+    assert not [b for b in app.button if b.key in {"train.pause", "train.stop", "train.resume"}]
+
+
+def test_training_loss_instead_of_held_out_loss(ids):
+    app = visit(TRAIN, ids["done"])
+    app.segmented_control(key="train.which").set_value("Training").run()
+    assert "Training loss per domain, nats per byte." in said(app)
+
+
+def test_a_paused_run_can_be_resumed_and_stopped(ids, db):
+    app = visit(TRAIN, ids["paused"])
+    button(app, "train.resume").click().run()
+    again(app)
+    assert runs.get(db, ids["paused"]).status is Status.QUEUED
+    button(app, "train.stop").click().run()
+    again(app)
+    assert runs.get(db, ids["paused"]).status is Status.STOPPED
+
+
+def test_a_queued_run_says_where_it_stands(ids, db):
+    app = visit(TRAIN, ids["queued"])
+    button(app, "train.pause").click().run()
+    again(app)
+    assert runs.get(db, ids["queued"]).status is Status.PAUSED
+
+
+def test_a_lost_run_says_so_and_offers_to_go_on(db):
+    lost = seed.write_run(db, Status.LOST, "seed-lost", steps=700, reached=310)
+    app = visit(TRAIN, lost)
+    assert button(app, "train.resume").label.startswith("Resume")
+
+
+def test_a_link_to_no_run_is_said_and_dropped(db):
+    app = visit(TRAIN, "gone-123456")
+    assert "There is no run 'gone-123456'" in said(app)
+    assert "run" not in app.query_params
+    assert app.title[0].value == "Train"
+
+
+def test_routing_names_the_dead_expert_and_the_special_layer(ids):
+    app = visit(ROUTING, ids["done"])
+    assert "1 of 24 experts gets no token" in said(app)
+    assert "Specialization peaks in layer 3" in said(app)
+    assert app.selectbox(key="routing.layer").value == seed.PATHS[2]
+
+
+def test_routing_looks_closely_at_the_chosen_expert(ids):
+    app = visit(ROUTING, ids["done"])
+    app.selectbox(key="routing.expert").set_value(2).run()
+    again(app)
+    assert "Expert 2 of layer 3 prefers python" in said(app)
+    app.selectbox(key="routing.expert").set_value(7).run()
+    again(app)
+    assert "Expert 7 of layer 3 gets no token" in said(app)
+
+
+def test_routing_of_one_domain(ids):
+    app = visit(ROUTING, ids["done"])
+    app.segmented_control(key="routing.domain").set_value("cpp").run()
+    again(app)
+    assert "Share of cpp picks each expert receives" in said(app)
+
+
+def test_a_run_without_a_trace_says_why(ids):
+    assert "has no trace" in said(visit(ROUTING, ids["paused"]))
+    assert "still training" in said(visit(ROUTING, ids["queued"]))
+
+
+def test_a_damaged_trace_is_an_error_in_words(ids, db):
+    path = next((db.root / "runs" / ids["done"] / "traces").glob("*.npz"))
+    path.write_bytes(b"no zip")
+    assert "cannot be read as a trace" in said(visit(ROUTING, ids["done"]))
+
+
+def test_two_runs_are_compared_setting_by_setting(ids):
+    app = visit(RUNS, ids["done"])
+    second = next(box for box in app.selectbox if box.label == "Compare with")
+    second.set_value(ids["paused"]).run()
+    again(app)
+    assert "1 setting differs: 1 in the plan" in said(app)
+    settings = next(frame.value for frame in app.dataframe if "setting" in frame.value.columns)
+    assert settings["setting"].tolist() == ["/seed"]
+    assert f"{ids['done']} ends" in said(app)
+
+
+def test_a_run_is_deleted_only_after_the_second_click(ids, db):
+    app = visit(RUNS, ids["paused"])
+    button(app, "runs.delete").click().run()
+    assert ids["paused"] in runs.ids(db)
+    confirm = button(app, "runs.confirm")
+    assert confirm.label == f"Delete run {ids['paused']}"
+    confirm.click().run()
+    again(app)
+    assert ids["paused"] not in runs.ids(db)
+
+
+def test_an_export_is_queued_once(ids, db):
+    app = visit(EXPORT, ids["done"])
+    request = app.session_state["studio.request.export"]
+    button(app, "export.start").click().run()
+    again(app)
+    (job,) = jobs.listing(db)
+    assert (job.request_id, job.kind, job.run_id) == (request, "export", ids["done"])
+    assert job.arguments == {"target": "onnx", "routing": True}
+    assert "Exporting" in said(app)
+
+
+def test_parity_that_holds_is_told_by_layer_with_the_file(ids, db):
+    seed.write_export(db, ids["done"], "export")
+    app = visit(EXPORT, ids["done"])
+    assert "The file answers as the run does on 4\u2009096 answers" in said(app)
+    assert app.dataframe[0].value["Same experts"].tolist() == ["99.97\u2009%"] * 3
+    assert any(found.label.startswith("model.onnx") for found in app.get("download_button"))
+
+
+def test_parity_that_fails_is_said_with_its_reason_and_no_file(ids, db):
+    seed.write_export(db, ids["done"], "export", hard=3)
+    app = visit(EXPORT, ids["done"])
+    assert "Parity failed, so no file was kept: 9 tokens went to other experts" in said(app)
+    assert not any("model.onnx" in found.label for found in app.get("download_button"))
+
+
+def test_a_run_without_weights_cannot_be_exported(ids):
+    app = visit(EXPORT, ids["queued"])
+    assert button(app, "export.start").disabled
+    assert "has no weights yet" in said(app)
