@@ -83,7 +83,7 @@ QUESTIONS: tuple[tuple[str, tuple[dict[str, Any], ...]], ...] = (
     ),
     ("tokens a step", ({"batch": 16}, {"batch": 64}, {"context": 128, "batch": 16})),
     ("rate", ({"rate": 3e-3}, {"rate": 1e-2})),
-    ("balance", ({"balance": 0.001}, {"balance": 0.0})),
+    ("balance", ({"balance": 0.0}, {"balance": 0.001}, {"balance": 0.03}, {"balance": 0.1})),
     ("scores", ({"scores": "sigmoid"},)),
     ("embedding", ({"tied": False},)),
     ("beta2", ({"beta2": 0.95},)),
