@@ -128,7 +128,8 @@ def compare(
             largest = max(largest, float(np.abs(logits).max(initial=0.0)))
             answers += error.size
             agreed += int((logits.argmax(-1) == theirs.logits[head].argmax(-1)).sum())
-    error, seen = np.concatenate(errors), np.concatenate(clean)
+    error = np.concatenate([np.zeros(0), *errors])
+    seen = np.concatenate([np.zeros(0, bool), *clean])
     return Parity(
         layers=tuple(
             replace(layer, unequal_weights=unequal_weights.get(path, ())) for path, layer in layers.items()
