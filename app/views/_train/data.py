@@ -20,6 +20,7 @@ from core.design.facts import DataFacts, DataKind
 from storage import database, datasets
 
 WIDGET = "train.data"
+_UPLOAD = "upload"
 _KINDS: dict[str, DataKind] = {"Text": "text", "Table": "table", "Images": "image"}
 _SAY = {
     "Text": "One file or many. Each file or folder becomes a domain.",
@@ -54,7 +55,7 @@ def choose(default: str) -> DataFacts | None:
                 format_func=lambda name: listed[name].title if name in listed else name,
                 key=WIDGET,
             )
-            if st.button("Add your own", icon=":material/upload:", key="train.own"):
+            if st.button("Add your own", icon=":material/upload:", key="train.own", on_click=_forget):
                 add_own()
         return _described(listed[name])
 
@@ -99,6 +100,11 @@ def _amount(facts: DataFacts) -> str:
     )
 
 
+def _forget() -> None:
+    """Begin with an empty uploader: one that is drawn again would remember files it no longer shows."""
+    state.renew_request(_UPLOAD)
+
+
 @st.dialog("Add your own data", width="medium")
 def add_own() -> None:
     """Upload, look, store. Nothing is stored before the last button."""
@@ -109,15 +115,16 @@ def add_own() -> None:
         required=True,
         key="own.kind",
         label_visibility="collapsed",
+        on_change=_forget,
     )
     st.caption(_SAY[kind])
-    whole = kind == "Text" and st.toggle("Upload a whole folder", key="own.folder")
+    whole = kind == "Text" and st.toggle("Upload a whole folder", key="own.folder", on_change=_forget)
     uploads = st.file_uploader(
         "Files",
         type=_ENDINGS[kind],
         accept_multiple_files="directory" if whole else True,
         label_visibility="collapsed",
-        key=f"own.files.{kind}.{whole}",
+        key=f"own.files.{state.request_id(_UPLOAD)}",
     )
     given = [Upload(upload.name, upload.getvalue()) for upload in uploads or []]
     if not given:
