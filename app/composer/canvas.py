@@ -21,7 +21,7 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         selected=desk.selected,
         column=desk.column,
         acked=desk.acked,
-        on_op=lambda op, acked: desk.act(db, op, acked),
+        on_outbox=lambda outbox: desk.take(db, outbox),
         problems=shown,
         said=desk.said,
     )

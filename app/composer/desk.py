@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import RLock
+from typing import Any
 
 from components.drawing.additions import addition, duplication, part_at, removal, shift
 from components.drawing.layout import COLUMNS
-from components.drawing.ops import Acked, Op
+from components.drawing.ops import Acked, Op, unseen
 from core.design.edit import Edit
 from core.design.edits import apply, parse
 from core.design.pointer import PointerError, get
@@ -34,6 +36,9 @@ def document(design: Design) -> Document:
 class Desk:
     """State of the Design page in one session. Saving happens in each act: there is no save button.
 
+    Streamlit starts the next run of a page while a callback of the last one may still work, so acts wait
+    for each other.
+
     `before` is the design before the last act of this session, None right after opening.
     `lost` is what this session could not save because another one was faster.
     """
@@ -48,6 +53,7 @@ class Desk:
     message: str = ""
     said: str = ""
     lost: Document | None = None
+    lock: RLock = field(default_factory=RLock, repr=False)
 
     @property
     def design(self) -> Design:
@@ -61,10 +67,13 @@ class Desk:
 
         Raises storage.errors.NotFoundError.
         """
-        draft = drafts.get(db, draft_id)
+        with self.lock:
+            self._open(drafts.get(db, draft_id))
+
+    def _open(self, draft: Draft) -> None:
         if self.draft is None or self.draft.id != draft.id:
             routed = [p.pointer for p in read(draft.design).parts() if p.part.body.kind == "moe"]
-            fresh = Desk(column=self.column, acked=self.acked, opened=set(routed[:1]))
+            fresh = Desk(column=self.column, acked=self.acked, opened=set(routed[:1]), lock=self.lock)
             fresh.selected = routed[0] if routed else ""
             self.__dict__.update(fresh.__dict__)
         self.draft = draft
@@ -73,31 +82,35 @@ class Desk:
     # ---- acts
     def edit(self, db: Database, edit: Edit) -> bool:
         """Apply and save one edit; a message says why where it cannot be."""
-        self.message = ""
-        result = apply(self.design, edit)
-        if isinstance(result, Problem):
-            self.message = str(result)
-            return False
-        return self.replace(db, result, edit.label)
+        with self.lock:
+            self.message = ""
+            result = apply(self.design, edit)
+            if isinstance(result, Problem):
+                self.message = str(result)
+                return False
+            return self.replace(db, result, edit.label)
 
     def replace(self, db: Database, design: Design, label: str) -> bool:
         """Save `design` as the next state of the draft."""
-        assert self.draft is not None
         mine = document(design)
-        self._settle(drafts.save(db, self.draft.id, self.draft.revision, mine, label), label, mine)
-        return self.lost is None
+        with self.lock:
+            assert self.draft is not None
+            self._settle(drafts.save(db, self.draft.id, self.draft.revision, mine, label), label, mine)
+            return self.lost is None
 
     def undo(self, db: Database) -> None:
         """Back to the state before the last edit."""
-        assert self.draft is not None
-        label = f"Undid: {self.draft.undo}" if self.draft.undo else ""
-        self._settle(drafts.undo(db, self.draft.id, self.draft.revision), label)
+        with self.lock:
+            assert self.draft is not None
+            label = f"Undid: {self.draft.undo}" if self.draft.undo else ""
+            self._settle(drafts.undo(db, self.draft.id, self.draft.revision), label)
 
     def redo(self, db: Database) -> None:
         """Forward again."""
-        assert self.draft is not None
-        label = f"Redid: {self.draft.redo}" if self.draft.redo else ""
-        self._settle(drafts.redo(db, self.draft.id, self.draft.revision), label)
+        with self.lock:
+            assert self.draft is not None
+            label = f"Redid: {self.draft.redo}" if self.draft.redo else ""
+            self._settle(drafts.redo(db, self.draft.id, self.draft.revision), label)
 
     def _settle(self, result: Draft | Conflict, label: str, mine: Document | None = None) -> None:
         self.message = ""
@@ -127,6 +140,12 @@ class Desk:
         return drafts.create(db, document(design))
 
     # ---- the drawing
+    def take(self, db: Database, outbox: Any) -> None:
+        """Do every act of `outbox` that was not done yet, in order."""
+        with self.lock:
+            for op, acked in list(unseen(outbox, self.acked)):
+                self.act(db, op, acked)
+
     def act(self, db: Database, op: Op, acked: Acked) -> None:
         """Do what the hand did in the drawing; `acked` is recorded whatever comes of it."""
         self.acked = acked

@@ -25,12 +25,13 @@ function mount(parent) {
   // ---- what the hand did
   function emit(type, values = {}) {
     me.outbox.push({ seq: ++me.seq, type, ...values });
-    me.send("outbox", { client, ops: me.outbox });
+    me.send("outbox", { client, ops: [...me.outbox] });
   }
   function choose(target, wait = 0) {
     me.selected = target; mark();
     clearTimeout(me.timer);
-    me.timer = setTimeout(() => { if (target !== me.data.selected || me.outbox.length) emit("select", { target }); }, wait);
+    const tell = () => { if (target !== me.data.selected || me.outbox.length) emit("select", { target }); };
+    if (wait) me.timer = setTimeout(tell, wait); else tell();
   }
   function fold(box) { emit("fold", { target: box.target, open: box.folds === "closed" }); }
 

@@ -282,7 +282,7 @@ def _shared(panel: Panel, out: Drawn, bank: Bank, y: float, top: float) -> list[
                     w=w,
                     h=min(bank.bottom - y, EXPERT) if not bank.unit else bank.bottom - y,
                     line=panel.line + 2,
-                    title="Shared" if w >= 62 else "S",
+                    title="Shared" if w >= 54 else "S",
                     note=notes.expert_size(group) if w >= 31 else "",
                     fill=drawn,
                     said=f"Shared expert{number}: {notes.expert_words(group)}, for every token",

@@ -8,7 +8,7 @@ import streamlit as st
 from components.assets import component
 from components.drawing.additions import PALETTE
 from components.drawing.layout import COLUMNS, GUTTER
-from components.drawing.ops import Acked, Op, unseen
+from components.drawing.ops import Acked
 from components.drawing.picture import Picture
 from components.words import plural
 from core.design.problems import Problem
@@ -34,18 +34,18 @@ def drawing(
     selected: str,
     column: int,
     acked: Acked,
-    on_op: Callable[[Op, Acked], None],
+    on_outbox: Callable[[Any], None],
     problems: Sequence[Problem] = (),
     said: str = "",
 ) -> None:
-    """Draw `picture` and hand every act of the hand to `on_op`, once, before the page runs again.
+    """Draw `picture`; before the page runs again, `on_outbox` gets what the hand did, for `ops.unseen`.
 
-    `said` is read out by a screen reader when it changes.
+    Two runs of a page may overlap, so it must do each act once by itself. `said` is read out by a screen
+    reader when it changes.
     """
 
     def take() -> None:
-        for op, done in list(unseen(st.session_state[key].get("outbox"), acked)):
-            on_op(op, done)
+        on_outbox(st.session_state[key].get("outbox"))
 
     data: dict[str, Any] = {
         "picture": picture.as_json(),

@@ -1,5 +1,7 @@
 """The open design: acts save themselves, undo goes back, and of two tabs neither loses its work."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from app.composer.desk import Desk, document, pasted, read
@@ -91,6 +93,14 @@ def test_acts_of_the_drawing(db, desk):
     assert (experts(desk), desk.column) == (8, 820)
     assert desk.selected == f"{MOE}/body/shared/0"
     assert desk.opened == {MOE}
+
+
+def test_overlapping_runs_do_each_act_once(db, desk):
+    ops = [{"seq": n, "type": "add", "what": "expert_group"} for n in range(1, 13)]
+    outboxes = [{"client": "tab", "ops": ops[:n]} for n in (4, 8, 12, 12)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda outbox: desk.take(db, outbox), outboxes))
+    assert experts(desk) == 20
 
 
 def test_a_selection_that_is_gone_falls_back_to_what_is_left(db, desk):
