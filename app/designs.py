@@ -1,6 +1,7 @@
 """A design as the user names it: a preset, or a file."""
 
 import json
+import sys
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from app.errors import UserError
 from core.design.edit import SetValue
 from core.design.edits import apply, parse
+from core.design.huggingface import read as huggingface
 from core.design.plan import Plan
 from core.design.presets.registry import UnknownPresetError, names, plan_for, preset
 from core.design.problems import Problem
@@ -44,7 +46,7 @@ def _from_file(path: Path) -> Design:
             f"{path} is not a design: line {error.lineno}, column {error.colno}: {error.msg}. To fix this, "
             "mend the file or export the design again."
         ) from None
-    except (UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise UserError(
             f"{path} is not a design: it is not JSON text. To fix this, name a .json file."
         ) from None
@@ -52,12 +54,20 @@ def _from_file(path: Path) -> Design:
         raise UserError(
             f"{path} cannot be read: {error.strerror}. To fix this, check its permissions."
         ) from None
-    if isinstance(document, dict) and "model_type" in document and "stacks" not in document:
-        raise UserError(
-            f"{path} is a Hugging Face config.json ({str(document['model_type'])[:60]!r}), and those"
-            " cannot be read yet. To fix this, name a preset (python -m app presets) or a design file."
-        )
+    if huggingface.looks_like(document):
+        return _imported(huggingface.read(document))
     return _design(parse(document))
+
+
+def _imported(result: huggingface.Imported | Problem) -> Design:
+    """The design of a config.json; what to know about it goes to stderr."""
+    if isinstance(result, Problem):
+        return _design(result)
+    for note in result.notes:
+        sys.stderr.write(f"note: {note}\n")
+    if result.unknown:
+        sys.stderr.write(f"note: keys that are not understood: {', '.join(result.unknown)}\n")
+    return result.design
 
 
 def with_values(design: Design, plan: Plan, assignments: list[str]) -> tuple[Design, Plan]:

@@ -236,7 +236,8 @@ def _groups(
             each = tuple(turn[own] for turn in turns or ())
             first += group.count
             pointer = f"{placed.pointer}/body/experts/{i}"
-            size, macs = group.parameters(design.width), group.macs(design.width)
+            outer = body.outer(design.width)
+            size, macs = group.parameters(outer), group.macs(outer)
             yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine, each)
         return
     bank = routed(body)

@@ -169,7 +169,12 @@ class Design(Spec):
         for s, stack in enumerate(self.stacks):
             yield from (PlacedWeight(f"/stacks/{s}", 1, w) for w in self._stack_weights(stack))
         for placed in self.parts():
-            for name, wanted in (("norm", placed.part.norm.pre), ("post_norm", placed.part.norm.post)):
+            norms = placed.part.norm
+            for name, wanted in (
+                ("norm", norms.pre),
+                ("post_norm", norms.post),
+                ("joined_norm", norms.joined),
+            ):
                 if wanted:
                     for weight in self.norm.weights(self.width, name):
                         yield PlacedWeight(placed.pointer, placed.times, weight)

@@ -11,10 +11,19 @@ from core.design.problems import Problem, Site
 
 
 class PartNorm(Spec):
-    """Where a part's norms stand: before it, after it (sandwich), or both."""
+    """Where a part's norms stand: before it, after it (sandwich), or both.
+
+    `joined` norms the sum of all that joins at the end of the layer; its last such part owns it (gemma-4).
+    """
 
     pre: bool = field(True)
     post: bool = field(False)
+    joined: bool = field(False, advanced=True)
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        if self.joined:
+            edit = site.remove("joined", label="Leave it out")
+            yield site.not_built("A norm over what joins at the end", "leave it out", edit, at="joined")
 
 
 class Part(Spec):

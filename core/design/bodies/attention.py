@@ -22,7 +22,8 @@ class Attention(Mixer):
     """`heads` query heads over `kv_heads` key and value heads of `head_width` (empty: D / heads).
 
     `gate` doubles the query projection and multiplies the output (Qwen3-Next); `sinks` adds one logit a head
-    (gpt-oss); `chunk` attends within blocks (Llama-4); `cross` reads the stack that this one `reads`.
+    (gpt-oss); `chunk` attends within blocks (Llama-4); `cross` reads the stack that this one `reads`;
+    `values_are_keys` has one projection for both (gemma-4).
     """
 
     kind: Literal["attention"]
@@ -43,6 +44,7 @@ class Attention(Mixer):
     softcap: float | None = field(None, gt=0, le=1e6, advanced=True)
     scale: float | None = field(None, gt=0, le=1e6, unit="empty: 1/sqrt(head)", advanced=True)
     cross: bool = field(False, advanced=True)
+    values_are_keys: bool = field(False, advanced=True)
 
     def head(self, width: int) -> int:
         """Width of a query or key head."""
@@ -63,6 +65,8 @@ class Attention(Mixer):
             ("output", (width, o), self.output_bias),
         )
         for name, shape, bias in projections:
+            if name == "value" and self.values_are_keys:
+                continue
             yield Weight(name=f"{name}.weight", shape=shape, role="mixer")
             if bias:
                 yield Weight(name=f"{name}.bias", shape=shape[:1], role="mixer", gemm=False)
@@ -97,6 +101,7 @@ class Attention(Mixer):
             ("cross", self.cross, "Cross attention"),
             ("sinks", self.sinks, "Attention sinks"),
             ("softcap", self.softcap is not None, "A softcap on attention"),
+            ("values_are_keys", self.values_are_keys, "Attention whose keys are its values"),
         ):
             if wanted:
                 edit = site.remove(name, label="Leave it out")
@@ -125,6 +130,14 @@ class Attention(Mixer):
                 at="kv_heads",
             )
         head = self.head(width)
+        if self.values_are_keys and self.value(width) != head:
+            yield site.error(
+                "values-are-keys",
+                f"Values of {self.value(width)} cannot be keys of {head}.",
+                "To fix this, leave the value width empty.",
+                edits=(site.set("value_width", None, label="As wide as the keys"),),
+                at="value_width",
+            )
         if self.rope is not None and (int(head * self.rope.fraction) % 2 or head * self.rope.fraction < 2):
             yield site.error(
                 "rope-even",

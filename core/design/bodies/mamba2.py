@@ -21,6 +21,7 @@ class Mamba2(Mixer):
     groups: int = field(8, ge=1, le=1024)
     conv: int = field(4, ge=1, le=64, unit="tokens")
     conv_bias: bool = field(True, advanced=True)
+    bias: bool = field(False, advanced=True)
 
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
         inner = self.heads * self.head_width
@@ -32,6 +33,9 @@ class Mamba2(Mixer):
         yield Weight(name="heads", shape=(3, self.heads), role="mixer", gemm=False)
         yield Weight(name="norm.weight", shape=(inner,), role="norm", gemm=False)
         yield Weight(name="output.weight", shape=(width, inner), role="mixer")
+        if self.bias:
+            for name, size in (("in", inner + mixed + self.heads), ("output", width)):
+                yield Weight(name=f"{name}.bias", shape=(size,), role="mixer", gemm=False)
 
     def state_elements(self, width: int) -> int:
         return self.heads * self.head_width * self.state

@@ -10,16 +10,23 @@ from core.design.bodies.base import BODY, Mixer
 
 
 class Indexer(Spec):
-    """Picks the `top` keys that a query attends to (DeepSeek sparse attention)."""
+    """Picks the `top` keys that a query attends to (DeepSeek sparse attention).
+
+    `shared` reuses the pick of the layer before, and has no weights of its own (GLM-5).
+    """
 
     heads: int = field(32, ge=1, le=1024)
     head_width: int = field(128, ge=1, le=8192)
     top: int = field(2048, ge=1, le=1_000_000, unit="keys")
+    shared: bool = field(False, advanced=True)
 
 
 @BODY.register
 class LatentAttention(Mixer):
-    """Queries through `q_rank` (empty: direct), keys and values through a cached latent of `kv_rank`."""
+    """Queries through `q_rank` (empty: direct), keys and values through a cached latent of `kv_rank`.
+
+    `bias` adds one to both down-projections and to the output.
+    """
 
     trainable = False
     kind: Literal["mla"]
@@ -29,6 +36,7 @@ class LatentAttention(Mixer):
     nope: int = field(128, ge=1, le=8192, unit="head width without position")
     rope: int = field(64, ge=0, le=8192, unit="head width with position")
     value: int = field(128, ge=1, le=8192, unit="value head width")
+    bias: bool = field(False, advanced=True)
     indexer: Indexer | None = None
 
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
@@ -37,14 +45,19 @@ class LatentAttention(Mixer):
             yield Weight(name="query.weight", shape=(q, width), role="mixer")
         else:
             yield Weight(name="query_a.weight", shape=(self.q_rank, width), role="mixer")
+            if self.bias:
+                yield Weight(name="query_a.bias", shape=(self.q_rank,), role="mixer", gemm=False)
             yield Weight(name="query_norm.weight", shape=(self.q_rank,), role="norm", gemm=False)
             yield Weight(name="query_b.weight", shape=(q, self.q_rank), role="mixer")
         yield Weight(name="latent_a.weight", shape=(self.kv_rank + self.rope, width), role="mixer")
+        if self.bias:
+            yield Weight(name="latent_a.bias", shape=(self.kv_rank + self.rope,), role="mixer", gemm=False)
+            yield Weight(name="output.bias", shape=(width,), role="mixer", gemm=False)
         yield Weight(name="latent_norm.weight", shape=(self.kv_rank,), role="norm", gemm=False)
         up = (self.heads * (self.nope + self.value), self.kv_rank)
         yield Weight(name="latent_b.weight", shape=up, role="mixer")
         yield Weight(name="output.weight", shape=(width, self.heads * self.value), role="mixer")
-        if self.indexer is not None:
+        if self.indexer is not None and not self.indexer.shared:
             index, reads = self.indexer, self.q_rank or width
             yield Weight(
                 name="index_query.weight", shape=(index.heads * index.head_width, reads), role="mixer"

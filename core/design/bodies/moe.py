@@ -20,7 +20,9 @@ class Moe(Body):
     """Routed `experts` in groups of one kind and width, `shared` experts for every token, one `router`.
 
     `islands` cuts the experts into equal partitions, in order. `shared_gate` weighs the shared output by a
-    sigmoid of the token (Qwen2-MoE); `expert_scale` has one learned factor an expert (gemma-4).
+    sigmoid of the token (Qwen2-MoE); `expert_scale` has one learned factor an expert (gemma-4);
+    `output_bias` is one vector for the layer (JetMoE). `latent` is a width between two projections that all
+    routed experts share, and at which they work (Nemotron 3); `latent_bias` shifts both.
     """
 
     kind: Literal["moe"]
@@ -28,6 +30,9 @@ class Moe(Body):
     shared: tuple[Annotated[Expert, EXPERT], ...] = field((), max_length=64)
     shared_gate: bool = field(False, advanced=True)
     expert_scale: bool = field(False, advanced=True)
+    output_bias: bool = field(False, advanced=True)
+    latent: int | None = field(None, ge=1, le=131_072, unit="width, empty: as the model", advanced=True)
+    latent_bias: bool = field(False, advanced=True)
     islands: int = field(1, ge=1, le=4096, advanced=True)
     router: Router
     balance: tuple[Annotated[Balancer, BALANCE], ...] = field((), max_length=16)
@@ -42,6 +47,10 @@ class Moe(Body):
         """K, experts a token gets on average."""
         return self.router.select.expected(self.count)
 
+    def outer(self, width: int) -> int:
+        """Width of what routed experts read and write."""
+        return self.latent or width
+
     def widths(self) -> tuple[int, ...]:
         """H of each routed expert, in order."""
         return tuple(group.inner for group in self.experts for _ in range(group.count))
@@ -49,13 +58,26 @@ class Moe(Body):
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
         yield from self.router.weights(width, self.count, tasks)
         for group in self.experts:
-            yield from group.weights(width, "expert")
+            yield from group.weights(self.outer(width), "expert")
         for group in self.shared:
             yield from group.weights(width, "shared")
+        yield from self._beside(width)
+        for balancer in self.balance:
+            yield from balancer.weights(self.count)
         if self.shared_gate:
             yield Weight(name="shared_gate.weight", shape=(1, width), role="shared")
         if self.expert_scale:
             yield Weight(name="expert_scale", shape=(self.count,), role="router", gemm=False)
+
+    def _beside(self, width: int) -> Iterator[Weight]:
+        """What every token of the layer meets besides router and shared experts."""
+        if self.latent is not None:
+            for name, shape in (("latent_in", (self.latent, width)), ("latent_out", (width, self.latent))):
+                yield Weight(name=f"{name}.weight", shape=shape, role="shared")
+                if self.latent_bias:
+                    yield Weight(name=f"{name}.bias", shape=shape[:1], role="shared", gemm=False)
+        if self.output_bias:
+            yield Weight(name="output_bias", shape=(width,), role="shared", gemm=False)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         if self.count > MOST_EXPERTS:
@@ -87,6 +109,10 @@ class Moe(Body):
                 edits=(site.set("shared_gate", False, label="Remove the gate"),),
                 at="shared_gate",
             )
-        if self.expert_scale:
-            edit = site.set("expert_scale", False, label="Leave it out")
-            yield site.not_built("A factor per expert", "leave it out", edit, at="expert_scale")
+        if self.latent is not None:
+            edit = site.set("latent", None, label="Work at the model's width")
+            yield site.not_built("A latent width of experts", "use the model's width", edit, at="latent")
+        for name, what in (("expert_scale", "A factor per expert"), ("output_bias", "A bias of the layer")):
+            if getattr(self, name):
+                edit = site.set(name, False, label="Leave it out")
+                yield site.not_built(what, "leave it out", edit, at=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from core.design.base import Choice, Spec
+from core.design.base import Choice, Spec, Weight
 from core.design.problems import Problem, Site
 
 
@@ -18,6 +18,10 @@ class Balancer(Spec):
     needs_distribution: ClassVar[bool] = False
     #: Only the router can lower it, so it needs a router that learns.
     trains_router: ClassVar[bool] = True
+
+    def weights(self, experts: int) -> Iterator[Weight]:
+        """Parameters that the balancer adds to a layer of `experts`; none by default."""
+        yield from ()
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe

@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from core.design.base import field
+from core.design.base import Weight, field
 from core.design.problems import Problem, Site
 from core.design.routing.balance.base import BALANCE, Balancer
 
 
 @BALANCE.register
 class BiasUpdate(Balancer):
-    """`b_e += step * sign(mean load - load_e)`. The bias is a buffer: no gradient, never in the weights."""
+    """`b_e += step * sign(mean load - load_e)`. The bias is a buffer: no gradient, never in the weights,
+    unless it is `counted` among them (ERNIE 4.5 stores it as a parameter that nothing trains)."""
 
     trains_router = False
     kind: Literal["bias_update"]
     step: float = field(1e-3, ge=0, le=1, symbol=r"\gamma")
+    counted: bool = field(False, advanced=True)
+
+    def weights(self, experts: int) -> Iterator[Weight]:
+        if self.counted:
+            yield Weight(name="selection_bias", shape=(experts,), role="router", gemm=False)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from super().rules(site)
+        if self.counted:
+            edit = site.set("counted", False, label="Keep it as a buffer")
+            yield site.not_built(
+                "A selection bias among the weights", "keep it as a buffer", edit, at="counted"
+            )
         moe = site.moe
         if moe is None:
             return

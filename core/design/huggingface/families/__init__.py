@@ -1,0 +1,1 @@
+"""Families of published models: one file says what its config keys mean, with the defaults of its class."""

@@ -1,0 +1,159 @@
+"""`config.json` of a known family as a design. It is untrusted; what is not understood is listed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from core.design.edits import parse
+from core.design.huggingface.config import Config, ConfigError, printable
+from core.design.huggingface.family import Family
+from core.design.huggingface.registry import FAMILIES, REFUSED
+from core.design.problems import Problem
+from core.design.spec import Design
+
+MOST_KEYS = 2000
+_SHOWN = 60
+
+#: Where a composite model keeps its text model, and what of the outside counts for the inside too.
+_INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")
+_OUTER = ("tie_word_embeddings", "quantization_config", "architectures", "_name_or_path")
+_PARTS = re.compile(r"(vision|audio|image|video|mm|multi_?modal|speech|talker|code2wav|projector)", re.I)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A design, the family it was read as, keys that nobody understood, and what to know about the import."""
+
+    design: Design
+    family: str
+    unknown: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def looks_like(document: Any) -> bool:
+    """Whether a JSON document is a Hugging Face config rather than a design."""
+    signs = ("model_type", "architectures", "hidden_size", "d_model", *_INSIDE)
+    return isinstance(document, dict) and "stacks" not in document and any(key in document for key in signs)
+
+
+def read(config: Any) -> Imported | Problem:
+    """The text model of a parsed `config.json` as a design, or why it cannot be one."""
+    try:
+        return _read(config)
+    except ConfigError as error:
+        return Problem(code="not-a-config", path=f"/{error.key}", message=error.message, fix=error.fix)
+
+
+def _read(config: Any) -> Imported | Problem:
+    if (
+        not isinstance(config, dict)
+        or len(config) > MOST_KEYS
+        or not all(isinstance(key, str) for key in config)
+    ):
+        raise ConfigError(
+            "",
+            f"A config.json is one object of at most {MOST_KEYS} named values, and this is none.",
+            "To fix this, give the file as the model's page has it.",
+        )
+    values, outside, notes = _text_of(config)
+    family = _family(values, config, notes)
+    c = Config(values, notes=notes)
+    document = family.write(c)
+    if c.has("quantization_config"):
+        c.note("The weights are stored quantised; choose their format when you cost the design.")
+    design = parse({"name": _name(values, family), **document})
+    if isinstance(design, Problem):
+        return design.model_copy(update={"message": f"As a {family.name} model: {design.message}"})
+    unknown = (*outside, *c.unknown(family.ignores | {"quantization_config"}))
+    return Imported(design, family.name, tuple(dict.fromkeys(unknown)), tuple(notes))
+
+
+def _text_of(config: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], list[str]]:
+    """The text model's own values, unknown keys around it, and notes on what is left out."""
+    values, notes = config, []
+    unknown: list[str] = []
+    for _ in _INSIDE:
+        key = next((name for name in _INSIDE if isinstance(values.get(name), dict)), None)
+        if key is None:
+            break
+        rest = [name for name in values if name != key]
+        left = sorted(name for name in rest if isinstance(values[name], dict) and _PARTS.search(name))
+        if left:
+            notes.append(f"Only the text model is read; left out: {', '.join(printable(n) for n in left)}.")
+        around = Config({name: values[name] for name in rest if name not in left and not _PARTS.search(name)})
+        around.ignore(*_OUTER)
+        unknown += around.unknown()
+        shared = {name: values[name] for name in ("model_type", *_OUTER) if name in values}
+        values = {**shared, **values[key]}
+        if len(values) > MOST_KEYS or not all(isinstance(name, str) for name in values):
+            raise ConfigError(key, f"{key} holds too much.", "To fix this, give the file as published.")
+    return values, tuple(unknown), notes
+
+
+def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> Family:
+    """By `model_type`, else by `architectures`, else by keys that only one family has."""
+    named = [c.get("model_type") for c in (values, outer)]
+    types = list(dict.fromkeys(name for name in named if isinstance(name, str)))
+    for name in types:
+        refused = next((why for known, why in REFUSED.items() if name.startswith(known)), None)
+        if refused is not None:
+            raise ConfigError(
+                "model_type",
+                f"{refused}, which cannot be drawn here.",
+                f"To fix this, import one of: {_known()}.",
+            )
+    for name in types:
+        for family in FAMILIES:
+            if name in family.types:
+                return family
+    classes = {name for c in (values, outer) for name in _strings(c.get("architectures"))}
+    for family in FAMILIES:
+        if classes & set(family.classes):
+            return family
+    if not types and not classes:
+        return _by_keys(values, notes)
+    raise _unknown(next(iter(types or sorted(classes))))
+
+
+def _by_keys(values: dict[str, Any], notes: list[str]) -> Family:
+    fits = [family for family in FAMILIES if family.signs and all(sign in values for sign in family.signs)]
+    if not fits:
+        raise ConfigError(
+            "model_type",
+            "This config names neither a model_type nor architectures, and its keys are those of no family.",
+            f"To fix this, add the model_type; known families: {_known()}.",
+        )
+    best = max(fits, key=lambda family: len(family.signs))
+    notes.append(f"The config names no model_type; by its keys it was read as {best.name}.")
+    return best
+
+
+def _unknown(name: str) -> ConfigError:
+    kinds = {kind: family.name for family in FAMILIES for kind in (*family.types, *family.classes)}
+    near = get_close_matches(name[:_SHOWN], kinds, n=1)
+    hint = f" The nearest known is {near[0]}, of {kinds[near[0]]}." if near else ""
+    return ConfigError(
+        "model_type",
+        f"{name[:_SHOWN]!r} is a family that cannot be read yet: what its keys mean is missing here.{hint}",
+        f"To fix this, import one of: {_known()}; or draw the model from a preset.",
+    )
+
+
+def _known() -> str:
+    return ", ".join(family.name for family in FAMILIES)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        yield from (entry for entry in value[:16] if isinstance(entry, str))
+
+
+def _name(values: dict[str, Any], family: Family) -> str:
+    """The last step of the path that the config remembers, else the family's name."""
+    path = values.get("_name_or_path")
+    last = path.rstrip("/").rsplit("/", 1)[-1] if isinstance(path, str) else ""
+    return re.sub(r"[^\w .+-]", "", last)[:80].strip() or family.name

@@ -1,0 +1,67 @@
+"""The families, one line each. Order matters only where keys alone must tell two of them apart."""
+
+from __future__ import annotations
+
+from core.design.huggingface.families import (
+    dbrx,
+    deepseek,
+    ernie,
+    gemma4,
+    glm4,
+    gpt_oss,
+    granite,
+    hunyuan,
+    jamba,
+    jetmoe,
+    kimi_linear,
+    lfm2,
+    llama4,
+    longcat,
+    mimo,
+    minimax,
+    mixtral,
+    nemotron_h,
+    olmoe,
+    phimoe,
+    qwen_moe,
+    qwen_next,
+    switch,
+)
+from core.design.huggingface.family import Family
+
+FAMILIES: tuple[Family, ...] = (
+    mixtral.FAMILY,
+    qwen_moe.QWEN2,
+    qwen_moe.QWEN3,
+    qwen_next.NEXT,
+    qwen_next.QWEN35,
+    deepseek.V2,
+    deepseek.V3,
+    deepseek.GLM5,
+    glm4.GLM4,
+    glm4.DOTS,
+    olmoe.FAMILY,
+    gpt_oss.FAMILY,
+    llama4.FAMILY,
+    phimoe.FAMILY,
+    dbrx.FAMILY,
+    jamba.FAMILY,
+    minimax.MINIMAX,
+    minimax.M2,
+    granite.FAMILY,
+    ernie.FAMILY,
+    hunyuan.FAMILY,
+    nemotron_h.FAMILY,
+    switch.FAMILY,
+    gemma4.FAMILY,
+    jetmoe.FAMILY,
+    lfm2.FAMILY,
+    kimi_linear.FAMILY,
+    longcat.FAMILY,
+    mimo.FAMILY,
+)
+
+#: Families that are known and refused, with what the vocabulary lacks.
+REFUSED: dict[str, str] = {
+    "deepseek_v4": "DeepSeek-V4 needs compressed attention, hashed routing and several residual streams",
+}
