@@ -1,4 +1,4 @@
-"""From a design to a model: counts, names, seeds, refusals, and the two executions against each other."""
+"""From a design to a model: counts, names, seeds, refusals, and the three executions against each other."""
 
 from __future__ import annotations
 
@@ -61,17 +61,19 @@ def test_every_part_has_the_parameters_that_the_closed_form_counts(design: Desig
 
 @patient
 @given(designs(moe=True))
-def test_sparse_equals_reference_in_outputs_and_gradients(design: Design) -> None:
+def test_sparse_and_export_equal_reference_in_outputs_and_gradients(design: Design) -> None:
     found = []
-    for execution in ("sparse", "reference"):
+    for execution in ("sparse", "export", "reference"):
         model = build(design, seed=1, execution=execution)
         output = model(inputs_for(design), Pass(step=2, progress=0.3, record="full"))
         # Rounding alone may turn a choice this close around in a later layer.
         assume(all(record.margin_T.min() > 1e-6 for record in output.records.values()))
         loss_of(output).backward()
         found.append({**output.logits, **output.losses, **gradients(model)})
-    for key, wanted in found[1].items():
-        assert close(found[0][key], wanted), key
+    sparse, export, reference = found
+    for key, wanted in reference.items():
+        assert close(sparse[key], wanted), key
+        assert close(export[key], wanted), key
 
 
 def test_parameters_are_named_by_their_path() -> None:

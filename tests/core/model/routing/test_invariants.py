@@ -108,14 +108,16 @@ def test_i6_does_not_hold_under_capacity_where_earlier_tokens_come_first() -> No
 
 
 @every
-def test_i7_sparse_equals_reference_in_values_and_gradients(name: str) -> None:
+def test_i7_sparse_and_export_equal_reference_in_values_and_gradients(name: str) -> None:
     found = []
-    for execution in ("sparse", "reference"):
+    for execution in ("sparse", "export", "reference"):
         layer, x = layer_of(name, execution=execution), X.clone().requires_grad_()
         y, told = routed(layer, x)
         (y.square().sum() + sum(told.losses.values())).backward()
         found.append({"y": y.detach(), "x": x.grad, **gradients(layer)})
-    assert all(close(found[0][key], found[1][key]) for key in found[1])
+    sparse, export, reference = found
+    assert all(close(sparse[key], reference[key]) for key in reference)
+    assert all(close(export[key], reference[key]) for key in reference)
 
 
 @every
