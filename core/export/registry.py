@@ -58,11 +58,6 @@ class Target:
     filename: str
     module: str | None
 
-    @property
-    def stage(self) -> str:
-        """The stage at which `core.design.rules.check` judges a design for it."""
-        return f"export:{self.name}"
-
     def exporter(self) -> Exporter:
         """Load what exports; only for a target that `find` gave."""
         assert self.module is not None

@@ -76,7 +76,11 @@ class Hard:
 
 def count(expert_TK: Tensor, experts: int) -> Tensor:
     """How often each of `experts` ids stands in expert_TK, -1 not counted."""
-    return torch.bincount(expert_TK.reshape(-1) + 1, minlength=experts + 1)[1:]
+    flat_S = expert_TK.reshape(-1) + 1
+    if torch.compiler.is_exporting():
+        # A bincount may have any number of bins, and every such number takes torch seconds to reason about.
+        return flat_S.new_zeros(experts + 1).index_add(0, flat_S, torch.ones_like(flat_S))[1:]
+    return torch.bincount(flat_S, minlength=experts + 1)[1:]
 
 
 def spread(expert_TK: Tensor, value_TK: Tensor, experts: int) -> Tensor:
