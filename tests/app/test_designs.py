@@ -29,14 +29,35 @@ def test_a_file_is_a_design(tmp_path: Path) -> None:
         (b"[" * 100_000, r"not a design.*To fix this"),
         (b"[]", r"To fix this"),
         (b'{"width": 8}', r"(?i)task.*To fix this"),
+        (b'{"width": ' + b"9" * 5000 + b"}", r"not a design.*To fix this"),
+        (b'{"model_type": "deepseek_v4"}', r"DeepSeek-V4 needs.*To fix this"),
+        (b'{"model_type": "mixtral", "hidden_size": "wide"}', r"hidden_size must be.*To fix this"),
         (b" " * 4_000_001, r"4,000,001 bytes.*To fix this"),
     ],
-    ids=["comma", "binary", "deep", "list", "no task", "huge"],
+    ids=["comma", "binary", "deep", "list", "no task", "digits", "refused", "no number", "huge"],
 )
 def test_what_is_no_design_is_told_in_words(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "x.json").write_bytes(content)
     with pytest.raises(UserError, match=words):
         read_design(str(tmp_path / "x.json"))
+
+
+def test_a_config_of_a_published_model_is_a_design(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {
+        "model_type": "mixtral",
+        "num_hidden_layers": 2,
+        "new_trick": 1,
+        "rope_scaling": {"type": "yarn"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    design, plan = read_design(str(tmp_path / "config.json"))
+    assert (design.name, design.depth, plan) == ("Mixtral", 2, Plan())
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "not understood: new_trick" in said.err
+    assert "yarn" in said.err
 
 
 def test_an_unknown_name_offers_the_nearest() -> None:

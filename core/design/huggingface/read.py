@@ -120,16 +120,29 @@ def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> 
 
 
 def _by_keys(values: dict[str, Any], notes: list[str]) -> Family:
+    """Of the families whose signs are all there, the one that leaves fewest keys unread."""
     fits = [family for family in FAMILIES if family.signs and all(sign in values for sign in family.signs)]
-    if not fits:
+    left = {family.name: _unread(values, family) for family in fits}
+    known = [family for family in fits if left[family.name] is not None]
+    if not known:
         raise ConfigError(
             "model_type",
             "This config names neither a model_type nor architectures, and its keys are those of no family.",
             f"To fix this, add the model_type; known families: {_known()}.",
         )
-    best = max(fits, key=lambda family: len(family.signs))
+    best = min(known, key=lambda family: (left[family.name] or 0, -len(family.signs)))
     notes.append(f"The config names no model_type; by its keys it was read as {best.name}.")
     return best
+
+
+def _unread(values: dict[str, Any], family: Family) -> int | None:
+    """Keys that the family would not understand; None where it refuses the config."""
+    c = Config(values)
+    try:
+        family.write(c)
+    except ConfigError:
+        return None
+    return sum(1 for _ in c.unknown(family.ignores))
 
 
 def _unknown(name: str) -> ConfigError:

@@ -177,9 +177,7 @@ def rope(c: Config, *, theta: float = 10_000.0, fraction: float = 1.0, kind: str
     for table in (new, old):
         scaling = table.text("rope_type") or table.text("type")
         if scaling not in (None, "default", "proportional", "mrope", "llama4"):
-            c.note(
-                f"The rotary positions are stretched ({printable(scaling)}); that adds no weight and is not drawn."
-            )
+            c.note(f"Stretched rotary positions ({printable(scaling)}) add no weight and are not drawn.")
     return {
         "theta": new.number("rope_theta", default=theta, low=1.0, high=1e12),
         "fraction": new.number("partial_rotary_factor", default=fraction, low=0.0, high=1.0),

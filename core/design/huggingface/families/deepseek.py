@@ -164,6 +164,7 @@ V2 = Family(
     ("deepseek_v2",),
     ("DeepseekV2ForCausalLM",),
     write_v2,
+    signs=("kv_lora_rank", "n_routed_experts", "mlp_bias"),
 )
 V3 = Family(
     "DeepSeek-V3",
@@ -177,5 +178,5 @@ GLM5 = Family(
     ("glm_moe_dsa",),
     ("GlmMoeDsaForCausalLM",),
     write_glm5,
-    signs=("kv_lora_rank", "n_routed_experts", "indexer_types"),
+    signs=("kv_lora_rank", "n_routed_experts", "index_topk"),
 )

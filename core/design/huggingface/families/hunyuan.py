@@ -53,6 +53,6 @@ FAMILY = Family(
     ("hunyuan_v1_moe", "hunyuan"),
     ("HunYuanMoEV1ForCausalLM", "HunYuanMoEForCausalLM"),
     write,
-    signs=("moe_topk", "num_experts", "use_mixed_mlp_moe"),
+    signs=("moe_topk", "num_experts"),
     ignores=frozenset(_BESIDE.split()),
 )

@@ -57,5 +57,5 @@ FAMILY = Family(
     ("kimi_linear",),
     ("KimiLinearForCausalLM",),
     write,
-    signs=("linear_attn_config", "kv_lora_rank"),
+    signs=("kv_lora_rank", "num_experts"),
 )

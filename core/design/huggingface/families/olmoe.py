@@ -24,4 +24,10 @@ def write(c: Config) -> JSON:
     return f.design(f.layers(lambda i: w.layer(mixer, bank)))
 
 
-FAMILY = Family("OLMoE", ("olmoe",), ("OlmoeForCausalLM",), write, signs=("num_experts", "clip_qkv"))
+FAMILY = Family(
+    "OLMoE",
+    ("olmoe",),
+    ("OlmoeForCausalLM",),
+    write,
+    signs=("num_experts", "intermediate_size", "norm_topk_prob"),
+)
