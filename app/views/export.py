@@ -21,7 +21,7 @@ def draw(db: Database, run: RunPublic) -> None:
     top = page.title_row()
     left, right = st.columns([1, 1.9], gap="small")
     with left:
-        possible, routing = show.options(run)
+        possible = show.options(db, run)
     with top:
         page.title(f"Export {run.name}", f"{run.id}, step {run.step}", run.status.value)
         _runs.choose(db, run, "export.run")
@@ -31,7 +31,7 @@ def draw(db: Database, run: RunPublic) -> None:
             key="export.start",
             disabled=not possible,
             on_click=show.start,
-            args=(run.id, routing, show.request()),
+            args=(run.id, show.request()),
         )
     if message := state.take_message():
         page.problems([("error", message, "")])

@@ -66,8 +66,10 @@ def write_run(db: Database, status: Status, request: str, *, steps: int, reached
             started_at=time.time() - 90,
             ended_at=time.time(),
         )
+    folder = files.folder(db.root, "runs", run.id)
+    # What looks like a checkpoint; nothing here opens it.
+    files.write(folder / "checkpoints" / str(reached) / files.LAST_FILE, "{}")
     if status is Status.DONE:
-        folder = files.folder(db.root, "runs", run.id)
         record.write(trace_path(folder, reached), trace(run.id, design.sha, reached, seed))
     return run.id
 

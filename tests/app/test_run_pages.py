@@ -236,4 +236,4 @@ def test_parity_that_fails_is_said_with_its_reason_and_no_file(ids, db):
 def test_a_run_without_weights_cannot_be_exported(ids):
     app = visit(EXPORT, ids["queued"])
     assert button(app, "export.start").disabled
-    assert "has no weights yet" in said(app)
+    assert "no weights to take away" in said(app)

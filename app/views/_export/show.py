@@ -14,27 +14,28 @@ from app.views._export import report
 from components import page
 from core.cost.format import ago, count, size
 from core.design.rules import check
-from storage import database, jobs
+from storage import database, files, jobs
 from storage.database import Database
 from storage.errors import StorageError
 from storage.records import JobPublic, RunPublic
 from storage.status import ACTIVE, Status
 
 _REQUEST = "export"
+_ROUTING = "export.routing"
 POLL_SECONDS = 1.0
 LIVE = ACTIVE | {Status.QUEUED}
 
 
-def options(run: RunPublic) -> tuple[bool, bool]:
-    """The card of the target; (whether it can be exported, whether routing is an output)."""
+def options(db: Database, run: RunPublic) -> bool:
+    """The card of the target; whether the run can be exported."""
     design = _record.read_design(run.design)
     problems = check(design, stage="export:onnx")
     with page.card():
         page.head("ONNX, portable", "One file that onnxruntime runs on any machine, without the studio.")
-        routing = st.toggle(
+        st.toggle(
             "Routing as outputs",
             value=True,
-            key="export.routing",
+            key=_ROUTING,
             help="Each routed layer's experts and probabilities beside the logits",
         )
         total, active = _record.parameters(run.design)
@@ -43,13 +44,17 @@ def options(run: RunPublic) -> tuple[bool, bool]:
             "Experts stay sparse: only those a token chose are computed. Batch and length stay free."
         )
         page.problems([(problem.severity, problem.message, problem.fix) for problem in problems])
-        if run.step == 0:
-            page.problems([("error", "This run has no weights yet.", "Train it first.")])
-    return run.step > 0 and all(problem.severity != "error" for problem in problems), routing
+        kept = files.newest_checkpoint(files.folder(db.root, "runs", run.id))
+        if kept is None:
+            missing = "This run has no checkpoint, so there are no weights to take away."
+            page.problems([("error", missing, "To fix this, let it train a little longer.")])
+    return kept is not None and all(problem.severity != "error" for problem in problems)
 
 
-def start(run_id: str, routing: bool, request: str) -> None:
+def start(run_id: str, request: str) -> None:
     """Queue the export; the same request twice is one job."""
+    # Read here: an argument would be the toggle as it was before the last rerun.
+    routing = bool(st.session_state.get(_ROUTING, True))
     try:
         engine().start_job(report.KIND, run_id, {"target": "onnx", "routing": routing}, request)
     except StorageError as error:
@@ -115,11 +120,11 @@ def _newest(db: Database, job: JobPublic) -> None:
         kind = "error" if job.status is Status.FAILED else "warning"
         page.problems([(kind, job.message or "It was cancelled.", "")])
         return
-    _parity(parity)
+    _parity(parity, job.result.get("notes", []))
     _downloads(db, job)
 
 
-def _parity(parity: dict[str, Any]) -> None:
+def _parity(parity: dict[str, Any], notes: list[str]) -> None:
     failed = parity["verdict"] == "FAIL"
     with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
         with st.container(width="stretch"):
@@ -141,6 +146,8 @@ def _parity(parity: dict[str, Any]) -> None:
             alt="Routing agreement by layer",
         )
     same = report.agreed(round(parity["agreement"] * parity["answers"]), parity["answers"])
+    for note in notes:
+        page.problems([("warning", note, "")])
     page.small(f"Same answer in {same} of {count(parity['answers'])} answers, {parity['batches']} batches.")
 
 

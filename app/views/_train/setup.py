@@ -26,6 +26,7 @@ RECENT = 4
 def show() -> None:
     """Everything a run needs, on one screen."""
     db = database.open(data_root())
+    request = state.request_id(_REQUEST)
     top = page.title_row()
     a, b, c = st.columns([1, 1.25, 1.1], gap="small")
     with a:
@@ -39,15 +40,16 @@ def show() -> None:
     ready = planned is not None and facts is not None and all(p.severity != "error" for p in problems)
     with top:
         page.title("Train", "Pick a design, data and a length. One run trains at a time, others wait.")
-        st.button(
+        # Not a callback: its arguments would be those of the last rerun, before a length typed just now.
+        pressed = st.button(
             page.primary("Train"),
             type="primary",
             key="train.start",
             disabled=not ready,
             help=None if ready else "Something below stands in the way",
-            on_click=_start,
-            args=(chosen, planned, facts, state.request_id(_REQUEST)),
         )
+    if pressed and ready and planned is not None and facts is not None:
+        _start(chosen, planned, facts, request)
     if message := state.take_message():
         page.problems([("error", message, "")])
     _recent(db)
@@ -81,13 +83,15 @@ def _recent(db: Database) -> None:
 
 
 def _start(chosen: Choice, planned: Plan, facts: DataFacts, request: str) -> None:
+    """Queue the run and show it; a click that arrives twice finds the same request, or no button."""
     try:
         run_id = engine().start(chosen.design.model_dump_json(), planned, facts.name, request)
     except StorageError as error:
         state.leave_message(str(error))
         return
-    state.renew_request(_REQUEST)
     state.open_run(run_id)
+    state.renew_request(_REQUEST)
+    st.rerun()
 
 
 def _design(db: Database) -> Choice:
