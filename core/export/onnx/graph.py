@@ -8,7 +8,9 @@ import logging
 import re
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
+import numpy.typing as npt
 import onnx_ir as ir
 import torch
 from torch import Tensor
@@ -96,7 +98,7 @@ def _name_initializers(model: ir.Model, exported: Exported) -> None:
     """Give constants our names; small matrices that torch.onnx stored transposed are found by their bytes."""
     names = readable_names(exported)
     turned = {
-        _digest(tensor.t().contiguous().numpy().tobytes()): f"{name}.transposed"
+        _digest(tensor.t().contiguous().numpy()): f"{name}.transposed"
         for name, tensor in tensors(exported).items()
         if tensor.dim() == 2
     }
@@ -104,13 +106,14 @@ def _name_initializers(model: ir.Model, exported: Exported) -> None:
     for value in list(graph.initializers.values()):
         name = names.get(value.name or "")
         if name is None and value.const_value is not None and len(value.const_value.shape) == 2:
-            name = turned.get(_digest(value.const_value.tobytes()))
+            name = turned.get(_digest(value.const_value.numpy()))
         if name is not None and name not in graph.initializers:
             value.name = name
 
 
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data).digest()
+def _digest(array: npt.NDArray[Any]) -> bytes:
+    """Of shape and content: a single row has the bytes of a single column."""
+    return hashlib.blake2b(repr((array.shape, array.dtype.str)).encode() + array.tobytes()).digest()
 
 
 def _clean(model: ir.Model, starts: dict[str, list[int]]) -> None:

@@ -12,7 +12,7 @@ from core.export.onnx.target import judge
 from core.export.onnx.wrapper import Exported
 from core.export.parity import Array
 from core.model.routing.score.linear import Linear
-from tests.core.export.onnx.conftest import TRAINED, Case
+from tests.core.export.onnx.conftest import TRAINED, Case, exported, layer, router
 
 
 def bytes_of(*shape: int) -> Array:
@@ -123,3 +123,17 @@ def test_swapped_experts_fail_at_their_layer(text: Case, tmp_path: Any) -> None:
 def test_the_probes_hold_the_edges(text: Case) -> None:
     shapes = [probe.shape for probe in run.probes(text.design, [bytes_of(500, 32)])]
     assert shapes == [(1, 1), (1, 7), (3, 12), (1, 32), (1, 32), (128, 32)]
+
+
+def test_a_text_of_one_token_with_learned_positions(tmp_path: Any) -> None:
+    """Its length cannot vary, and its one position is a row that has the bytes of a column."""
+    body = {"kind": "moe", "experts": [{"count": 1, "kind": "glu", "hidden": 4}], "router": router(1)}
+    document = {
+        "width": 8,
+        "task": {"kind": "language_model", "vocabulary": 256, "context": 1, "tokenizer": "bytes"},
+        "embedding": {"position": "learned"},
+        "stacks": [{"final_norm": False, "layers": [layer(body)]}],
+    }
+    case = exported(document, tmp_path)
+    assert case.report.parity.verdict == "PASS"
+    assert case.parity(bytes_of(9, 1)).verdict == "PASS"
