@@ -42,9 +42,13 @@ class Config:
         """Whether the key is there and not null."""
         return self._values.get(name) is not None
 
-    def names(self, name: str) -> bool:
+    def present(self, name: str) -> bool:
         """Whether the key is there, even as null."""
         return name in self._values
+
+    def entries(self) -> tuple[str, ...]:
+        """All keys of this object."""
+        return tuple(self._values)
 
     def has_any(self, *names: str) -> bool:
         """Whether one of the keys is there and not null."""

@@ -98,8 +98,10 @@ def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> 
     """By `model_type`, else by `architectures`, else by keys that only one family has."""
     named = [c.get("model_type") for c in (values, outer)]
     types = list(dict.fromkeys(name for name in named if isinstance(name, str)))
-    for name in types:
-        refused = next((why for known, why in REFUSED.items() if name.startswith(known)), None)
+    classes = list(dict.fromkeys(name for c in (values, outer) for name in _strings(c.get("architectures"))))
+    for name in (*types, *classes):
+        plain = re.sub(r"[^a-z0-9]", "", name[:_SHOWN].lower())
+        refused = next((why for known, why in REFUSED.items() if plain.startswith(known)), None)
         if refused is not None:
             raise ConfigError(
                 "model_type",
@@ -110,13 +112,12 @@ def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> 
         for family in FAMILIES:
             if name in family.types:
                 return family
-    classes = {name for c in (values, outer) for name in _strings(c.get("architectures"))}
     for family in FAMILIES:
-        if classes & set(family.classes):
+        if set(classes) & set(family.classes):
             return family
     if not types and not classes:
         return _by_keys(values, notes)
-    raise _unknown(next(iter(types or sorted(classes))))
+    raise _unknown((types or classes)[0])
 
 
 def _by_keys(values: dict[str, Any], notes: list[str]) -> Family:

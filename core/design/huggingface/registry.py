@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.design.huggingface.families import (
     dbrx,
     deepseek,
+    deepseek_moe,
     ernie,
     gemma4,
     glm4,
@@ -35,6 +36,7 @@ FAMILIES: tuple[Family, ...] = (
     qwen_moe.QWEN3,
     qwen_next.NEXT,
     qwen_next.QWEN35,
+    deepseek_moe.FAMILY,
     deepseek.V2,
     deepseek.V3,
     deepseek.GLM5,
@@ -61,7 +63,7 @@ FAMILIES: tuple[Family, ...] = (
     mimo.FAMILY,
 )
 
-#: Families that are known and refused, with what the vocabulary lacks.
+#: Families that are known and refused, by the start of a type or class without signs, and what is lacking.
 REFUSED: dict[str, str] = {
-    "deepseek_v4": "DeepSeek-V4 needs compressed attention, hashed routing and several residual streams",
+    "deepseekv4": "DeepSeek-V4 needs compressed attention, hashed routing and several residual streams",
 }

@@ -119,7 +119,7 @@ class Frame:
         c = self.config
         extra = c.integer(*EXTRA_HEADS, default=0, low=0, high=16)
         if extra:
-            c.note(f"{extra} layers of multi-token prediction are counted apart.")
+            c.note(f"Layers of multi-token prediction ({extra}) are counted apart.")
         heads = {"extra_heads": extra} if extra else {}
         return {
             "width": self.width,
@@ -237,7 +237,7 @@ def latent(
 
 def _query_rank(c: Config, default: int | None) -> int | None:
     """Released configs say null for direct queries, and tools that drop nulls leave the other rank behind."""
-    if default is not None and not c.names("q_lora_rank") and c.has("kv_lora_rank"):
+    if default is not None and not c.present("q_lora_rank") and c.has("kv_lora_rank"):
         c.note("The config names no q_lora_rank beside its kv_lora_rank; queries are read as direct (null).")
         default = None
     return c.maybe("q_lora_rank", default=default)

@@ -49,7 +49,7 @@ def write_v2(c: Config) -> JSON:
 def write_v3(c: Config) -> JSON:
     """Sigmoid scores, a selection bias that balances without a loss, groups scored by their two best."""
     f = w.frame(c, vocabulary=129280, width=7168, depth=61, context=4096)
-    c.ignore("num_key_value_heads", "layer_types")
+    c.ignore("num_key_value_heads", "layer_types", "mlp_bias")
     c.word("topk_method", default="noaux_tc", known=METHODS)
     function = c.word("scoring_func", default="sigmoid", known=SCORES)
     normalised = c.flag(*w.NORMALISED, default=True)
@@ -178,5 +178,5 @@ GLM5 = Family(
     ("glm_moe_dsa",),
     ("GlmMoeDsaForCausalLM",),
     write_glm5,
-    signs=("kv_lora_rank", "n_routed_experts", "index_topk"),
+    signs=("kv_lora_rank", "n_routed_experts", "index_topk", "index_head_dim"),
 )

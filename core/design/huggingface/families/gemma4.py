@@ -17,10 +17,11 @@ def write(c: Config) -> JSON:
     listed = w.kinds(c, f, "layer_types", default=lambda i: "window" if (i + 1) % 6 else "full")
     kinds = (*listed[:-1], "full")
     near, wide = _mixers(c, f)
+    own = _overrides(c, f)
     ffn = _ffn(c, f)
 
     def one(i: int) -> JSON:
-        mixer = near if kinds[i] == "window" else wide
+        mixer = {**(near if kinds[i] == "window" else wide), **own.get(i, {})}
         return {"parts": [w.part(mixer, norm={"pre": True, "post": True}), *ffn]}
 
     softcap = c.number("final_logit_softcapping", default=0.0, low=0, high=1e6)
@@ -54,11 +55,30 @@ def _mixers(c: Config, f: w.Frame) -> tuple[JSON, JSON]:
     wide = {key: value for key, value in near.items() if key != "window"}
     wide["rope"] = w.rope(c, theta=1e6, fraction=0.25, kind="full_attention")
     wide["head_width"] = c.integer("global_head_dim", default=512)
+    if c.has("per_layer_config"):
+        wide["head_width"] = near["head_width"]
     few = c.maybe("num_global_key_value_heads", default=None)
     if reuse:
         wide["values_are_keys"] = True
         wide["kv_heads"] = few or near["kv_heads"]
     return near, wide
+
+
+def _overrides(c: Config, f: w.Frame) -> dict[int, JSON]:
+    """Newer code writes the sizes of single layers under their number, in place of the global ones."""
+    table = c.inner("per_layer_config")
+    found: dict[int, JSON] = {}
+    for key in table.entries():
+        if not key.isdecimal() or len(key) > 6 or int(key) >= f.depth:
+            raise table.wrong(key[:20], f"is no layer of {f.depth}", "number layers from 0")
+        one = table.inner(key)
+        head = one.maybe("head_dim", default=None)
+        groups = one.maybe("num_key_value_heads", default=None)
+        found[int(key)] = {
+            **({"head_width": head} if head else {}),
+            **({"kv_heads": groups} if groups else {}),
+        }
+    return found
 
 
 def _ffn(c: Config, f: w.Frame) -> list[JSON]:

@@ -14,8 +14,16 @@ def write(c: Config) -> JSON:
     bias = "qkvo" if c.flag("attention_bias", default=False) else ""
     scale = c.number("attention_multiplier", default=1.0, low=1e-9, high=1e6)
     positions = c.text("position_embedding_type")
-    turned = w.rope(c) if not hybrid or positions == "rope" else None
-    mixer = w.attention(c, f, heads=32, kv=None, bias=bias, scale=scale, rope=turned)
+    turned = w.rope(c)
+    mixer = w.attention(
+        c,
+        f,
+        heads=32,
+        kv=None,
+        bias=bias,
+        scale=scale,
+        rope=turned if not hybrid or positions == "rope" else None,
+    )
     state = _mamba(c, f) if hybrid else mixer
     ffn = _ffn(c, f, hybrid)
     residual = c.number("residual_multiplier", default=1.0, low=1e-9, high=1e4)

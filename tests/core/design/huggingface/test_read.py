@@ -79,6 +79,24 @@ def test_positions_of_each_kind_of_layer() -> None:
     assert (wide.values_are_keys, wide.kv_heads, wide.head_width) == (True, 2, 512)
 
 
+def test_sizes_of_single_layers_stand_for_the_global_ones() -> None:
+    entry = next(e for e in json.loads((HERE / "hub.json").read_text()) if e["name"] == "gemma4")
+    text = dict(entry["config"]["text_config"])
+    wide = {
+        "head_dim": text.pop("global_head_dim"),
+        "num_key_value_heads": text.pop("num_global_key_value_heads"),
+    }
+    listed = {**text, "per_layer_config": {f"{i:02}": wide for i in range(5, 30, 6)}}
+    assert good(listed).design.sha == good(entry["config"]).design.sha
+    assert good(listed).unknown == ()
+    assert bad({**text, "per_layer_config": {"30": wide}}).path == "/per_layer_config.30"
+
+
+def test_deepseek_moe_is_the_published_size() -> None:
+    # Published count of DeepSeekMoE-16B; its class defaults are the release.
+    assert count(good({"model_type": "deepseek"}).design).total == 16_375_728_128
+
+
 def test_a_list_and_an_interval_say_the_same() -> None:
     base = {"model_type": "qwen3_next", **SIZES, **HEADS, "num_experts": 4, "num_experts_per_tok": 2}
     listed = ["linear_attention", "full_attention"] * 2
@@ -133,6 +151,7 @@ def test_classes_name_the_family_where_the_type_is_new() -> None:
 
 def test_deepseek_v4_is_refused_by_name() -> None:
     assert "DeepSeek-V4 needs" in bad({"model_type": "deepseek_v4", **SIZES}).message
+    assert "DeepSeek-V4 needs" in bad({"architectures": ["DeepseekV4ForCausalLM"], **SIZES}).message
 
 
 def test_an_unknown_family_says_what_is_missing() -> None:
