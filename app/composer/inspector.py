@@ -12,7 +12,7 @@ from components.drawing.ops import Op
 from components.forms.form import Form
 from components.words import humanise, plural
 from core.design.bodies.moe import Moe
-from core.design.edit import Isolate
+from core.design.edit import Edit, Isolate
 from core.design.pointer import get
 from core.design.spec import Design
 from storage.database import Database
@@ -25,7 +25,11 @@ def inspector(db: Database) -> None:
     """Draw the panel for the selection of this session."""
     desk = state.desk()
     target = desk.selected
-    form = Form(desk.design.model_dump(mode="json"), emit=lambda edit: desk.edit(db, edit), prefix="inspect")
+
+    def emit(edit: Edit) -> None:
+        desk.edit(db, edit)
+
+    form = Form(desk.design.model_dump(mode="json"), emit=emit, prefix="inspect")
     place, name = heading(desk.design, target)
     st.caption(place, width="stretch")
     st.subheader(name, anchor=False)

@@ -5,11 +5,12 @@ import time
 import streamlit as st
 
 from app import pages, state
-from app.composer.desk import document, pasted
+from app.composer.desk import Desk, document, pasted
 from app.designs import MOST_BYTES
 from components import page
 from components.words import plural
 from core.cost.format import ago
+from core.design.edit import Edit
 from core.design.presets.registry import describe, names, preset
 from core.design.problems import Problem
 from storage import drafts
@@ -72,9 +73,14 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
                     st.button(
                         edit.label or "Fix it",
                         key=f"fix:{i}:{j}",
-                        on_click=desk.edit,
-                        args=(db, edit.model_copy(update={"revision": desk.design.sha})),
+                        on_click=_mend,
+                        args=(db, desk, edit.model_copy(update={"revision": desk.design.sha})),
                     )
+
+
+def _mend(db: Database, desk: Desk, edit: Edit) -> None:
+    """Do what the button of a problem says."""
+    desk.edit(db, edit)
 
 
 def _past(stage: str) -> str:

@@ -38,7 +38,7 @@ def title_of(name: str) -> str:
 def costed(design: Design, target: str, phase: str, batch: int, context: int, weights: str) -> Estimate | str:
     """The estimate, or why there is none. Weights a device cannot take fall back to what it computes in."""
     try:
-        return estimate(design, target, phase=phase, batch=batch, context=context, weights=weights)  # type: ignore[arg-type]
+        return estimate(design, target, phase=phase, batch=batch, context=context, weights=weights)
     except ValueError as error:
         return str(error)
 
@@ -216,7 +216,7 @@ def _batch_finding(data: pd.DataFrame) -> str:
 
     def leader(batch: int) -> str:
         mine = data[data["batch"] == batch]
-        return str(mine.loc[mine["value"].idxmax(), "group"])
+        return str(mine.nlargest(1, "value")["group"].iloc[0])
 
     first, last = int(data["batch"].min()), int(data["batch"].max())
     low, high = leader(first), leader(last)

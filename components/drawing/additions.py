@@ -92,7 +92,9 @@ def _part(design: Design, what: str) -> dict[str, Any]:
     width = design.width
     if what == "attention":
         heads = next(h for h in (8, 4, 2, 1) if width % (2 * h) == 0 or h == 1)
-        rope = {} if width % (2 * heads) == 0 and design.task.kind == "language_model" else None
+        rope: dict[str, Any] | None = (
+            {} if width % (2 * heads) == 0 and design.task.kind == "language_model" else None
+        )
         return {"body": {"kind": "attention", "heads": heads, "kv_heads": heads, "rope": rope}}
     if what == "dense":
         return {"body": {"kind": "dense", "expert": {"kind": "glu", "hidden": 4 * width}}}

@@ -82,7 +82,7 @@ def select_note(router: Router) -> str:
 def router_note(body: Moe) -> str:
     """Score function and balancers: `softmax, load balance`."""
     router = body.router
-    words = [router.score_function if router.score_function != "none" else "raw scores"]
+    words: list[str] = [router.score_function if router.score_function != "none" else "raw scores"]
     if router.score.kind != "linear":
         words.insert(0, humanise(router.score.kind).lower())
     words += [humanise(balancer.kind).lower() for balancer in body.balance[:2]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
@@ -59,7 +59,7 @@ def unseen(outbox: Any, acked: Acked) -> Iterator[tuple[Op, Acked]]:
 
 
 def _op(raw: Mapping[str, Any]) -> Op | None:
-    kind = raw.get("type")
+    kind = cast(OpType, raw.get("type"))
     if kind not in get_args(OpType):
         return None
     edit = None
