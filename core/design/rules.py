@@ -12,7 +12,7 @@ from core.design.bodies.moe import Moe
 from core.design.edit import Edit, Merge, SetValue
 from core.design.edits import apply, together
 from core.design.facts import DataFacts
-from core.design.match import data_rules
+from core.design.match import data_rules, plan_rules
 from core.design.plan import Plan
 from core.design.problems import Problem, Site
 from core.design.spec import Design, Stack
@@ -58,6 +58,7 @@ def faults(
             yield problem
     if _reaches(stage, "train"):
         yield from data_rules(design, site)
+        yield from plan_rules(design, site)
         yield from _size_rules(design, site)
 
 

@@ -11,6 +11,9 @@ from core.model.randomness import generator
 
 #: Matrices that write into the residual stream, by the end of their names.
 _INTO_STREAM = ("output.weight", "down_EDH")
+#: A router that starts small lets the data decide who specializes, not the draw (Switch, arXiv 2101.03961).
+_ROUTER = "router.score.weight"
+ROUTER_SCALE = 0.1
 
 
 @torch.no_grad()
@@ -19,7 +22,8 @@ def initialise(model: nn.Module, seed: int, branches: int) -> None:
 
     A matrix with n inputs (an embedding of n numbers) is normal with deviation 1 / sqrt(n), which keeps
     activations at the size the norms give them at every width. The last matrix of a branch is further
-    divided by sqrt(branches), so the stream's size does not grow with depth (GPT-2).
+    divided by sqrt(branches), so the stream's size does not grow with depth (GPT-2). Routers start at a
+    tenth of that.
     """
     for name, parameter in model.named_parameters():
         if "bias" in name.rsplit(".", 1)[-1]:
@@ -28,4 +32,6 @@ def initialise(model: nn.Module, seed: int, branches: int) -> None:
             deviation = 1 / math.sqrt(parameter.shape[-1])
             if name.endswith(_INTO_STREAM):
                 deviation /= math.sqrt(branches)
+            if name.endswith(_ROUTER):
+                deviation *= ROUTER_SCALE
             parameter.normal_(0.0, deviation, generator=generator("init", seed, name))

@@ -16,6 +16,7 @@ from core.model.build import build
 from core.model.model import Model
 from core.train.evaluate import evaluate
 from core.train.optimizer import make_optimizer
+from core.train.start import freeze
 from core.train.step import advance, batch_of
 
 #: Length of a plan that names none.
@@ -31,7 +32,7 @@ def resolve(design: Design, plan: Plan, dataset: Dataset) -> Plan:
 
     A time budget becomes a step count by throw-away steps on a copy of the model, evaluations counted in.
     Both `steps` and `seconds` given: steps count.
-    Raises DataError where the data cannot fill a batch.
+    Raises DataError where the data cannot fill a batch, TrainingError where the plan freezes what is not there.
     """
     execution = "sparse" if plan.execution == "auto" else plan.execution
     fixed = plan.replaced(execution=execution, steps=plan.steps or DEFAULT_STEPS, seconds=None)
@@ -49,6 +50,7 @@ class Rehearsal:
     def __init__(self, design: Design, plan: Plan, dataset: Dataset) -> None:
         self.plan, self.dataset = plan, dataset
         self.model: Model = build(design, seed=plan.seed, execution=plan.execution)
+        freeze(self.model, plan.freeze)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
         self.done = 0
 

@@ -23,6 +23,7 @@ from core.train.errors import CheckpointError, TrainingError
 from core.train.evaluate import evaluate, nll_of
 from core.train.optimizer import make_optimizer
 from core.train.resolve import resolve as resolve
+from core.train.start import begin_from, freeze
 from core.train.step import NotFiniteError, Stepped, advance, batch_of
 from core.train.watch import Watch
 from core.train.window import Window
@@ -51,11 +52,16 @@ def train(
     Emits rows and events. Leaves checkpoints, and at the end (also when stopped) a trace of the held-out set.
 
     Raises:
-        TrainingError: loss or gradient is not finite, or the checkpoint is of something else.
+        TrainingError: loss or gradient is not finite, the checkpoint is of something else, or the plan freezes
+            or starts from what is not there.
         DataError: the data cannot fill a batch.
     """
     if plan.steps is None:
         raise TrainingError("This plan has no number of steps. To fix this, resolve it first.")
+    if not plan.objective.trainable:
+        raise TrainingError(
+            f"{plan.objective.called()} cannot be trained yet. To fix this, use the objective 'single'."
+        )
     torch.set_num_threads(plan.threads or 1)
     return Loop(folder, design, plan, dataset, emit).run(wanted)
 
@@ -69,6 +75,7 @@ class Loop:
         self.emit = emit
         self.steps = plan.steps or 0
         self.model = build(design, seed=plan.seed, execution=plan.execution)
+        freeze(self.model, plan.freeze)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
         self.step = 0
         self.saved: int | None = None
@@ -77,12 +84,19 @@ class Loop:
         self.seconds, self.window_seconds = 0.0, 0.0
         self.held_out = dataset.held_out(plan.evaluate_examples, context=plan.context or design.task.tokens)
         self.resume()
+        if self.saved is None and plan.start_from is not None:
+            begun = begin_from(self.model, folder, plan.start_from)
+            text = f"Begins with the weights of step {begun:,} of {plan.start_from}."
+            self.emit(Event(step=0, kind="start_from", text=text))
         self._clock = time.perf_counter()
 
     def run(self, wanted: Callable[[], Wish]) -> Ending:
         """Steps until the end or a wish."""
         if self.saved is None:
             self.report(None)
+            if self.plan.start_from is not None:
+                # The other run may train on or go: from here a continuation needs only this one.
+                self.save()
         wish = wanted()
         asked = time.perf_counter()
         while self.step < self.steps and wish == "run":

@@ -13,6 +13,7 @@ from core.design.plan import Plan
 from core.model.model import Model
 from core.model.routing.record import RoutingRecord
 from core.trace.collect import pass_of
+from core.train.errors import TrainingError
 from core.train.objective import HeadLoss, head_losses, targets_of, total
 from core.train.optimizer import rate
 
@@ -51,6 +52,10 @@ def advance(
     loss = sum(output.losses.values(), start=task_loss)
     if not math.isfinite(loss.item()):
         raise NotFiniteError(f"Loss became {spelled(loss.item())}")
+    if not loss.requires_grad:
+        raise TrainingError(
+            "Nothing that the plan leaves to train has a share in the loss. To fix this, freeze fewer parameters."
+        )
     loss.backward()
     norm = clipped(model, plan.optimizer.clip)
     if not math.isfinite(norm):

@@ -29,7 +29,7 @@ class Preset:
         return (self.write.__doc__ or "").split("\n")[0].strip()
 
 
-_TEXT = {"data": "text", "steps": 700, "batch": 32, "optimizer": {"rate": 6e-3}}
+_TEXT = {"data": "text", "steps": 800, "batch": 16, "optimizer": {"rate": 6e-3}}
 _DIGITS = {"data": "digits", "steps": 600, "batch": 64, "optimizer": {"rate": 2e-3}}
 _TABLE = {"data": "table:wine", "steps": 400, "batch": 32, "optimizer": {"rate": 3e-3}}
 
