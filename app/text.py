@@ -12,8 +12,7 @@ LOST = (
     "load the other version, or keep yours as a design of its own."
 )
 FINGERPRINTS = (
-    "One line per layer, one segment per expert, to scale. "
-    "Solid: an example token’s experts. Violet: shared."
+    "One line per layer, one segment per expert, to scale. Solid: an example token’s experts. Violet: shared."
 )
 PUBLISHED = "Architectures with exact parameter counts. Shrink the sizes of their parts to train them here."
 OWN = "A design saved from here, as a file or as text. What does not fit is named, nothing is changed."
