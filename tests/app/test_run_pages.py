@@ -68,7 +68,7 @@ def test_the_train_page_begins_with_the_starter(db):
     app = visit(TRAIN)
     assert app.selectbox(key="train.design").value == "starter"
     assert "422" in said(app)
-    assert app.code[0].value == "python -m app train starter --data text --steps 700 --seed 0"
+    assert app.code[0].value == "python -m app train starter --data text --steps 800 --seed 0"
     assert not button(app, "train.start").disabled
 
 
