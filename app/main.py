@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import pages, state
+from components.page import plain
 
 HERE = Path(__file__).parent
 
@@ -16,7 +17,7 @@ def main() -> None:
     st.set_page_config(f"{page.title} · MoE Studio", page_icon=str(HERE / "mark.svg"), layout="wide")
     st.logo(str(HERE / "logo.svg"), size="medium")
     for message in state.keep_link():
-        st.warning(message, icon=":material/warning:")
+        st.warning(plain(message), icon=":material/warning:")
     try:
         page.run()
     except Exception as error:

@@ -114,6 +114,6 @@ def _key(name: str) -> str:
 def _bad_id(name: str, value: str) -> str:
     shown = value if len(value) <= 40 else value[:39] + "…"
     return (
-        f"The link names the {name} `{shown!r}`, but an id has 1 to 64 small letters, digits and hyphens. "
+        f"The link names the {name} {shown!r}, but an id has 1 to 64 small letters, digits and hyphens. "
         f"To fix this, copy the whole link again or open the {name} from its list."
     )

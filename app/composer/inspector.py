@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.composer.desk import Desk
+from components import page
 from components.drawing.additions import NAMES, entry_at, part_at
 from components.drawing.notes import select_note
 from components.drawing.ops import Op
@@ -31,10 +32,10 @@ def inspector(db: Database) -> None:
 
     form = Form(desk.design.model_dump(mode="json"), emit=emit, prefix="inspect")
     place, name = heading(desk.design, target)
-    st.caption(place, width="stretch")
+    st.caption(page.plain(place), width="stretch")
     st.subheader(name, anchor=False)
     if desk.message:
-        st.warning(desk.message, icon=":material/warning:")
+        st.warning(page.plain(desk.message), icon=":material/warning:")
     if target.startswith("/stacks/"):
         _scope(db, desk, target)
     _body(db, desk, form, target)

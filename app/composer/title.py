@@ -51,7 +51,7 @@ def _step(name: str, label: str | None, icon: str, act) -> None:
         type="tertiary",
         disabled=label is None,
         on_click=act,
-        help=f"{name}: {label}" if label else None,
+        help=page.plain(f"{name}: {label}") if label else None,
     )
 
 
@@ -71,7 +71,7 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
             with st.container(horizontal=True, gap="small"):
                 for j, edit in enumerate(problem.edits):
                     st.button(
-                        edit.label or "Fix it",
+                        page.plain(edit.label) or "Fix it",
                         key=f"fix:{i}:{j}",
                         on_click=_mend,
                         args=(db, desk, edit.model_copy(update={"revision": desk.design.sha})),
@@ -91,11 +91,9 @@ def _file_menu(db: Database) -> None:
     desk = state.desk()
     assert desk.draft is not None
     with st.popover("File", type="tertiary", width="content"):
-        name = st.text_input("Name", value=desk.design.name, max_chars=80, key=f"name:{desk.design.name}")
-        if name.strip() and name != desk.design.name:
-            desk.replace(
-                db, desk.design.model_copy(update={"name": name.strip()}), f"Rename to {name.strip()}"
-            )
+        typed = st.text_input("Name", value=desk.design.name, max_chars=80, key=f"name:{desk.design.name}")
+        if (name := typed.strip()) and name != desk.design.name:
+            desk.replace(db, desk.design.model_copy(update={"name": name}), f"Rename to {name}")
             st.rerun()
         chosen = st.selectbox(
             "New from a preset",
@@ -103,6 +101,8 @@ def _file_menu(db: Database) -> None:
             index=None,
             format_func=lambda n: preset(n).name,
             placeholder="Choose one",
+            # The page stays the same and would keep the choice, and open it again and again.
+            key=f"preset:{desk.draft.id}",
         )
         if chosen:
             open_new(db, chosen)
@@ -120,7 +120,7 @@ def _paste(db: Database) -> None:
     if st.button("Open as a new design", disabled=not text.strip()):
         result = pasted(text)
         if isinstance(result, str):
-            st.error(result, icon=":material/error:")
+            st.error(page.plain(result), icon=":material/error:")
         else:
             _switch(drafts.create(db, document(result)).id)
 

@@ -71,9 +71,37 @@ def test_a_problem_is_listed_with_a_button_that_mends_it(db):
     broken = apply(preset("starter"), SetValue(path=f"{MOE}/body/router/select/k", value=10))
     draft = drafts.create(db, document(broken))
     app = studio("design", draft.id)
-    next(button for button in app.button if button.label == "Set top-k to 8").click().run()
+    mend = next(b for b in app.button if b.label.replace("\\", "") == "Set top-k to 8")
+    mend.click().run()
     fixed = read(drafts.get(db, draft.id).design)
     assert fixed.stacks[0].layers[0].pattern[0].parts[1].body.router.select.k == 8
+
+
+def test_a_preset_from_the_file_menu_is_opened_once(db):
+    app = studio("design", drafts.create(db, document(preset("starter"))).id)
+    box = next(box for box in app.selectbox if box.label == "New from a preset")
+    box.set_value("tabular").run().run()
+    assert [draft.name for draft in drafts.listing(db)] == [preset("tabular").name, preset("starter").name]
+    assert next(box for box in app.selectbox if box.label == "New from a preset").value is None
+
+
+def test_a_name_that_only_gains_a_blank_stays(db):
+    draft = drafts.create(db, document(preset("starter")))
+    app = studio("design", draft.id)
+    next(field for field in app.text_input if field.label == "Name").set_value("Starter ").run()
+    assert drafts.get(db, draft.id).revision == draft.revision
+
+
+def test_names_and_refusals_are_shown_as_text(db):
+    image = "![x](http://example.org/a.png)"
+    hostile = preset("starter").model_copy(update={"name": image})
+    app = studio("design", drafts.create(db, document(hostile)).id)
+    app.session_state["studio.desk"].select("")
+    app.session_state["studio.desk"].message = image
+    app.run()
+    shown = [*app.caption, *app.warning, *app.markdown, *app.title, *app.subheader]
+    assert any(image in element.value.replace("\\", "") for element in app.caption)
+    assert [element.value for element in shown if image in element.value] == []
 
 
 @pytest.mark.parametrize("view", ["design", "cost"])
