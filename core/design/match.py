@@ -57,25 +57,31 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
     if facts is None:
         return
     here = site.at("task")
+    window = min((site.plan.context if site.plan else None) or design.task.tokens, design.task.tokens)
     if _TASK_OF[facts.kind] != design.task.kind:
         mismatch = (
             f"This design is a {design.task.kind.replace('_', ' ')}, and {facts.name} is {facts.kind} data."
         )
     elif match_task(design, facts) is not None and facts.kind != "text":
         mismatch = f"The inputs or heads of this design are not those of {facts.name}."
-    elif facts.kind == "text" and facts.smallest_file and facts.smallest_file <= design.task.tokens:
+    elif facts.kind == "text" and facts.smallest_file and facts.smallest_file <= window:
         mismatch = (
-            f"A window of {design.task.tokens} tokens does not fit into the shortest file of {facts.name},"
+            f"A window of {window} tokens does not fit into the shortest file of {facts.name},"
             f" {facts.smallest_file} bytes."
         )
     else:
         mismatch = ""
     if mismatch:
-        edit = match_task(design, facts)
+        by_plan = (
+            _TASK_OF[facts.kind] == design.task.kind == "language_model" and design.task.tokens != window
+        )
+        edit = None if by_plan else match_task(design, facts)
         yield here.error(
             "data-task",
             mismatch,
-            "To fix this, match the task to the data, or choose other data.",
+            "To fix this, use a shorter context in the plan, or choose other data."
+            if by_plan
+            else "To fix this, match the task to the data, or choose other data.",
             stage="train",
             edits=(edit,) if edit else (),
         )

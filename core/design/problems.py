@@ -25,8 +25,8 @@ class Problem(Spec):
     """What is wrong, where, and what mends it.
 
     `stage` is the first stage it stands in the way of: design, cost, train or export:<target>.
-    Each entry of `edits` alone removes the problem and adds no error; none is given if the data
-    or the plan is the cause.
+    Each entry of `edits` alone removes the problem and adds no error; none is given if the data or the plan
+    is the cause.
     """
 
     code: str

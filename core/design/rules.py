@@ -12,8 +12,9 @@ from core.design.bodies.moe import Moe
 from core.design.edit import Edit, Merge, SetValue
 from core.design.edits import apply, together
 from core.design.facts import DataFacts
-from core.design.match import data_rules, plan_rules
+from core.design.match import data_rules
 from core.design.plan import Plan
+from core.design.planned import plan_rules
 from core.design.problems import Problem, Site
 from core.design.spec import Design, Stack
 from core.design.strategies import Resize

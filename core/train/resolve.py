@@ -32,7 +32,8 @@ def resolve(design: Design, plan: Plan, dataset: Dataset) -> Plan:
 
     A time budget becomes a step count by throw-away steps on a copy of the model, evaluations counted in.
     Both `steps` and `seconds` given: steps count.
-    Raises DataError where the data cannot fill a batch, TrainingError where the plan freezes what is not there.
+    Raises DataError where the data cannot fill a batch, TrainingError where the plan freezes what is not
+    there.
     """
     execution = "sparse" if plan.execution == "auto" else plan.execution
     fixed = plan.replaced(execution=execution, steps=plan.steps or DEFAULT_STEPS, seconds=None)

@@ -52,8 +52,8 @@ def train(
     Emits rows and events. Leaves checkpoints, and at the end (also when stopped) a trace of the held-out set.
 
     Raises:
-        TrainingError: loss or gradient is not finite, the checkpoint is of something else, or the plan freezes
-            or starts from what is not there.
+        TrainingError: loss or gradient is not finite, the checkpoint is of something else, the plan has an
+            objective that is not built, or freezes or starts from what is not there.
         DataError: the data cannot fill a batch.
     """
     if plan.steps is None:

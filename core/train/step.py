@@ -54,7 +54,8 @@ def advance(
         raise NotFiniteError(f"Loss became {spelled(loss.item())}")
     if not loss.requires_grad:
         raise TrainingError(
-            "Nothing that the plan leaves to train has a share in the loss. To fix this, freeze fewer parameters."
+            "Nothing that the plan leaves to train has a share in the loss. To fix this, freeze fewer"
+            " parameters."
         )
     loss.backward()
     norm = clipped(model, plan.optimizer.clip)

@@ -313,6 +313,55 @@ def test_broadcast_warns_without_a_run_to_start_from() -> None:
     assert "broadcast-from-scratch" not in codes(design, plan=Plan(start_from="run-1"))
 
 
+LEARNED = {"embedding": {"position": "learned"}}
+
+
+@pytest.mark.parametrize(
+    ("code", "plan", "design"),
+    [
+        ("not-built", {"objective": {"kind": "two_pass_consistency"}}, starter()),
+        ("not-built", {"objective": {"kind": "per_task_accumulate"}}, starter()),
+        ("plan-context", {"context": 65}, starter()),
+        ("plan-context", {"context": 65}, Design.model_validate(starter().model_dump() | LEARNED)),
+        ("data-task", {"context": 40}, starter()),
+        ("plan-mixture", {"mixture": {"z": 1}}, starter()),
+        ("plan-mixture", {"mixture": {"a": -1}}, starter()),
+        ("plan-mixture", {"mixture": {"a": 0}}, starter()),
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused_without_an_edit(
+    code: str, plan: dict[str, Any], design: Design
+) -> None:
+    data = TEXT.model_copy(update={"smallest_file": 40 if code == "data-task" else 1000})
+    (problem,) = errors(check(design, Plan.model_validate(plan), data, stage="train"))
+    assert (problem.code, problem.edits) == (code, ())
+    assert "To fix this" in problem.fix
+    assert errors(check(design, Plan.model_validate(plan), data, stage="cost")) == ()
+
+
+def test_a_plan_that_fits_is_allowed() -> None:
+    data = TEXT.model_copy(update={"smallest_file": 1000})
+    learned = Design.model_validate(starter().model_dump() | LEARNED)
+    for design, plan in (
+        (starter(), Plan(context=50, mixture={"a": 1.0})),
+        (learned, Plan(context=learned.task.tokens)),
+        (starter(), Plan(mixture={"a": 0, "b": 2.5})),
+    ):
+        assert errors(check(design, plan, data, stage="train")) == ()
+
+
+def test_a_context_of_other_data_than_text_is_refused() -> None:
+    mended = apply(starter(), check(starter(), data=WINE, stage="train")[0].edits[0])
+    assert isinstance(mended, Design)
+    (problem,) = errors(check(mended, Plan(context=4), WINE, stage="train"))
+    assert problem.code == "plan-context"
+
+
+def test_a_shorter_context_of_the_plan_fits_short_files() -> None:
+    short = TEXT.model_copy(update={"smallest_file": 20})
+    assert errors(check(starter(), Plan(context=19), short, stage="train")) == ()
+
+
 def test_a_problem_reads_as_one_text() -> None:
     problem = Problem(code="x", message="Too wide.", fix="To fix this, narrow it.")
     assert str(problem) == "Too wide. To fix this, narrow it."
