@@ -31,7 +31,7 @@ def perform(engine: LocalEngine, job: JobPublic, report: Callable[[float, str], 
     if job.run_id is None:
         raise UserError("This export names no run. To fix this, start it from a run.")
     name = str(job.arguments.get("target", "onnx"))
-    folder = files.folder(engine.root, "runs", job.run_id) / "exports" / job.id
+    folder = files.export_folder(engine.root, job.run_id, job.id)
     told, notes = export_run(
         engine.root,
         runs.get(engine.db, job.run_id),

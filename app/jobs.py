@@ -4,19 +4,28 @@ An engine carries out the wishes; the one here starts a process of this machine 
 idempotent, because one click may call back twice and two browsers may press the same button.
 """
 
+import shutil
+import threading
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from app.paths import data_root
+from app.processes import kill, lives
 from app.slot import Slot
 from core.design.plan import Plan
 from core.design.spec import Design
 from storage import database, files, jobs, runs
 from storage.drafts import Document
-from storage.records import Relation
+from storage.errors import NotFoundError
+from storage.records import JobPublic, Relation
+from storage.status import ACTIVE, Status
 from storage.tables import JobRow, RunRow
+
+#: A cancelled job has this long to end by itself.
+GRACE_SECONDS = 2.0
 
 
 class Engine(Protocol):
@@ -109,6 +118,8 @@ class LocalEngine:
 
     def cancel_job(self, job_id: str) -> None:
         jobs.cancel(self.db, job_id)
+        # A job may be deep inside a library that never asks; it gets a moment to end by itself.
+        threading.Thread(target=self._end_job, args=(job_id,), daemon=True).start()
 
     def reap(self) -> tuple[str, ...]:
         lost = self._runs.reap()
@@ -122,6 +133,30 @@ class LocalEngine:
         self._runs.launch()
         self._jobs.launch()
         return lost
+
+    def _end_job(self, job_id: str) -> None:
+        """Wait for a cancelled job to end, else end its process; then remove what it left half-made."""
+        patience = time.monotonic() + GRACE_SECONDS
+        while (job := self._job(job_id)) and job.status in ACTIVE and time.monotonic() < patience:
+            time.sleep(0.1)
+        # First the word, so that nothing the process still writes counts, and nobody gives it up for lost.
+        if job and jobs.cut_off(self.db, job_id, job.attempt):
+            kill(job.pid, job.pid_started)
+        elif job is None or job.status is not Status.STOPPED:
+            return
+        patience = time.monotonic() + GRACE_SECONDS
+        while lives(job.pid, job.pid_started) and time.monotonic() < patience:
+            time.sleep(0.05)
+        if job.run_id is not None:
+            shutil.rmtree(files.export_folder(self.root, job.run_id, job_id), ignore_errors=True)
+        self._jobs.launch()
+
+    def _job(self, job_id: str) -> JobPublic | None:
+        """The job as it is now; None if it was deleted with its run."""
+        try:
+            return jobs.get(self.db, job_id)
+        except NotFoundError:
+            return None
 
     def _run_obituary(self, row: RunRow) -> str:
         kept = files.newest_checkpoint(files.folder(self.root, "runs", row.id))

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -46,6 +47,17 @@ def spawn(arguments: Sequence[str], data: Path, log: Path) -> subprocess.Popen[b
 def started_at(pid: int) -> float:
     """When a process started, in seconds since 1970; with the id it names the process for good."""
     return float(psutil.Process(pid).create_time())
+
+
+def kill(pid: int | None, started: float | None) -> None:
+    """End the process with this id that started then, at once; one that is gone or another is left alone."""
+    if not lives(pid, started):
+        return
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        # Never the bare id: psutil looks once more that it still names the same process.
+        process = psutil.Process(pid)
+        if started is not None and abs(process.create_time() - started) < START_TOLERANCE:
+            process.kill()
 
 
 def lives(pid: int | None, started: float | None) -> bool:

@@ -1,8 +1,9 @@
 """Artifact files: where they lie, and writing them so that a kill leaves the old file or the new one.
 
-    studio.db   datasets/<id>/   runs/<id>/{design,plan,environment}.json, worker.log,
-    checkpoints/<step>/{model,optimizer}.safetensors + state.json, traces/<step>.npz, exports/<name>/
+    studio.db   runs/<id>/{design,plan,environment}.json, worker.log,
+    checkpoints/<step>/{model,optimizer}.safetensors + state.json, traces/<step>.npz, exports/<job>/
     jobs/<id>/worker.log
+    datasets/<id>/, which core.data.store alone writes and lists
 
 Names that begin with a dot are unfinished or on their way out.
 """
@@ -19,7 +20,7 @@ from uuid import uuid4
 from storage.errors import StorageError
 from storage.ids import checked_id
 
-Kind = Literal["runs", "datasets", "jobs"]
+Kind = Literal["runs", "jobs"]
 
 #: A folder without a row may be one that is being made; after this long it is not.
 SWEEP_SECONDS = 3600.0
@@ -27,8 +28,13 @@ LAST_FILE = "state.json"
 
 
 def folder(root: Path, kind: Kind, name: str) -> Path:
-    """The folder of a run, data set or job; it need not exist. Raises StorageError for a bad id."""
+    """The folder of a run or job; it need not exist. Raises StorageError for a bad id."""
     return inside(root / kind, checked_id(name))
+
+
+def export_folder(root: Path, run_id: str, job_id: str) -> Path:
+    """Where an export job leaves its files. Raises StorageError for a bad id."""
+    return inside(folder(root, "runs", run_id) / "exports", checked_id(job_id))
 
 
 def inside(parent: Path, name: str) -> Path:

@@ -68,3 +68,10 @@ def cancel(db: Database, job_id: str) -> None:
         waiting = JobRow.status == Status.QUEUED
         if not work.move(session, JobRow, job_id, Status.STOPPED, waiting, ended_at=time.time()):
             work.move(session, JobRow, job_id, Status.STOPPING, want=Want.STOP.value)
+
+
+def cut_off(db: Database, job_id: str, attempt: int) -> bool:
+    """Call a cancelled job stopped though its worker has not said so; False if it has ended or is wanted."""
+    own, asked = work.mine(JobRow, job_id, attempt), JobRow.want == Want.STOP
+    with db.write() as session:
+        return work.move(session, JobRow, job_id, Status.STOPPED, *own, asked, ended_at=time.time())

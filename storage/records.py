@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from core.design.facts import DataFacts
 from core.design.plan import Plan
 from storage.status import Status, Want
 
@@ -15,10 +14,6 @@ Relation = Literal["fine_tune", "extend", "adapt", "import"]
 
 def _plan(value: Any) -> Any:
     return Plan.model_validate_json(value) if isinstance(value, str) else value
-
-
-def _facts(value: Any) -> Any:
-    return DataFacts.model_validate_json(value) if isinstance(value, str) else value
 
 
 class Record(BaseModel):
@@ -51,14 +46,6 @@ class Version(Record):
     name: str
     design: str
     sha: str
-    created_at: float
-
-
-class Dataset(Record):
-    """The user's own data."""
-
-    id: str
-    facts: Annotated[DataFacts, BeforeValidator(_facts)]
     created_at: float
 
 

@@ -79,16 +79,6 @@ class VersionRow(Table, table=True):
     created_at: float
 
 
-class DatasetRow(Table, table=True):
-    """The user's own data; its files lie in datasets/<id>/."""
-
-    __tablename__ = "dataset"
-
-    id: str = Field(primary_key=True, max_length=64)
-    facts: str = Field(sa_type=Text)
-    created_at: float
-
-
 class WorkColumns(SQLModel):
     """What every piece of background work has: who asked, where it stands, which process does it."""
 

@@ -9,6 +9,7 @@ from app.errors import UserError
 from app.job_worker import Perform, Report
 from app.jobs import LocalEngine
 from app.paths import data_root
+from storage import files
 from storage.records import JobPublic
 
 COMMAND = ("-m", "tests.app.slow_job")
@@ -21,6 +22,17 @@ def count(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]
     return {"counted": job.arguments["to"], "run": job.run_id}
 
 
+def get_stuck(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]:
+    """Half a file, then nothing for long: a library that never asks."""
+    assert job.run_id is not None
+    half = files.export_folder(engine.root, job.run_id, job.id) / ".half"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
+    report(0.5, "stuck")
+    time.sleep(600)
+    return {}
+
+
 def refuse(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]:
     raise UserError("There is nothing to count. To fix this, count something.")
 
@@ -29,7 +41,7 @@ def break_down(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str,
     raise KeyError("thumb")
 
 
-KINDS: dict[str, Perform] = {"count": count, "refuse": refuse, "break": break_down}
+KINDS: dict[str, Perform] = {"count": count, "stick": get_stuck, "refuse": refuse, "break": break_down}
 
 if __name__ == "__main__":
     sys.exit(job_worker.main(sys.argv[1], LocalEngine(data_root(), job_command=COMMAND), KINDS.__getitem__))

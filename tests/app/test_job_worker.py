@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from app import jobs as app_jobs
 from app import slot
-from storage import jobs, runs
+from app.processes import lives
+from storage import files, jobs, runs
 from storage.drafts import Document
 from storage.records import JobPublic
 from storage.status import SETTLED, Status
@@ -50,6 +52,39 @@ def test_a_job_shows_its_progress_and_can_be_cancelled(studio: Studio, run_id: s
     studio.engine.cancel_job(job_id)
     studio.engine.cancel_job(job_id)
     assert wait(studio, job_id, settled).status is Status.STOPPED
+
+
+def test_a_cancelled_job_that_never_asks_is_ended_and_leaves_nothing(
+    studio: Studio, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_jobs, "GRACE_SECONDS", 0.5)
+    job_id = studio.engine.start_job("stick", run_id, {}, "first")
+    following = studio.engine.start_job("count", run_id, {"to": 3}, "second")
+    job = wait(studio, job_id, lambda job: job.message == "stuck")
+    folder = files.export_folder(studio.root, run_id, job_id)
+    assert [path.name for path in folder.iterdir()] == [".half"]
+    before = time.monotonic()
+    studio.engine.cancel_job(job_id)
+    assert wait(studio, job_id, settled).status is Status.STOPPED
+    assert time.monotonic() - before < 20
+    end = time.monotonic() + PATIENCE
+    while lives(job.pid, job.pid_started) or folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert wait(studio, following, settled).status is Status.DONE
+    assert jobs.get(studio.db, job_id).status is Status.STOPPED
+
+
+def test_a_job_that_ended_before_its_cancel_keeps_its_files(studio: Studio, run_id: str) -> None:
+    job_id = studio.engine.start_job("count", run_id, {"to": 1}, "click")
+    job = wait(studio, job_id, settled)
+    file = files.export_folder(studio.root, run_id, job_id) / "model.onnx"
+    files.write(file, b"whole")
+    jobs.cancel(studio.db, job_id)
+    studio.engine._end_job(job_id)
+    assert file.read_bytes() == b"whole"
+    assert not jobs.cut_off(studio.db, job_id, job.attempt)
+    studio.engine._end_job("never-was-1")
 
 
 @pytest.mark.parametrize(

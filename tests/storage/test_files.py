@@ -64,7 +64,7 @@ def test_sweeping_takes_old_folders_without_a_row(tmp_path: Path) -> None:
         os.utime(tmp_path / "runs" / name, (0, 0))
     assert files.sweep(tmp_path, "runs", frozenset({"known"})) == (".orphan.tmp", "orphan")
     assert names(tmp_path / "runs") == ["being-made", "known"]
-    assert files.sweep(tmp_path, "datasets", frozenset()) == ()
+    assert files.sweep(tmp_path, "jobs", frozenset()) == ()
 
 
 def test_removing(tmp_path: Path) -> None:

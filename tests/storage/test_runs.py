@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import select
 
-from core.design.facts import DataFacts, Event, MetricsRow
-from storage import datasets, jobs, metrics, runs, work
+from core.design.facts import Event, MetricsRow
+from storage import jobs, metrics, runs, work
 from storage.database import Database
 from storage.errors import IllegalMoveError, NotFoundError, StorageError
 from storage.records import RunPublic, RunSummary
@@ -232,15 +232,3 @@ def test_jobs_have_a_queue_of_their_own(db: Database, run: RunPublic) -> None:
         assert work.finish(session, JobRow, job.id, 1, Status.DONE, result={"file": "x.onnx"}, progress=1.0)
     assert jobs.listing(db, run.id) == (jobs.get(db, job.id),)
     assert jobs.get(db, job.id).result == {"file": "x.onnx"}
-
-
-def test_datasets(db: Database) -> None:
-    facts = DataFacts(name="mine", kind="text", domains=("a", "b"))
-    added = datasets.add(db, "mine-1", facts)
-    assert added.facts == facts
-    assert datasets.listing(db) == (datasets.get(db, "mine-1"),) == (added,)
-    datasets.remove(db, "mine-1")
-    with pytest.raises(NotFoundError, match=r"no data set 'mine-1'.*To fix this"):
-        datasets.get(db, "mine-1")
-    with pytest.raises(StorageError, match=r"'../x' is not an id"):
-        datasets.add(db, "../x", facts)

@@ -17,7 +17,6 @@ from core.data.load import load, sources
 from core.data.own.files import Upload
 from core.data.registry import Source
 from core.design.facts import DataFacts, DataKind
-from storage import database, datasets
 
 WIDGET = "train.data"
 _UPLOAD = "upload"
@@ -180,6 +179,5 @@ def _store(given: list[Upload], options: Options) -> None:
     except DataError as error:
         page.problems([("error", f"{error.what} {error.why}".strip(), error.fix)])
         return
-    datasets.add(database.open(data_root()), facts.name, facts)
     state.fill(WIDGET, facts.name)
     st.rerun()

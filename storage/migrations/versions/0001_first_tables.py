@@ -1,4 +1,4 @@
-"""Drafts and their undo history, versions, datasets, runs with metrics and events, jobs."""
+"""Drafts and their undo history, versions, runs with metrics and events, jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,13 +11,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Make every table."""
-    op.create_table(
-        "dataset",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset")),
-    )
     op.create_table(
         "draft",
         sa.Column("id", sa.String(length=64), nullable=False),
