@@ -177,7 +177,7 @@ def _experts(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Ite
     for i, group in enumerate(part.groups):
         own = banked
         if isinstance(body, Moe):
-            own = [w for w in body.experts[i].weights(counts.design.width, "expert") if w.gemm]
+            own = [w for w in body.experts[i].weights(body.outer(counts.design.width), "expert") if w.gemm]
         hit, rows = distinct(group, load.rows), load.rows * group.rows
         cycles = sum(rows * engine.tiles(w) + hit * _FILL for w in own)
         moved = hit * group.parameters * engine.weight_bits / 8

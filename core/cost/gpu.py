@@ -16,6 +16,7 @@ from core.cost.devices.base import Processor
 from core.cost.flops import mean_keys
 from core.cost.formats import number_format
 from core.design.bodies.base import Mixer
+from core.design.bodies.moe import Moe
 
 Phase = Literal["prefill", "decode", "train"]
 Bound = Literal["compute", "memory", "overhead"]
@@ -165,16 +166,17 @@ def _attention(
 
 def _experts(counts: Counts, part: PartCount, load: Load, on: Processor, bits: float, number: float) -> _Work:
     """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
-    width = counts.design.width
+    body = part.placed.part.body if part.placed else None
+    outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
     decisions = _decisions(part, load)
     hit = [distinct(group, decisions) for group in part.groups]
     flops = 2 * load.rows * (dict(part.macs).get("expert", 0.0) + part.token_macs)
     rows = load.rows * sum(group.rows for group in part.groups)
     moved = sum(n * group.parameters * bits for n, group in zip(hit, part.groups, strict=True))
-    inner = sum(load.rows * g.rows * g.macs / width for g in part.groups)
-    moved += (2 * rows * width + inner) * number
-    wide = max((group.macs / (3 * width) for group in part.groups), default=0.0)
-    side = min(width, max(wide, 1.0))
+    inner = sum(load.rows * g.rows * g.macs / outer for g in part.groups)
+    moved += (2 * rows * outer + inner) * number
+    wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0)
+    side = min(outer, max(wide, 1.0))
     return _Work("experts", flops, moved, max(rows, 1e-9) / max(sum(hit), 1e-9), side, on.routed_launch)
 
 

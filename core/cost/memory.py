@@ -8,6 +8,7 @@ from core.cost.count import Counts, PartCount
 from core.cost.figure import Figure, exact
 from core.cost.formats import Format, number_format
 from core.design.bodies.base import Mixer
+from core.design.bodies.moe import Moe
 
 #: AdamW keeps two float32 moments.
 MOMENTS = 8
@@ -134,7 +135,8 @@ def _working(part: PartCount, width: int) -> float:
         return float(sum(w.shape[1] if w.shape[0] == width else w.shape[0] for w in weights))
     # An expert of m matrices holds m hidden vectors: gate, up and their product, or up and its activation.
     fixed = sum(macs for role, macs in part.macs if role in ("dense", "shared")) / width
-    return fixed + sum(group.rows * (2 * width + group.macs / width) for group in part.groups)
+    outer = body.outer(width) if isinstance(body, Moe) else width
+    return fixed + sum(group.rows * (2 * outer + group.macs / outer) for group in part.groups)
 
 
 def _routing(part: PartCount) -> float:

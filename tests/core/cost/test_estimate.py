@@ -7,7 +7,9 @@ from core.cost.estimate import PHASES, estimate, strip
 from core.cost.formulas import FORMULAS
 from core.cost.fpga import Engine, on_engine
 from core.cost.gpu import Load
+from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import names, preset
+from core.design.spec import Design
 
 SERVING = ("h100-sxm", "h200-sxm", "a100-80-sxm", "rtx4090")
 
@@ -104,6 +106,24 @@ def test_engine_cycles_count_padding():
     exact, odd = (on_engine(counts, load, board, Engine(ti, 8)) for ti in (8, 7))
     assert odd.seconds.value > exact.seconds.value
     assert exact.hidden_rows == pytest.approx(64 / min(64, board.stream / 300e6))
+
+
+@pytest.mark.parametrize("target", ["h100-sxm", "zcu104"])
+def test_experts_of_a_latent_width_work_as_those_of_a_model_that_wide(target: str) -> None:
+    """Nothing of the experts' operator depends on the width outside of their two projections."""
+
+    def experts(width: int, latent: int | None) -> list[tuple[float, float, float]]:
+        bank = moe([glu(64, 4)], router(2), latent=latent)
+        design = {
+            "width": width,
+            "task": language(8),
+            "stacks": decoder(repeat(1, layer(attention(2), bank))),
+        }
+        found = estimate(Design.model_validate(design), target, phase="prefill")
+        return [(op.flops, op.bytes, op.seconds) for op in found.ops if op.name == "experts"]
+
+    assert experts(512, 64) == experts(64, None)
+    assert experts(512, 64) != experts(512, None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ import pytest
 from core.cost.count import count
 from core.cost.formats import FORMATS, number_format
 from core.cost.memory import cache_bytes, inference, training, weight_bytes
+from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import preset
+from core.design.spec import Design
 
 MIXTRAL = count(preset("mixtral-8x7b"))
 STARTER = count(preset("starter"))
@@ -44,6 +46,17 @@ def test_training_is_sixteen_bytes_a_parameter_and_activations():
         assert rows["activations"].grade == "prior"
     small, large = (dict(training(STARTER, batch=b).rows)["activations"].value for b in (1, 8))
     assert large == pytest.approx(8 * small)
+
+
+def test_latent_experts_hold_latent_vectors():
+    def activations(latent: int | None) -> float:
+        bank = moe([glu(64, 4)], router(2), latent=latent)
+        task = {"width": 256, "task": language(8), "stacks": decoder(repeat(1, layer(attention(2), bank)))}
+        counts = count(Design.model_validate(task))
+        return dict(training(counts, batch=1).rows)["activations"].value
+
+    # Two experts a token, each reads and writes 32 numbers instead of 256; two projections hold 32 each.
+    assert activations(None) - activations(32) == 8 * (2 * 2 * (256 - 32) - 2 * 32) * 4
 
 
 def test_sums_are_as_sure_as_their_rows():
