@@ -6,13 +6,17 @@ import torch
 from torch import Tensor
 
 from core.model.execute.activation import ACTIVATIONS
+from core.model.execute.slots import check_experts
 from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExperts
 
 
 def hit(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor) -> Tensor:
-    """The same sum as `sparse`, token by token. Not differentiable."""
+    """The same sum as `sparse`, token by token. Not differentiable. Raises ValueError as it does."""
     y_TD = torch.zeros_like(x_TD)
-    for x_D, y_D, experts, weights in zip(x_TD, y_TD, expert_TK.tolist(), weight_TK.tolist(), strict=True):
+    chosen_TK = expert_TK.tolist()
+    for experts in chosen_TK:
+        check_experts(min(experts, default=0), max(experts, default=0), bank.count)
+    for x_D, y_D, experts, weights in zip(x_TD, y_TD, chosen_TK, weight_TK.tolist(), strict=True):
         for first, group in zip(bank.starts, bank.members(), strict=True):
             chosen = [
                 (e - first, w) for e, w in zip(experts, weights, strict=True) if 0 <= e - first < group.count

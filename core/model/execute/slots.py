@@ -26,23 +26,28 @@ class Slots:
         return self.order_N.shape[0]
 
 
+def check_experts(low: int, high: int, experts: int) -> None:
+    """Raises ValueError unless indices from `low` to `high` name experts of a bank, or -1 for none."""
+    if low < -1 or high >= experts:
+        raise ValueError(
+            f"A token is routed to expert {low if low < -1 else high}, but the bank has experts 0 to"
+            f" {experts - 1}. To fix this, route to existing experts, or to -1 for none."
+        )
+
+
 def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
     """Sorts the slots of expert_TK (int64, -1 = dropped) by expert; stable, so rows of one expert keep
-    token order.
+    token order. Raises ValueError for an expert the bank does not have.
     """
     flat_S = expert_TK.detach().cpu().numpy().reshape(-1)
+    check_experts(int(flat_S.min(initial=0)), int(flat_S.max(initial=0)), experts)
     # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the
     # largest key.
     narrow = np.uint8 if experts <= 255 else np.uint16
     key_S = flat_S.astype(narrow)
     order_S = key_S.argsort(kind="stable")
     counts = np.bincount(key_S, minlength=experts).tolist()
-    sizes, live, most = counts[:experts], sum(counts[:experts]), int(np.iinfo(narrow).max)
-    if sum(counts[experts:most]):
-        raise ValueError(
-            f"A token is routed to expert {flat_S.max()}, but the bank has experts 0 to {experts - 1}. "
-            "To fix this, route to existing experts, or to -1 for none."
-        )
+    sizes, live = counts[:experts], sum(counts[:experts])
     row_S = np.empty_like(order_S)
     row_S[order_S] = np.arange(len(order_S))
     dropped = live < len(order_S)

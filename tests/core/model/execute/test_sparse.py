@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from core.model.execute import sparse as module
 from core.model.execute.reference import reference
+from core.model.execute.slots import sort_slots
 from core.model.execute.sparse import Strategy, choose, sparse
 from core.model.experts import ExpertBank, ExpertGroup, GroupShape
 
@@ -35,6 +36,21 @@ CLAMPED = st.builds(
     alpha=st.just(1.702),
     limit=st.just(0.05),
 )
+
+
+@pytest.mark.parametrize("strategy", ["hit", *STRATEGIES, None])
+@pytest.mark.parametrize("expert", [3, 255, 256, 257, 511, 65_536, -2, -254, -256])
+def test_an_expert_the_bank_lacks_is_an_error(strategy: Strategy | None, expert: int) -> None:
+    bank = ExpertBank(WIDTH, [GroupShape("glu", 3, 4)])
+    index_TK = torch.tensor([[0, -1], [2, expert]])
+    with pytest.raises(ValueError, match=rf"expert {expert}, but the bank has experts 0 to 2.*To fix this"):
+        sparse(bank, torch.zeros(2, WIDTH), index_TK, torch.ones(2, 2), strategy)
+
+
+def test_every_expert_of_a_bank_of_255_is_its_own() -> None:
+    assert sort_slots(torch.arange(-1, 255)[:, None], 255).sizes == [1] * 255
+    with pytest.raises(ValueError, match="expert -2,"):
+        sort_slots(torch.tensor([[-2]]), 255)
 
 
 def dense(index_TK: Tensor, weight_TK: Tensor, experts: int) -> tuple[Tensor, Tensor]:
