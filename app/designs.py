@@ -16,6 +16,7 @@ from core.design.problems import Problem
 from core.design.spec import Design
 
 MOST_BYTES = 4_000_000
+DESIGN_HELP = "a preset, or the path of a design's JSON file or of a Hugging Face config.json"
 
 
 def read_design(name: str) -> tuple[Design, Plan]:

@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from app.designs import read_design
+from app.designs import DESIGN_HELP, read_design
 from app.errors import UserError
 from app.paths import data_root
 from core.data.load import load
@@ -15,7 +15,7 @@ _STAGE = re.compile(rf"{'|'.join(STAGES)}|export:[a-z0-9-]+")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """DESIGN, the stage to reach, and the data to train on."""
-    parser.add_argument("design", metavar="DESIGN", help="a preset or the path of a design file")
+    parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
     parser.add_argument("--data", metavar="NAME", help="check against this data set too; implies stage train")
     parser.add_argument(
         "--stage", metavar="S", help=f"{' | '.join(STAGES)} | export:TARGET (default: design)"

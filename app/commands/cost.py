@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from app.designs import read_design
+from app.designs import DESIGN_HELP, read_design
 from app.errors import UserError
 from core.cost import format as fmt
 from core.cost.count import Counts, count
@@ -20,7 +20,7 @@ from core.design.spec import Design
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """DESIGN, and what to ask of a target."""
-    parser.add_argument("design", metavar="DESIGN", help="name of a preset, or a design's JSON file")
+    parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
     parser.add_argument("--target", help=f"one of: {', '.join(registry.names())}; none: counts only")
     parser.add_argument("--phase", help=f"{' | '.join(PHASES)}; by default what the design is for")
     parser.add_argument("--batch", type=int, default=1, help="sequences or examples (default: 1)")

@@ -2,21 +2,25 @@
 
 import argparse
 import sys
+from pathlib import Path
+from typing import get_args
 from uuid import uuid4
 
-from app.designs import read_design, with_plan_value, with_values
+from app.designs import DESIGN_HELP, read_design, with_plan_value, with_values
 from app.errors import UserError
 from app.following import follow
 from app.jobs import engine
+from app.lineage import lineage
 from app.paths import data_root
+from core.data.ingest import Options
 from core.data.load import load
+from core.data.own.text import Encoding
 from core.design.edits import apply
+from core.design.facts import DataKind
 from core.design.match import match_task
-from core.design.plan import Plan
 from core.design.rules import check
 from core.design.spec import Design
-from storage import database, runs
-from storage.records import Relation
+from storage import database
 from storage.status import Status
 
 NOT_DONE = {Status.PAUSED: 130}
@@ -24,10 +28,17 @@ NOT_DONE = {Status.PAUSED: 130}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to train, on what, how long."""
-    parser.add_argument("design", metavar="DESIGN", help="a preset or the path of a design file")
+    parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
     parser.add_argument(
         "--data", metavar="NAME", help="text, digits, table:NAME, a stored data set, or a path"
     )
+    parser.add_argument(
+        "--target", action="append", default=[], metavar="COLUMN", help="own table: a column to predict"
+    )
+    parser.add_argument(
+        "--ignore", action="append", default=[], metavar="COLUMN", help="own table: a column to leave out"
+    )
+    parser.add_argument("--encoding", choices=get_args(Encoding), help="own text or table (default: utf-8)")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="optimizer steps")
     length.add_argument(
@@ -49,12 +60,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def relation(plan: Plan) -> Relation | None:
-    """What a run is to the one it starts from."""
-    if plan.start_from is None:
+def own_options(args: argparse.Namespace) -> Options | None:
+    """How to read the user's own data; None if nothing was said about it. Raises UserError."""
+    if not (args.target or args.ignore or args.encoding):
         return None
-    return (
-        "extend" if runs.get(database.open(data_root()), plan.start_from).data == plan.data else "fine_tune"
+    if args.data is None or not Path(args.data).expanduser().exists():
+        raise UserError(
+            "--target, --ignore and --encoding say how a file of your own is read. To fix this, name the file"
+            " with --data, or leave them out."
+        )
+    kind: DataKind | None = "table" if args.target or args.ignore else None
+    return Options(
+        kind, encoding=args.encoding or "utf-8", targets=tuple(args.target), ignore=tuple(args.ignore)
     )
 
 
@@ -73,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
             f"Nothing says how long to train {args.design}. To fix this, add --steps 500 or --seconds 60."
         )
 
-    facts = load(plan.data, data_root()).facts
+    facts = load(plan.data, data_root(), own_options(args)).facts
     plan = plan.replaced(data=facts.name)
     if args.match and (edit := match_task(design, facts)):
         matched = apply(design, edit)
@@ -86,13 +103,9 @@ def run(args: argparse.Namespace) -> int:
     if any(problem.severity == "error" for problem in problems):
         raise UserError("Nothing was started, because of the errors above.")
 
+    parent, relation = lineage(database.open(data_root()), plan)
     run_id = engine().start(
-        design.model_dump_json(),
-        plan,
-        plan.data,
-        uuid4().hex,
-        parent=plan.start_from,
-        relation=relation(plan),
+        design.model_dump_json(), plan, plan.data, uuid4().hex, parent=parent, relation=relation
     )
     ended = follow(engine(), database.open(data_root()), run_id)
     if ended.message:

@@ -125,6 +125,41 @@ def test_matching_makes_the_task_fit(here: Studio, capsys: pytest.CaptureFixture
     assert json.loads(here.run(out.split()[-1]).design)["task"]["features"] == 30
 
 
+def test_own_tables_name_their_target(
+    here: Studio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("a,b,c,d\n" + "1,3,x,u\n2,4,y,v\n" * 40)
+    own = ("train", "tabular", "--data", str(path), "--steps", "12", "--match")
+    status, out, err = call(capsys, *own, "--target", "c", "--ignore", "d", "--encoding", "latin-1")
+    assert status == 0, err
+    task = json.loads(here.run(out.split()[-1]).design)["task"]
+    assert [head["name"] for head in task["heads"]] == ["c"]
+    assert task["features"] == 2
+    status, _, err = call(capsys, *own, "--target", "nobody")
+    assert (status, "'nobody'" in err, "To fix this" in err) == (1, True, True)
+    status, _, err = call(capsys, "train", "tabular", "--data", "table:wine", "--steps", "1", "--target", "c")
+    assert status == 1
+    assert "name the file with --data" in err
+
+
+def test_a_run_that_starts_from_another_says_so(
+    here: Studio, tiny: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ("train", tiny, "--data", "text", "--steps", "12")
+    first = call(capsys, *argv)[1].split()[-1]
+    second = call(capsys, *argv, "--set", f"plan.start_from={first}")[1].split()[-1]
+    run = here.run(second)
+    assert (run.parent, run.relation, run.plan.start_from) == (first, "extend", first)
+
+
+@pytest.mark.parametrize("command", ["check", "cost", "train"])
+def test_help_says_what_a_design_may_be(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert "Hugging Face config.json" in " ".join(capsys.readouterr().out.split())
+
+
 def test_an_interrupt_pauses_politely(studio: Studio, tiny: str) -> None:
     code = (
         "import sys; from app import cli, jobs; from tests.app import slow_worker\n"

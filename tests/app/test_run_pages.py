@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.lineage import lineage
 from app.slot import Slot
+from app.views._train.choice import Choice
+from core.data.ingest import Options, ingest
+from core.data.load import sources
+from core.data.own.files import Upload
+from core.design.plan import Plan
 from storage import database, jobs, runs
 from storage.database import Database
+from storage.drafts import Document
 from storage.status import Status
 from tests.app import seed
 
@@ -96,6 +103,25 @@ def test_a_design_that_does_not_fit_the_data_is_mended_by_a_click(db):
     again(app)
     assert not button(app, "train.start").disabled
     assert app.selectbox(key="train.design").value == app.query_params["design"]
+
+
+def test_stored_data_is_listed_by_its_folder_alone(db):
+    facts = ingest([Upload("mine.csv", b"a,b\n" + b"1,x\n2,y\n" * 40)], db.root, Options(targets=("b",)))
+    assert facts.name in {source.name for source in sources(db.root)}
+    app = visit(TRAIN)
+    app.selectbox(key="train.data").set_value(facts.name).run()
+    assert not app.exception
+    assert "80 examples" in said(app)
+
+
+def test_a_plan_that_starts_from_a_run_keeps_its_lineage(db, monkeypatch):
+    first = runs.create(db, Document("tiny", "{}", "a" * 64), Plan(), "digits", "first").id
+    monkeypatch.setattr(Choice, "plan", property(lambda self: Plan(steps=5, start_from=first)))
+    button(visit(TRAIN), "train.start").click().run()
+    run = next(run for run in runs.listing(db) if run.id != first)
+    assert (run.parent, run.relation) == (first, "fine_tune")
+    assert lineage(db, Plan(start_from=first, data="digits")) == (first, "extend")
+    assert lineage(db, Plan()) == (None, None)
 
 
 def test_the_length_may_be_seconds(db):

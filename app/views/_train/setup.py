@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import state
 from app.jobs import engine
+from app.lineage import lineage
 from app.paths import data_root
 from app.views._record import parameters
 from app.views._train import choice, data, plan
@@ -85,7 +86,10 @@ def _recent(db: Database) -> None:
 def _start(chosen: Choice, planned: Plan, facts: DataFacts, request: str) -> None:
     """Queue the run and show it; a click that arrives twice finds the same request, or no button."""
     try:
-        run_id = engine().start(chosen.design.model_dump_json(), planned, facts.name, request)
+        parent, relation = lineage(database.open(data_root()), planned)
+        run_id = engine().start(
+            chosen.design.model_dump_json(), planned, facts.name, request, parent=parent, relation=relation
+        )
     except StorageError as error:
         state.leave_message(str(error))
         return
