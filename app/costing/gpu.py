@@ -1,5 +1,6 @@
 """The Cost page for processors: roofline, fit, time by batch."""
 
+import math
 from functools import lru_cache
 
 import pandas as pd
@@ -122,13 +123,15 @@ def _roofline(found: Estimate) -> None:
 
 def _fits(design: Design, shown: Estimate, batch: int, context: int) -> None:
     names = [*TARGETS, *([shown.target] if shown.target not in TARGETS else [])]
-    rows = [_fit_row(design, name, shown, batch, context) for name in names]
-    finding = _fit_finding(rows)
+    fits = [_fit_row(design, name, shown, batch, context) for name in names]
+    rows = [row for row, _ in fits]
+    finding = _fit_finding(rows, fits[0][1])
     page.head(finding, f"Share of the device's memory, and tokens per second, at batch {batch}.")
     fit_table([title for title, _ in COLUMNS], rows, finding, key="fit")
 
 
-def _fit_row(design: Design, name: str, shown: Estimate, batch: int, context: int) -> Row:
+def _fit_row(design: Design, name: str, shown: Estimate, batch: int, context: int) -> tuple[Row, float]:
+    """A device's cells, and the bytes it lacks in the format that asks for least."""
     phase = (
         shown.load.phase
         if shown.load.phase != "train"
@@ -136,7 +139,7 @@ def _fit_row(design: Design, name: str, shown: Estimate, batch: int, context: in
         if design.task.causal_loss
         else "prefill"
     )
-    cells, has = [], 0.0
+    cells, has, lacks = [], 0.0, math.inf
     for _, weights in COLUMNS:
         training = weights == "train"
         precision = ("bf16" if name != "this-cpu" else "fp32") if training else weights
@@ -144,12 +147,12 @@ def _fit_row(design: Design, name: str, shown: Estimate, batch: int, context: in
         if isinstance(found, str):
             cells.append(Cell("none", "–", found))
             continue
-        has = found.has
+        has, lacks = found.has, min(lacks, found.needs.total.value - found.has)
         chosen = name == shown.target and (
             training if shown.load.phase == "train" else weights == shown.load.weights
         )
         cells.append(_fit_cell(found, chosen))
-    return Row(title_of(name), size(has), tuple(cells))
+    return Row(title_of(name), size(has), tuple(cells)), lacks
 
 
 def _fit_cell(found: Estimate, chosen: bool) -> Cell:
@@ -162,9 +165,8 @@ def _fit_cell(found: Estimate, chosen: bool) -> Cell:
     )
 
 
-def _fit_finding(rows: list[Row]) -> str:
-    """What fits where, in a sentence."""
-    best = rows[0].cells
+def _fit_finding(rows: list[Row], lacks: float) -> str:
+    """What fits where, in a sentence; `lacks` bytes are missing on the first device at least."""
     full = [title for (title, _), *cells in zip(COLUMNS, *(row.cells for row in rows), strict=True)
             if all(cell.kind in ("fits", "tight") for cell in cells)]  # fmt: skip
     if len(full) == len(COLUMNS):
@@ -174,8 +176,7 @@ def _fit_finding(rows: list[Row]) -> str:
     any_fit = [row.name for row in rows if any(cell.kind in ("fits", "tight") for cell in row.cells)]
     if any_fit:
         return f"It fits {findings.listed(any_fit)} in some formats only"
-    least = min((cell.text for cell in best if cell.kind == "not"), default="")
-    return f"It fits no single device; {rows[0].name} misses {least.lstrip('+')} at least"
+    return f"It fits no single device; {rows[0].name} misses {size(lacks)} at least"
 
 
 def _by_batch(design: Design, shown: Estimate) -> None:

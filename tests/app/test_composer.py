@@ -1,6 +1,7 @@
 """The Start, Design and Cost pages with an open design."""
 
 import json
+import re
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -119,6 +120,14 @@ def test_cost_pages_for_designs_of_all_tasks(db, name):
     half.set_value("FPGA").run()
     assert not app.exception
     assert "--target zcu104" in app.code[-1].value
+
+
+def test_what_a_device_lacks_is_that_of_the_smallest_format(db):
+    app = studio("cost", drafts.create(db, document(preset("deepseek-v3"))).id)
+    found = [text.value.replace("\\", "") for text in app.markdown if "fits no single device" in text.value]
+    assert len(found) == 1
+    # 671 B parameters in 4 bits are 336 GB, and the device has 80.
+    assert re.search(r"H100 SXM misses [23]\d\d\u2009GB at least", found[0])
 
 
 def test_start_lists_designs_and_opens_the_starter(db):
