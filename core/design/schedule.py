@@ -75,7 +75,7 @@ class Exponential(_Ramp):
 
 @SCHEDULE.register
 class Steps(Schedule):
-    """`values[i]` from progress `at_progress[i]` on."""
+    """Each value for an equal share of the training, in order."""
 
     kind: Literal["steps"]
     values: tuple[float, ...] = field(min_length=1, max_length=64)
