@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.model.execute.activation import ACTIVATIONS
-from core.model.execute.slots import check_experts
+from core.model.execute.slots import no_expert
 from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExperts
 
 
@@ -15,7 +15,8 @@ def hit(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor) ->
     y_TD = torch.zeros_like(x_TD)
     chosen_TK = expert_TK.tolist()
     for experts in chosen_TK:
-        check_experts(min(experts, default=0), max(experts, default=0), bank.count)
+        if experts and (max(experts) >= bank.count or min(experts) < -1):
+            raise no_expert(min(experts), max(experts), bank.count)
     for x_D, y_D, experts, weights in zip(x_TD, y_TD, chosen_TK, weight_TK.tolist(), strict=True):
         for first, group in zip(bank.starts, bank.members(), strict=True):
             chosen = [

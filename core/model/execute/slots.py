@@ -26,13 +26,12 @@ class Slots:
         return self.order_N.shape[0]
 
 
-def check_experts(low: int, high: int, experts: int) -> None:
-    """Raises ValueError unless indices from `low` to `high` name experts of a bank, or -1 for none."""
-    if low < -1 or high >= experts:
-        raise ValueError(
-            f"A token is routed to expert {low if low < -1 else high}, but the bank has experts 0 to"
-            f" {experts - 1}. To fix this, route to existing experts, or to -1 for none."
-        )
+def no_expert(low: int, high: int, experts: int) -> ValueError:
+    """What to say when indices from `low` to `high` are not all experts of a bank, or -1 for none."""
+    return ValueError(
+        f"A token is routed to expert {low if low < -1 else high}, but the bank has experts 0 to"
+        f" {experts - 1}. To fix this, route to existing experts, or to -1 for none."
+    )
 
 
 def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
@@ -40,7 +39,10 @@ def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
     token order. Raises ValueError for an expert the bank does not have.
     """
     flat_S = expert_TK.detach().cpu().numpy().reshape(-1)
-    check_experts(int(flat_S.min(initial=0)), int(flat_S.max(initial=0)), experts)
+    # Before the indices are narrowed: 256 would become 0.
+    low, high = int(flat_S.min(initial=0)), int(flat_S.max(initial=0))
+    if low < -1 or high >= experts:
+        raise no_expert(low, high, experts)
     # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the
     # largest key.
     narrow = np.uint8 if experts <= 255 else np.uint16
