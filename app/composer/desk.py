@@ -83,6 +83,8 @@ class Desk:
     def edit(self, db: Database, edit: Edit) -> bool:
         """Apply and save one edit; a message says why where it cannot be."""
         with self.lock:
+            if self._undecided():
+                return False
             self.message = ""
             result = apply(self.design, edit)
             if isinstance(result, Problem):
@@ -95,6 +97,8 @@ class Desk:
         mine = document(design)
         with self.lock:
             assert self.draft is not None
+            if self._undecided():
+                return False
             self._settle(drafts.save(db, self.draft.id, self.draft.revision, mine, label), label, mine)
             return self.lost is None
 
@@ -102,6 +106,8 @@ class Desk:
         """Back to the state before the last edit."""
         with self.lock:
             assert self.draft is not None
+            if self._undecided():
+                return
             label = f"Undid: {self.draft.undo}" if self.draft.undo else ""
             self._settle(drafts.undo(db, self.draft.id, self.draft.revision), label)
 
@@ -109,8 +115,16 @@ class Desk:
         """Forward again."""
         with self.lock:
             assert self.draft is not None
+            if self._undecided():
+                return
             label = f"Redid: {self.draft.redo}" if self.draft.redo else ""
             self._settle(drafts.redo(db, self.draft.id, self.draft.revision), label)
+
+    def _undecided(self) -> bool:
+        """Whether a lost race is open: the next act would build on one version and drop the other."""
+        if self.lost is not None:
+            self.message = "Choose first which version to go on with; until then nothing is changed."
+        return self.lost is not None
 
     def _settle(self, result: Draft | Conflict, label: str, mine: Document | None = None) -> None:
         self.message = ""
@@ -236,5 +250,7 @@ def pasted(text: str) -> Design | str:
         return f"This is not a design: line {error.lineno}, {reason}. Nothing was changed."
     except RecursionError:
         return "This is not a design: it is nested too deeply. Nothing was changed."
+    except ValueError:
+        return "This is not a design: one of its numbers has thousands of digits. Nothing was changed."
     result = parse(content)
     return str(result) if isinstance(result, Problem) else result

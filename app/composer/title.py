@@ -93,8 +93,10 @@ def _file_menu(db: Database) -> None:
     with st.popover("File", type="tertiary", width="content"):
         typed = st.text_input("Name", value=desk.design.name, max_chars=80, key=f"name:{desk.design.name}")
         if (name := typed.strip()) and name != desk.design.name:
-            desk.replace(db, desk.design.model_copy(update={"name": name}), f"Rename to {name}")
-            st.rerun()
+            renamed = desk.design.model_copy(update={"name": name})
+            # Refused after a lost race, it would be refused at each rerun.
+            if desk.replace(db, renamed, f"Rename to {name}"):
+                st.rerun()
         chosen = st.selectbox(
             "New from a preset",
             names(),

@@ -47,6 +47,31 @@ def test_an_edit_is_saved_and_undone_and_redone(db, desk):
     assert experts(desk) == 16
 
 
+def test_after_a_lost_race_no_act_drops_the_unsaved_version(db, desk):
+    other = Desk()
+    other.open(db, desk.draft.id)
+    desk.edit(db, widen())
+    assert not other.edit(db, SetValue(path="/norm/kind", value="layer"))
+    other.open(db, desk.draft.id)
+    for act in (
+        lambda: other.edit(db, SetValue(path="/embedding/tied", value=True)),
+        lambda: other.undo(db),
+        lambda: other.redo(db),
+        lambda: other.replace(db, preset("tabular"), ""),
+    ):
+        act()
+        assert read(other.lost.json).norm.kind == "layer"
+        assert "Choose first" in other.message
+    assert drafts.get(db, desk.draft.id).revision == desk.draft.revision
+    branch = other.branch(db)
+    assert read(branch.design).norm.kind == "layer"
+    assert other.edit(db, SetValue(path="/embedding/tied", value=True))
+
+
+def test_a_number_that_python_will_not_read_is_named():
+    assert "thousands of digits" in pasted('{"width": ' + "1" * 5000 + "}")
+
+
 def test_history_survives_a_new_session(db, desk):
     desk.edit(db, widen())
     other = Desk()
