@@ -9,13 +9,13 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
-from core.design.base import Choice, Spec, field
+from core.design.plain import Choice, Plain, field
 from core.design.pointer import PointerError, get, parent
 
 EDIT = Choice("edit")
 
 
-class Edit(Spec):
+class Edit(Plain):
     """Base of all edits. `label` is the text of a button that applies it."""
 
     kind: str

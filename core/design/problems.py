@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from core.design.base import Spec
 from core.design.edit import EDIT, Edit, Merge, Remove, SetValue
+from core.design.plain import Plain
 from core.design.pointer import escape
-
-if TYPE_CHECKING:
-    from core.design.bodies.moe import Moe
-    from core.design.facts import DataFacts
-    from core.design.plan import Plan
-    from core.design.spec import Design, Stack
-    from core.design.structure import Part
-    from core.design.tasks.base import Head
 
 Severity = Literal["error", "warning"]
 
 
-class Problem(Spec):
+class Problem(Plain):
     """What is wrong, where, and what mends it.
 
     `stage` is the first stage it stands in the way of: design, cost, train or export:<target>.
@@ -43,16 +35,20 @@ class Problem(Spec):
 
 @dataclass(frozen=True)
 class Site:
-    """Where a rule stands: the design around it, the stage, and how to word a problem or an edit here."""
+    """Where a rule stands: the design around it, the stage, and how to word a problem or an edit here.
 
-    design: Design
+    What stands around is untyped here, because the whole vocabulary stands on this file: `design` is a
+    Design, `plan` a Plan, `data` a DataFacts, `stack`, `part` and `moe` what encloses the spec, or None.
+    """
+
+    design: Any
     stage: str
     path: str = ""
-    plan: Plan | None = None
-    data: DataFacts | None = None
-    stack: Stack | None = None
-    part: Part | None = None
-    moe: Moe | None = None
+    plan: Any = None
+    data: Any = None
+    stack: Any = None
+    part: Any = None
+    moe: Any = None
 
     def at(self, *keys: str | int, **around: Any) -> Site:
         """The site of a child, with what it stands in."""
@@ -69,7 +65,7 @@ class Site:
     @property
     def causal(self) -> bool:
         """Whether looking at later tokens would leak the answer here."""
-        return self.stack.causal if self.stack else self.design.task.causal_loss
+        return bool(self.stack.causal if self.stack else self.design.task.causal_loss)
 
     def pointer(self, at: str = "") -> str:
         """This path, or a field below it."""
@@ -132,7 +128,7 @@ class Site:
         """An edit that removes what stands at or below this site."""
         return Remove(path=self.pointer(at), label=label)
 
-    def unique_heads(self, heads: tuple[Head, ...]) -> Iterator[Problem]:
+    def unique_heads(self, heads: Sequence[Any]) -> Iterator[Problem]:
         """Heads answer by name, so a name may stand once."""
         seen: set[str] = set()
         for i, head in enumerate(heads):
@@ -154,7 +150,7 @@ class Site:
 
 def plain(value: Any) -> Any:
     """Specs as JSON values; everything else as it is."""
-    if isinstance(value, Spec):
+    if isinstance(value, Plain):
         return value.model_dump(mode="json", exclude_defaults=True)
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]

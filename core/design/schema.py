@@ -6,22 +6,22 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from core.design.base import Choice, Spec
+from core.design.plain import Choice, Plain
 from core.design.plan import Plan
 from core.design.spec import Design
 
 
-def document(root: type[Spec] = Design) -> dict[str, Any]:
+def document(root: type[Plain] = Design) -> dict[str, Any]:
     """JSON Schema of `root`; open unions list every value registered now."""
-    members: list[type[Spec]] = [cls for choice in Choice.known.values() for cls in choice.members.values()]
-    wanted: list[type[Spec]] = list(dict.fromkeys([root, Plan, *members]))
+    members: list[type[Plain]] = [cls for choice in Choice.known.values() for cls in choice.members.values()]
+    wanted: list[type[Plain]] = list(dict.fromkeys([root, Plan, *members]))
     refs, schema = models_json_schema([(cls, "validation") for cls in wanted], title="MoE Studio design")
     by_class = {cls: refs[(cls, "validation")]["$ref"] for cls in wanted}
     result: dict[str, Any] = _choices_written(schema, by_class)
     return {"$ref": by_class[root], **result}
 
 
-def _choices_written(node: Any, refs: dict[type[Spec], str]) -> Any:
+def _choices_written(node: Any, refs: dict[type[Plain], str]) -> Any:
     """Replace every placeholder of an open union by its members."""
     if isinstance(node, list):
         return [_choices_written(entry, refs) for entry in node]
