@@ -156,6 +156,25 @@ def test_a_paused_run_can_be_resumed_and_stopped(ids, db):
     assert runs.get(db, ids["paused"]).status is Status.STOPPED
 
 
+@pytest.mark.parametrize("press", [None, "train.resume", "train.stop"])
+def test_a_run_deleted_in_another_tab_is_said_and_closed(ids, db, press):
+    app = visit(TRAIN, ids["paused"])
+    runs.erase(db, ids["paused"])
+    if press is not None:
+        button(app, press).click()
+    again(app)
+    assert "There is no run" in said(app)
+    assert button(app, "train.start")
+
+
+def test_a_button_that_is_too_late_says_so(ids, db):
+    app = visit(TRAIN, ids["paused"])
+    runs.stop(db, ids["paused"])
+    button(app, "train.resume").click()
+    again(app)
+    assert "only a paused, lost or failed run can be resumed" in said(app)
+
+
 def test_a_queued_run_says_where_it_stands(ids, db):
     app = visit(TRAIN, ids["queued"])
     button(app, "train.pause").click().run()

@@ -1,6 +1,7 @@
 """A run while it trains, and after: status, progress, five figures, curves, experts by domain, events."""
 
 import math
+from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
@@ -20,6 +21,7 @@ from core.cost.format import THIN, count, left
 from core.design.facts import MetricsRow
 from storage import database, files, metrics, runs
 from storage.database import Database
+from storage.errors import NotFoundError, StorageError
 from storage.records import RunPublic, RunSummary
 from storage.status import ACTIVE, RESUMABLE, Status
 
@@ -36,12 +38,18 @@ def show(run_id: str) -> None:
 def _view(run_id: str, polled: bool) -> None:
     engine().reap()
     db = database.open(data_root())
-    run = runs.get(db, run_id)
+    try:
+        run = runs.get(db, run_id)
+    except NotFoundError:
+        # Deleted meanwhile: the whole page says so, and what to do.
+        st.rerun()
     if polled and run.status not in ACTIVE | {Status.QUEUED}:
         # A whole rerun makes a fragment that no longer polls.
         st.rerun()
     rows = metrics.read(db, run_id)
     _title(run)
+    if message := state.take_message():
+        page.problems([("warning", message, "")])
     _progress(db, run, rows)
     _figures(rows)
     left_side, right_side = st.columns([1.15, 1], gap="small")
@@ -68,6 +76,14 @@ def _title(run: RunPublic) -> None:
             st.switch_page(pages.page("routing"))
 
 
+def _ask(act: Callable[[str], None], run_id: str) -> None:
+    """Do what a button says; in another tab the run may have ended or gone meanwhile."""
+    try:
+        act(run_id)
+    except StorageError as error:
+        state.leave_message(str(error))
+
+
 def _control(run: RunPublic) -> None:
     """Pause, stop or resume, whatever is possible now."""
     asked = engine()
@@ -76,8 +92,8 @@ def _control(run: RunPublic) -> None:
             "Pause",
             icon=":material/pause:",
             key="train.pause",
-            on_click=asked.pause,
-            args=(run.id,),
+            on_click=_ask,
+            args=(asked.pause, run.id),
             help="Writes a checkpoint; resuming continues bit for bit",
         )
     if run.status in RESUMABLE:
@@ -85,8 +101,8 @@ def _control(run: RunPublic) -> None:
             page.primary("Resume"),
             type="primary",
             key="train.resume",
-            on_click=asked.resume,
-            args=(run.id,),
+            on_click=_ask,
+            args=(asked.resume, run.id),
             help="Continues from the newest checkpoint",
         )
     if run.status in ACTIVE - {Status.STOPPING} | {Status.QUEUED, Status.PAUSED, Status.LOST}:
@@ -94,8 +110,8 @@ def _control(run: RunPublic) -> None:
             "Stop",
             icon=":material/stop:",
             key="train.stop",
-            on_click=asked.stop,
-            args=(run.id,),
+            on_click=_ask,
+            args=(asked.stop, run.id),
             help="Ends the run for good and keeps what it reached",
         )
 
