@@ -265,7 +265,8 @@ class Loop:
         self.emit(Event(step=self.step, kind="trace", text=text))
 
     def traced(self) -> list[Batch]:
-        """Equal numbers of examples of each domain, as far as the cap goes."""
+        """Equal numbers of examples of each domain, as far as the cap goes: one at least, or none for 0."""
         tokens = self.plan.context or self.design.task.tokens
-        each = self.plan.trace_tokens // (tokens * max(1, len(self.held_out)))
+        fitting = self.plan.trace_tokens // (tokens * max(1, len(self.held_out)))
+        each = max(1, fitting) if self.plan.trace_tokens else 0
         return [piece for batch in self.held_out for piece in batch[:each].pieces(self.plan.batch)]

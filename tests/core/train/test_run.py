@@ -99,6 +99,9 @@ def test_the_trace_keeps_to_its_cap(tmp_path: Path) -> None:
     small = Run(tmp_path / "small", tiny_plan(trace_tokens=40))
     small.train()
     assert read(newest_trace(small.folder)).header.tokens == 32  # type: ignore[arg-type]
+    least = Run(tmp_path / "least", tiny_plan(trace_tokens=1))
+    least.train()
+    assert read(newest_trace(least.folder)).header.tokens == 16  # type: ignore[arg-type]
     none = Run(tmp_path / "none", tiny_plan(trace_tokens=0))
     none.train()
     assert newest_trace(none.folder) is None
