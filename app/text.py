@@ -6,6 +6,8 @@ START_TITLE = (
 DESIGN_EMPTY = "No design is open. Its layers, its experts to scale and its cost will be drawn here."
 COST_EMPTY = "No design is open. What it costs on a device will be shown here."
 CHOOSE = "Choose a design"
+OPEN_STARTER = "Open the starter"
+TRAIN_ONE = "Train a design"
 NO_DESIGNS = "Your designs will be listed here. Open the starter to have one in a second."
 LOST = (
     "Another tab saved this design first, so your last change is not stored. Nothing is lost yet: "

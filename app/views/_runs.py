@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import pages, state
+from app import state
 from components import page
 from storage import runs
 from storage.database import Database
@@ -50,11 +50,3 @@ def choose(db: Database, run: RunPublic, key: str) -> None:
 def label(run: RunSummary) -> str:
     """A run in a list: its id holds the name, so status and steps are added."""
     return f"{run.id} · {run.status.value}"
-
-
-def none(title: str, text: str) -> None:
-    """A page without a run: what will be here, and the click that brings it."""
-    with page.title_row():
-        page.title(title)
-    st.markdown(text)
-    st.page_link(pages.page("train"), label="Train a design", icon=":material/play_arrow:")

@@ -6,6 +6,7 @@ from app import pages, state, text
 from app.composer import shelf
 from app.costing import fpga, gpu
 from app.paths import data_root
+from app.views._empty import no_design
 from components import page
 from storage import database
 from storage.errors import NotFoundError
@@ -15,13 +16,13 @@ def main() -> None:
     """The page for the open design, or the way to one."""
     wanted = state.design_id()
     if wanted is None:
-        return empty(text.COST_EMPTY)
+        return no_design("Cost", text.COST_EMPTY)
     desk = state.desk()
     try:
         desk.open(database.open(data_root()), wanted)
     except NotFoundError as error:
         state.open_design(None)
-        return empty(str(error))
+        return no_design("Cost", str(error))
     with page.title_row():
         st.title(page.plain(desk.design.name), anchor=False, width="content")
         half = st.segmented_control(
@@ -32,13 +33,6 @@ def main() -> None:
     arguments = fpga.show(desk.design) if half == "FPGA" else gpu.show(desk.design)
     page.command(f"python -m app cost {shelf.command_name(desk.design)} {arguments}")
     return None
-
-
-def empty(message: str) -> None:
-    """Nothing to cost yet."""
-    st.title("Cost", anchor=False)
-    st.markdown(page.plain(message))
-    st.page_link(pages.page("start"), label=text.CHOOSE, icon=":material/arrow_forward:")
 
 
 main()

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from app import pages, state, text
+from app import state, text
 from app.composer import shelf
 from app.composer.canvas import canvas
 from app.composer.figures import cells
 from app.composer.inspector import inspector
 from app.composer.title import title_row
 from app.paths import data_root
+from app.views._empty import no_design
 from components import page
 from components.strip.mount import strip
 from core.design.rules import check, errors
@@ -21,12 +22,12 @@ def main() -> None:
     db = database.open(data_root())
     desk, wanted = state.desk(), state.design_id()
     if wanted is None:
-        return empty(text.DESIGN_EMPTY)
+        return no_design("Design", text.DESIGN_EMPTY)
     try:
         desk.open(db, wanted)
     except NotFoundError as error:
         state.open_design(None)
-        return empty(str(error))
+        return no_design("Design", str(error))
     problems = check(desk.design, stage="train")
     title_row(db, problems, len(errors(problems)))
     lost(db)
@@ -39,13 +40,6 @@ def main() -> None:
     with st.bottom:
         strip(cells(desk.design, desk.before), last_edit(), key="strip")
     return None
-
-
-def empty(message: str) -> None:
-    """Nothing to draw yet."""
-    st.title("Design", anchor=False)
-    st.markdown(page.plain(message))
-    st.page_link(pages.page("start"), label=text.CHOOSE, icon=":material/arrow_forward:")
 
 
 def lost(db: database.Database) -> None:

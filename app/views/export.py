@@ -5,6 +5,7 @@ import streamlit as st
 from app import state
 from app.paths import data_root
 from app.views import _runs
+from app.views._empty import no_run
 from app.views._export import show
 from components import page
 from storage import database
@@ -43,6 +44,6 @@ def draw(db: Database, run: RunPublic) -> None:
 db = database.open(data_root())
 run = _runs.shown(db)
 if run is None:
-    _runs.none("Export", EMPTY)
+    no_run("Export", EMPTY)
 else:
     draw(db, run)

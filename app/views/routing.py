@@ -5,6 +5,7 @@ import streamlit as st
 from app import pages
 from app.paths import data_root
 from app.views import _runs
+from app.views._empty import no_run
 from app.views._routing import cards, read
 from app.views._routing.read import Routed
 from components import page
@@ -116,6 +117,6 @@ def draw(routed: Routed, domain: str) -> None:
 db = database.open(data_root())
 run = _runs.shown(db)
 if run is None:
-    _runs.none("Routing", EMPTY)
+    no_run("Routing", EMPTY)
 else:
     show(db, run)

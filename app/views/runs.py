@@ -10,6 +10,7 @@ from app.jobs import engine
 from app.paths import data_root
 from app.views import _record, _runs
 from app.views._compare.show import compare
+from app.views._empty import no_run
 from components import page
 from components.words import plural
 from core.design.facts import MetricsRow
@@ -142,4 +143,4 @@ listed = runs.listing(db)
 if listed:
     show(db, listed)
 else:
-    _runs.none("Runs", EMPTY)
+    no_run("Runs", EMPTY)
