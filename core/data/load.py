@@ -46,7 +46,8 @@ def sources(root: Path | None = None) -> Iterator[Source]:
         return
     for facts in stored(root):
         size = "bytes" if facts.kind == "text" else "examples"
-        summary = f"{facts.n_train + facts.n_held_out:,} {size}, {len(facts.domains)} domains"
+        domains = f"{len(facts.domains)} domain{'' if len(facts.domains) == 1 else 's'}"
+        summary = f"{facts.n_train + facts.n_held_out:,} {size}, {domains}"
         yield Source(
             facts.name, facts.title, facts.kind, summary, partial(open_stored, facts.name, root), facts
         )
