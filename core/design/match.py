@@ -11,6 +11,11 @@ from core.design.problems import Problem, Site
 from core.design.spec import Design
 
 _TASK_OF = {"text": "language_model", "image": "image_classifier", "table": "table"}
+_CALLED = {
+    "language_model": "a language model",
+    "image_classifier": "an image classifier",
+    "table": "a table model",
+}
 
 
 def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
@@ -59,9 +64,7 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
     here = site.at("task")
     window = min((site.plan.context if site.plan else None) or design.task.tokens, design.task.tokens)
     if _TASK_OF[facts.kind] != design.task.kind:
-        mismatch = (
-            f"This design is a {design.task.kind.replace('_', ' ')}, and {facts.name} is {facts.kind} data."
-        )
+        mismatch = f"This design is {_CALLED[design.task.kind]}, and {facts.name} is {facts.kind} data."
     elif match_task(design, facts) is not None and facts.kind != "text":
         mismatch = f"The inputs or heads of this design are not those of {facts.name}."
     elif facts.kind == "text" and facts.smallest_file and facts.smallest_file <= window:

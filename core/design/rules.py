@@ -127,7 +127,8 @@ def _shrink(design: Design) -> Edit:
         )
     factor = 0.9 * min(1.0, (MOST_TRAINED / _total(design)) ** 0.5)
     for _ in range(24):
-        edit = together((*fewer, Resize(factor=factor)), "Shrink it")
+        # An edit that stays alone keeps its own label.
+        edit = together((*fewer, Resize(factor=factor, label="Shrink it")), "Shrink it")
         result = apply(design, edit)
         if isinstance(result, Design) and _total(result) <= MOST_TRAINED:
             return edit

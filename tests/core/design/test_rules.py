@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from core.design.edit import SetValue
 from core.design.edits import apply
 from core.design.facts import DataFacts
 from core.design.plan import Plan
+from core.design.presets.registry import preset
 from core.design.problems import Problem
 from core.design.rules import check, errors
 from core.design.spec import Design
@@ -277,6 +279,18 @@ def test_data_of_another_kind_offers_the_edit_that_matches_the_task() -> None:
     assert mended.task.kind == "table"
     assert errors(check(mended, data=WINE, stage="train")) == ()
     assert errors(check(starter(), data=TEXT, stage="train")) == ()
+
+
+def test_a_mismatch_names_the_task_as_one_says_it() -> None:
+    (problem,) = errors(check(preset("digits-vit"), data=WINE, stage="train"))
+    assert problem.message == "This design is an image classifier, and table:wine is table data."
+
+
+def test_a_design_too_large_is_shrunk_by_a_button_with_a_name() -> None:
+    wide = apply(starter(), SetValue(path="/width", value=32_768))
+    assert isinstance(wide, Design)
+    found = next(p for p in check(wide, stage="train") if p.code == "too-large")
+    assert found.edits[0].label == "Shrink it"
 
 
 def test_a_context_longer_than_the_shortest_file_is_refused() -> None:
