@@ -1,16 +1,16 @@
 """`python -m app check DESIGN`: what stands in the way of drawing, costing, training or exporting it."""
 
 import argparse
-import re
 
 from app.designs import DESIGN_HELP, read_design
 from app.errors import UserError
 from app.paths import data_root
 from core.data.load import load
 from core.design.rules import check
+from core.export.errors import ExportError
+from core.export.registry import find
 
 STAGES = ("design", "cost", "train")
-_STAGE = re.compile(rf"{'|'.join(STAGES)}|export:[a-z0-9-]+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,10 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """One problem a line: severity, code, place, message, and what would mend it. 1 if any is an error."""
     design, plan = read_design(args.design)
     stage = args.stage or ("train" if args.data else "design")
-    if not _STAGE.fullmatch(stage):
-        raise UserError(
-            f"There is no stage {stage!r}. To fix this, use one of: {', '.join(STAGES)}, export:onnx."
-        )
+    _known(stage)
     facts = load(args.data, data_root()).facts if args.data else None
     problems = check(design, plan if facts else None, facts, stage=stage)
     for problem in problems:
@@ -39,3 +36,18 @@ def run(args: argparse.Namespace) -> int:
     if not problems:
         print(f"{args.design}: no problems at stage {stage}")
     return int(any(problem.severity == "error" for problem in problems))
+
+
+def _known(stage: str) -> None:
+    """Raises UserError for a stage that cannot be reached."""
+    kind, colon, target = stage.partition(":")
+    if stage in STAGES:
+        return
+    if kind != "export" or not colon:
+        raise UserError(
+            f"There is no stage {stage!r}. To fix this, use one of: {', '.join(STAGES)}, export:onnx."
+        )
+    try:
+        find(target)
+    except ExportError as error:
+        raise UserError(str(error)) from None

@@ -11,7 +11,7 @@ from core.cost.devices import registry
 from core.cost.estimate import PHASES, Estimate, estimate
 from core.cost.figure import Figure
 from core.cost.flops import flops
-from core.cost.formats import FORMATS
+from core.cost.formats import FORMATS, number_format
 from core.cost.formulas import FORMULAS
 from core.cost.memory import weight_bytes
 from core.design.rules import check, errors
@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("\n".join(f"{problem.path or '/'}: {problem}" for problem in found))
     try:
         counts = count(design)
+        if not args.target:
+            _only_counted(design, args)
         figures = _counted(counts, args.context, args.weights)
         step = _estimated(design, args) if args.target else None
     except ValueError as error:
@@ -69,10 +71,26 @@ def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[s
     }
 
 
+def _only_counted(design: Design, args: argparse.Namespace) -> None:
+    """Judge what only a step on a target needs, as such a step would. Raises ValueError."""
+    if args.weights is not None:
+        number_format(args.weights)
+    estimate(design, registry.names()[0], phase=_phase(design, args), batch=args.batch, context=args.context)
+
+
+def _phase(design: Design, args: argparse.Namespace) -> str:
+    asked: str | None = args.phase
+    return asked or ("decode" if design.task.causal_loss else "prefill")
+
+
 def _estimated(design: Design, args: argparse.Namespace) -> Estimate:
-    phase = args.phase or ("decode" if design.task.causal_loss else "prefill")
     return estimate(
-        design, args.target, phase=phase, batch=args.batch, context=args.context, weights=args.weights
+        design,
+        args.target,
+        phase=_phase(design, args),
+        batch=args.batch,
+        context=args.context,
+        weights=args.weights,
     )
 
 

@@ -84,8 +84,16 @@ def test_json_is_one_object_and_nothing_else(target, capsys):
         (["cost", "startr"], "Did you mean 'starter'"),
         (["cost", "starter", "--target", "h100"], "Did you mean 'h100-sxm'"),
         (["cost", "starter", "--target", "h100-sxm", "--phase", "rest"], "no phase 'rest'"),
-        (["cost", "starter", "--context", "0"], "at least 1"),
+        (["cost", "starter", "--context", "0"], "context of 0"),
+        (["cost", "starter", "--weights", "bogus"], "no number format 'bogus'"),
+        (["cost", "starter", "--weights", "w8a8"], "no number format 'w8a8'"),
+        (["cost", "starter", "--batch", "0"], "batch of 0"),
+        (["cost", "starter", "--phase", "bogus"], "no phase 'bogus'"),
+        (["cost", "digits-vit", "--phase", "decode"], "Only a language model decodes"),
         (["check", "starter", "--stage", "flight"], "no stage 'flight'"),
+        (["check", "starter", "--stage", "export"], "no stage 'export'"),
+        (["check", "starter", "--stage", "export:bogus"], "no export target 'bogus'"),
+        (["check", "starter", "--stage", "export:hls"], "an HLS bundle is not built yet"),
         (["check", "starter", "--data", "txt"], "There is no data"),
     ],
 )
@@ -102,9 +110,9 @@ def test_a_file_is_a_design_or_says_why_not(tmp_path, capsys):
     path.write_text(preset("starter").model_dump_json(), encoding="utf-8")
     assert cli.main(["cost", str(path)]) == 0
     capsys.readouterr()
-    path.write_text('{"model_type": "mixtral", "hidden_size": 64}', encoding="utf-8")
+    path.write_text('{"model_type": "nobody", "hidden_size": 64}', encoding="utf-8")
     assert cli.main(["cost", str(path)]) == 1
-    assert "Hugging Face config.json ('mixtral')" in capsys.readouterr().err
+    assert "'nobody' is a family that cannot be read yet" in capsys.readouterr().err
 
 
 def test_a_design_with_errors_is_not_costed(tmp_path, capsys):
