@@ -8,12 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 from app.lineage import lineage
 from app.slot import Slot
+from app.views._train import live
 from app.views._train.choice import Choice
 from core.data.ingest import Options, ingest
 from core.data.load import sources
 from core.data.own.files import Upload
 from core.design.plan import Plan
-from storage import database, jobs, runs
+from storage import database, jobs, metrics, runs
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
@@ -138,6 +139,22 @@ def test_a_done_run_shows_its_figures_and_events(ids):
     assert labels["Busiest expert"].endswith("× fair share")
     assert "is hardest" in said(app)
     assert not [b for b in app.button if b.key in {"train.pause", "train.stop", "train.resume"}]
+
+
+@pytest.mark.parametrize("evaluated", [True, False])
+def test_a_domain_without_a_label_in_the_last_window_keeps_its_name(db, monkeypatch, evaluated):
+    def rows(plan, reached):
+        found = list(written(plan, reached))
+        if not evaluated:
+            found = [row.model_copy(update={"held_out": {}, "domain_loss": {}}) for row in found]
+        loss = {name: value for name, value in found[-1].domain_loss.items() if name != "cpp"}
+        return [*found[:-1], found[-1].model_copy(update={"domain_loss": loss})]
+
+    written = seed.rows
+    monkeypatch.setattr(seed, "rows", rows)
+    run = seed.write_run(db, Status.DONE, "seed-gap", steps=700, reached=700)
+    rows_now = metrics.read(db, run)
+    assert live._domains(runs.get(db, run), rows_now, rows_now[-1]) == list(seed.DOMAINS)
 
 
 def test_training_loss_instead_of_held_out_loss(ids):

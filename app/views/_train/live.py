@@ -11,6 +11,7 @@ from app.jobs import engine
 from app.paths import data_root
 from app.views import _record
 from app.views._record import layer_names
+from app.views._train.data import facts_of
 from app.views._train.pace import pace
 from components import page
 from components.charts import findings, palette
@@ -18,6 +19,7 @@ from components.charts.curves import curves, frame
 from components.heat.grid import grid, rows_of
 from components.heat.mount import heat
 from core.cost.format import THIN, count, left
+from core.data.errors import DataError
 from core.design.facts import MetricsRow
 from storage import database, files, metrics, runs
 from storage.database import Database
@@ -56,7 +58,7 @@ def _view(run_id: str, polled: bool) -> None:
     with left_side, page.card():
         _curves(run, rows)
     with right_side, page.card():
-        _experts(rows)
+        _experts(run, rows)
         _events(db, run_id)
     page.command(f"python -m app runs show {run_id}", *_resume_command(run))
 
@@ -245,7 +247,7 @@ def _curves(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
     )
 
 
-def _experts(rows: tuple[MetricsRow, ...]) -> None:
+def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
     counted = [row for row in rows if row.domain_expert]
     if not counted:
         page.head(
@@ -253,7 +255,7 @@ def _experts(rows: tuple[MetricsRow, ...]) -> None:
         )
         return
     newest = counted[-1]
-    domains = _domains(newest)
+    domains = _domains(run, rows, newest)
     names = layer_names(list(newest.domain_expert))
     with st.container(horizontal=True, vertical_alignment="top", gap="small"):
         words = st.container(width="stretch")
@@ -289,10 +291,22 @@ def _experts(rows: tuple[MetricsRow, ...]) -> None:
     )
 
 
-def _domains(row: MetricsRow) -> list[str]:
-    """Names of the rows of `domain_expert`; numbers for a row in which a domain had no label."""
-    rows = len(next(iter(row.domain_expert.values())))
-    return list(row.domain_loss) if len(row.domain_loss) == rows else [f"domain {i}" for i in range(rows)]
+def _domains(run: RunPublic, rows: tuple[MetricsRow, ...], newest: MetricsRow) -> list[str]:
+    """Names of the rows of `domain_expert`, in the order of the data.
+
+    A window in which a domain had no label names fewer, so any row of the run that names all of them will do:
+    an evaluation or another window. Else the data says it, and numbers where it is gone.
+    """
+    wanted = len(next(iter(newest.domain_expert.values())))
+    told = [list(_record.held_out((row,))) for row in rows] + [list(row.domain_loss) for row in rows]
+    for names in told:
+        if len(names) == wanted:
+            return names
+    try:
+        domains = facts_of(run.data, str(data_root())).domains
+    except DataError:
+        domains = ()
+    return list(domains) if len(domains) == wanted else [f"domain {i}" for i in range(wanted)]
 
 
 def _events(db: Database, run_id: str) -> None:
