@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from app.errors import UserError
@@ -10,15 +11,18 @@ from app.jobs import engine
 from app.paths import data_root
 from storage import database, metrics, runs
 from storage.database import Database
-from storage.status import Status
+from storage.records import RunPublic
+from storage.status import ACTIVE, SETTLED, Status
 
 ACTIONS = ("show", "pause", "resume", "stop", "delete")
-#: Where an action may leave a run and count as done.
+#: Where an action may leave a run and count as done: after a pause or stop nothing may train any more.
 REACHED = {
-    "pause": {Status.PAUSED},
+    "pause": SETTLED,
     "resume": {Status.QUEUED, Status.RUNNING, Status.DONE},
-    "stop": {Status.STOPPED},
+    "stop": SETTLED - {Status.PAUSED, Status.LOST},
 }
+SHOW = "python -m app runs show"
+MEANT = {"pause": Status.PAUSED, "stop": Status.STOPPED}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +44,24 @@ def run(args: argparse.Namespace) -> int:
         return show_one(db, args.run_id, args.json)
     if args.action == "delete":
         return delete(db, args.run_id, args.json)
-    runs.get(db, args.run_id)
+    before = runs.get(db, args.run_id)
     getattr(engine(), args.action)(args.run_id)
     after = runs.get(db, args.run_id) if args.action == "resume" else rested(engine(), db, args.run_id)
     out(args.json, {"run": after.id, "status": after.status}, f"{after.id}  {after.status}")
+    if said := explained(args.action, before, after):
+        print(said, file=sys.stderr)
     return 0 if after.status in REACHED[args.action] else 1
+
+
+def explained(action: str, before: RunPublic, after: RunPublic) -> str:
+    """Why a run is not where a pause or stop brings one; empty if it is, or if it went there just now."""
+    if action not in MEANT or after.status is MEANT[action]:
+        return ""
+    if after.status in ACTIVE:
+        return f"The run is still {after.status}: its worker has not ended. To look again: {SHOW} {after.id}"
+    if before.status is after.status:
+        return f"The run was {after.status} already, so there was nothing to {action}."
+    return f"The run was {after.status} before it could {action}."
 
 
 def show_all(db: Database, as_json: bool) -> int:

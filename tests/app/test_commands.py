@@ -89,7 +89,12 @@ def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.Captur
     assert call(capsys, "runs", "resume", run_id)[0] == 0
     here.wait(run_id, lambda run: run.attempt == 2)
     assert call(capsys, "runs", "stop", run_id)[:2] == (0, f"{run_id}  stopped\n")
-    assert call(capsys, "runs", "pause", run_id)[:2] == (1, f"{run_id}  stopped\n")
+    for action in ("pause", "stop"):
+        status, out, err = call(capsys, "runs", action, run_id)
+        assert (status, out) == (0, f"{run_id}  stopped\n")
+        assert err == (
+            "" if action == "stop" else "The run was stopped already, so there was nothing to pause.\n"
+        )
     status, out, err = call(capsys, "runs", "resume", run_id)
     assert (status, out) == (1, "")
     assert "is stopped, and only" in err
