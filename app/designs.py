@@ -11,7 +11,7 @@ from core.design.edit import SetValue
 from core.design.edits import apply, parse
 from core.design.huggingface import read as huggingface
 from core.design.plan import Plan
-from core.design.presets.registry import UnknownPresetError, names, plan_for, preset
+from core.design.presets.registry import PRESETS, UnknownPresetError, names, plan_for, preset
 from core.design.problems import Problem
 from core.design.spec import Design
 
@@ -32,6 +32,15 @@ def read_design(name: str) -> tuple[Design, Plan]:
         raise UserError(
             f"{error} Or give the path of a design file; there is none at {name[:200]!r}."
         ) from None
+
+
+def argument(design: Design, file: str = "DESIGN.json") -> tuple[str, Plan]:
+    """What a command calls a design, a preset that it still is or else a file, and the plan it has there.
+
+    The counterpart of `read_design`: a page that shows a command says what differs from this plan.
+    """
+    name = next((entry.name for entry in PRESETS if preset(entry.name).sha == design.sha), None)
+    return (name, plan_for(name)) if name else (file, Plan())
 
 
 def _from_file(path: Path) -> Design:

@@ -49,11 +49,6 @@ def sizes(design: Design) -> str:
     return f"{letters(counts.total)} total · {letters(counts.active('R1'))} active"
 
 
-def command_name(design: Design) -> str:
-    """How a command names the design: a preset that it still is, else the file it was saved to."""
-    return next((entry.name for entry in PRESETS if preset(entry.name).sha == design.sha), "DESIGN.json")
-
-
 def describe_starter(design: Design) -> str:
     """What the first card says: sizes of the design, and what it is for."""
     return f"{note(design).capitalize()}; {sizes(design)}. Small enough to train on this machine."

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import pages, state, text
-from app.composer import shelf
 from app.costing import fpga, gpu
+from app.designs import argument
 from app.paths import data_root
 from app.views._empty import no_design
 from components import page
@@ -31,7 +31,7 @@ def main() -> None:
         st.space("stretch")
         st.page_link(pages.page("design"), label="Change the design", icon=":material/edit:")
     arguments = fpga.show(desk.design) if half == "FPGA" else gpu.show(desk.design)
-    page.command(f"python -m app cost {shelf.command_name(desk.design)} {arguments}")
+    page.command(f"python -m app cost {argument(desk.design)[0]} {arguments}")
     return None
 
 

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from app import state, text
-from app.composer import shelf
 from app.composer.canvas import canvas
 from app.composer.figures import cells
 from app.composer.inspector import inspector
 from app.composer.title import title_row
+from app.designs import argument
 from app.paths import data_root
 from app.views._empty import no_design
 from components import page
@@ -36,7 +36,7 @@ def main() -> None:
         canvas(db, problems)
     with row.container(border=True, width=306, height="stretch", gap="small"):
         inspector(db)
-    page.command(f"python -m app cost {shelf.command_name(desk.design)}")
+    page.command(f"python -m app cost {argument(desk.design)[0]}")
     with st.bottom:
         strip(cells(desk.design, desk.before), last_edit(), key="strip")
     return None

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.composer.desk import document, read
 from app.composer.inspector import formula_of, heading
-from app.composer.shelf import command_name, note, sizes
+from app.composer.shelf import note, sizes
 from core.design.edit import SetValue
 from core.design.edits import apply
 from core.design.presets.registry import preset
@@ -142,8 +142,6 @@ def test_start_lists_designs_and_opens_the_starter(db):
 def test_words_about_a_design():
     assert note(preset("deepseek-v3")) == "61 layers, 256 experts, top-8, 1 shared"
     assert sizes(preset("mixtral-8x7b")) == "46.7\u2009B total · 12.9\u2009B active"
-    assert command_name(preset("starter")) == "starter"
-    assert command_name(apply(preset("starter"), SetValue(path="/width", value=128))) == "DESIGN.json"
 
 
 @pytest.mark.parametrize(

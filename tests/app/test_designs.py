@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from app.designs import read_design, with_values
+from app.designs import argument, read_design, with_values
 from app.errors import UserError
 from core.design.plan import Plan
 from core.design.presets.registry import names, plan_for, preset
@@ -58,6 +58,15 @@ def test_a_config_of_a_published_model_is_a_design(
     assert said.out == ""
     assert "not understood: new_trick" in said.err
     assert "yarn" in said.err
+
+
+def test_the_argument_of_a_design_is_read_as_that_design_with_that_plan(tmp_path: Path) -> None:
+    assert argument(preset("starter"), "x.json") == ("starter", plan_for("starter"))
+    own = preset("starter").model_copy(update={"width": 96})
+    path = tmp_path / "own.json"
+    path.write_text(own.model_dump_json())
+    assert read_design(str(path)) == (own, argument(own, str(path))[1])
+    assert argument(own)[0] == "DESIGN.json"
 
 
 def test_an_unknown_name_offers_the_nearest() -> None:

@@ -1,11 +1,15 @@
 """Train, Routing, Runs and Export with nothing, with runs, and pressed."""
 
+import shlex
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.commands import train
+from app.designs import read_design, with_values
 from app.lineage import lineage
 from app.slot import Slot
 from app.views._train import live
@@ -13,8 +17,11 @@ from app.views._train.choice import Choice
 from core.data.ingest import Options, ingest
 from core.data.load import sources
 from core.data.own.files import Upload
+from core.design.edit import SetValue
+from core.design.edits import apply
 from core.design.plan import Plan
-from storage import database, jobs, metrics, runs
+from core.design.presets.registry import preset
+from storage import database, drafts, jobs, metrics, runs
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
@@ -78,6 +85,29 @@ def test_the_train_page_begins_with_the_starter(db):
     assert "422" in said(app)
     assert app.code[0].value == "python -m app train starter --data text --steps 800 --seed 0"
     assert not button(app, "train.start").disabled
+
+
+@pytest.mark.parametrize("name", ["starter", "fine-grained", "tabular"])
+def test_the_command_for_an_own_design_trains_what_the_button_trains(db, tmp_path, name):
+    """The plan of the run is what the command line makes of the words shown, with the file saved."""
+    design = apply(preset(name), SetValue(path="/norm/epsilon", value=1e-3))
+    draft = drafts.create(db, Document(design.name, design.model_dump_json(), design.sha))
+    app = AppTest.from_file("../../app/main.py", default_timeout=60)
+    app.query_params["design"] = draft.id
+    app.run()
+    app = again(app.switch_page("views/train.py"))
+    words = shlex.split(app.code[0].value)[4:]
+    file = tmp_path / words[0]
+    assert file.name == f"{draft.id}.json"
+    file.write_text(design.model_dump_json())
+    parser = ArgumentParser()
+    train.add_arguments(parser)
+    asked = parser.parse_args([str(file), *words[1:]])
+    read, plan = with_values(*read_design(asked.design), asked.values)
+    plan = plan.replaced(data=asked.data, steps=asked.steps, seed=asked.seed)
+    button(app, "train.start").click().run()
+    (run,) = runs.listing(db)
+    assert (read, plan) == (design, runs.get(db, run.id).plan)
 
 
 def test_one_click_that_calls_back_twice_starts_one_run(db):

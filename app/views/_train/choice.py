@@ -42,8 +42,8 @@ class Choice:
 
     @property
     def file(self) -> str:
-        """What the command line calls it: the preset, or the file it can be saved as."""
-        return self.key if self.draft is None else f"{self.draft.id}.json"
+        """The name of the file it can be saved as."""
+        return f"{self.key}.json"
 
 
 def choices(db: Database) -> list[Choice]:

@@ -1,5 +1,9 @@
 """How long and how: the plan of a run."""
 
+import json
+import re
+import shlex
+from collections.abc import Iterator
 from typing import Any
 
 import streamlit as st
@@ -7,6 +11,8 @@ from pydantic import ValidationError
 
 from components import page
 from core.design.plan import Plan
+
+_JSON = ("true", "false", "null")
 
 
 def choose(suited: Plan, data: str, scope: str) -> Plan | None:
@@ -82,20 +88,24 @@ def _more(suited: Plan, key: Any) -> dict[str, Any]:
     }
 
 
-def arguments(plan: Plan, suited: Plan) -> str:
-    """The plan as arguments of the command line, given what suits the design anyway."""
-    parts = [f"--data {plan.data}"]
+def arguments(plan: Plan, known: Plan) -> str:
+    """The plan as arguments of `python -m app train`, which begins with the plan `known`."""
+    parts = [f"--data {shlex.quote(plan.data)}"]
     parts.append(f"--steps {plan.steps}" if plan.steps is not None else f"--seconds {plan.seconds:g}")
     parts.append(f"--seed {plan.seed}")
-    before, after = suited.model_dump(mode="json"), plan.model_dump(mode="json")
-    changed = {
-        name: after[name]
-        for name in ("batch", "execution", "evaluate_every", "checkpoint_every")
-        if after[name] != before[name]
-    }
-    changed |= {
-        f"optimizer.{name}": value
-        for name, value in after["optimizer"].items()
-        if value != before["optimizer"][name]
-    }
-    return " ".join([*parts, *(f"--set plan.{name}={value}" for name, value in changed.items())])
+    said = {"data", "steps", "seconds", "seed"}
+    before, after = (each.model_dump(mode="json", exclude=said) for each in (known, plan))
+    changed = _differences(before, after, "plan")
+    return " ".join([*parts, *(f"--set {shlex.quote(f'{name}={value}')}" for name, value in changed)])
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """Each value that is another, by its dotted name, as JSON."""
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict) and value.keys() == old.keys():
+            yield from _differences(old, value, f"{name}.{key}")
+        elif value != old:
+            # Words are taken as they are; only what would be read as JSON needs its quotes.
+            plain = isinstance(value, str) and re.fullmatch(r"[a-z][a-z_-]*", value) and value not in _JSON
+            yield f"{name}.{key}", value if plain else json.dumps(value)

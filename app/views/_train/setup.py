@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import state
+from app.designs import argument
 from app.jobs import engine
 from app.lineage import lineage
 from app.paths import data_root
@@ -55,7 +56,8 @@ def show() -> None:
         page.problems([("error", message, "")])
     _recent(db)
     if planned is not None:
-        page.command(f"python -m app train {chosen.file} {plan.arguments(planned, chosen.plan)}")
+        name, known = argument(chosen.design, chosen.file)
+        page.command(f"python -m app train {name} {plan.arguments(planned, known)}")
 
 
 def _recent(db: Database) -> None:
@@ -124,7 +126,7 @@ def _design(db: Database) -> Choice:
         st.download_button(
             "Design file",
             design.model_dump_json(indent=1),
-            chosen.file if chosen.draft else f"{chosen.key}.json",
+            chosen.file,
             "application/json",
             icon=":material/download:",
             type="tertiary",
