@@ -14,8 +14,9 @@ from core.cost.figure import Figure, exact
 from core.cost.flops import flops
 from core.cost.format import digits, percent, size
 from core.cost.formats import number_format
-from core.cost.gpu import Load, Op, Phase
+from core.cost.gpu import Op
 from core.cost.rates import Measured
+from core.cost.work import Load, Phase
 from core.design.spec import Design
 
 PHASES: tuple[Phase, ...] = ("prefill", "decode", "train")

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from core.cost.count import Counts, PartCount
 from core.cost.devices.fabric import Fabric
 from core.cost.figure import Figure, exact
-from core.cost.flops import mean_keys
-from core.cost.gpu import Bound, Load, Op, distinct, running
+from core.cost.gpu import Bound, Op
 from core.cost.onchip import Buffer, dsp_per_mac, place
+from core.cost.work import Load, answers, hits, pairs, running
 from core.design.base import Weight
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
@@ -140,7 +140,7 @@ _Work = tuple[str, float, float, float]
 
 def _works(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Iterator[_Work]:
     """Name, multiply-adds, cycles and bytes from memory of the operators of one turn."""
-    rows = float(load.batch if part.kind == "head" else load.rows)
+    rows = float(answers(counts, load) if part.kind == "head" else load.rows)
     common = [w for w in _weights(counts, part) if w.role != "expert"]
     if common:
         macs = sum(w.size for w in common)
@@ -162,11 +162,10 @@ def _weights(counts: Counts, part: PartCount) -> list[Weight]:
 
 
 def _attention(counts: Counts, part: PartCount, body: Mixer, load: Load, engine: Engine) -> _Work:
-    decoding = load.phase == "decode"
-    keys = body.span(load.context) if decoding else mean_keys(part, load.context)
-    pair = body.cached_pair_macs(counts.design.width) if decoding else part.pair_macs
+    keys, pair = pairs(counts, part, body, load)
     cycles = load.rows * math.ceil(keys * pair / engine.macs) + 2 * _FILL
-    cached = load.batch * (keys if decoding else load.context) * body.kv_elements(counts.design.width)
+    stored = keys if load.phase == "decode" else load.context
+    cached = load.batch * stored * body.kv_elements(counts.design.width)
     return "attention", load.rows * keys * pair, cycles, cached * engine.activation_bits / 8
 
 
@@ -174,11 +173,11 @@ def _experts(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Ite
     """Experts one after another: each that has tokens is loaded once, whatever their number."""
     body = part.placed.part.body if part.placed else None
     banked = [w for w in _weights(counts, part) if w.role == "expert"]
-    for i, group in enumerate(part.groups):
+    for i, (group, hit) in enumerate(zip(part.groups, hits(part, load), strict=True)):
         own = banked
         if isinstance(body, Moe):
             own = [w for w in body.experts[i].weights(body.outer(counts.design.width), "expert") if w.gemm]
-        hit, rows = distinct(group, load.rows), load.rows * group.rows
+        rows = load.rows * group.rows
         cycles = sum(rows * engine.tiles(w) + hit * _FILL for w in own)
         moved = hit * group.parameters * engine.weight_bits / 8
         yield "experts", rows * group.macs, cycles, moved

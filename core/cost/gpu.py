@@ -10,15 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core.cost.count import Counts, GroupCount, PartCount
-from core.cost.coverage import evenly_touched, touched
+from core.cost.count import Counts, PartCount
 from core.cost.devices.base import Processor
-from core.cost.flops import mean_keys
 from core.cost.formats import number_format
+from core.cost.work import Load, answers, hits, pairs, running
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
 
-Phase = Literal["prefill", "decode", "train"]
 Bound = Literal["compute", "memory", "overhead"]
 
 #: A backward of attention that recomputes its probabilities costs 2.5 forwards (arXiv 2307.08691).
@@ -53,22 +51,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Load:
-    """What a step is asked to do. `rows` tokens pass every layer; `keys` is C while decoding."""
-
-    phase: Phase
-    batch: int
-    context: int
-    weights: str
-    numbers: str
-
-    @property
-    def rows(self) -> int:
-        """Tokens of a step."""
-        return self.batch if self.phase == "decode" else self.batch * self.context
-
-
-@dataclass(frozen=True)
 class _Work:
     """An operator of one turn before it is timed; `rows` for each weight, whose smaller side is `side`."""
 
@@ -87,12 +69,6 @@ def step(counts: Counts, load: Load, on: Processor) -> Step:
     if load.phase == "train":
         ops.append(_optimizer(counts, load, on))
     return Step(tuple(ops), load.rows, on.step)
-
-
-def running(counts: Counts, phase: Phase) -> Iterator[PartCount]:
-    """Parts that work in a phase: while decoding, an encoder has done its work."""
-    last = counts.design.stacks[-1]
-    return (p for p in counts.parts if phase != "decode" or p.placed is None or p.placed.stack is last)
 
 
 def _part_ops(counts: Counts, part: PartCount, load: Load, on: Processor) -> Iterator[Op]:
@@ -135,16 +111,10 @@ def _end_works(counts: Counts, part: PartCount, load: Load, on: Processor) -> It
         moved = part.gemm_macs * form.width / 8 + 2 * load.rows * width * number
         yield _Work("embedding", 2 * load.rows * part.gemm_macs, moved, load.rows, width, on.launch)
     elif part.kind == "head":
-        answers = _answers(counts, load)
+        rows = answers(counts, load)
         outputs = sum(head.outputs for head in counts.design.task.heads_out)
-        moved = outputs * width * form.width / 8 + answers * (width * number + 4 * outputs)
-        yield _Work("head", 2 * answers * outputs * width, moved, answers, min(width, outputs), on.launch)
-
-
-def _answers(counts: Counts, load: Load) -> float:
-    """Rows of the head: every token in training, the last one of each sequence in serving."""
-    language = counts.design.task.kind == "language_model"
-    return load.rows if load.phase == "train" and language else load.batch
+        moved = outputs * width * form.width / 8 + rows * (width * number + 4 * outputs)
+        yield _Work("head", 2 * rows * outputs * width, moved, rows, min(width, outputs), on.launch)
 
 
 def _attention(
@@ -153,12 +123,11 @@ def _attention(
     width, rows = counts.design.width, load.rows
     cached = body.kv_elements(width)
     state = 8.0 * load.batch * body.state_elements(width)
+    keys, each = pairs(counts, part, body, load)
+    flops = 2 * rows * (each * keys + part.token_macs)
     if load.phase == "decode":
-        keys = body.span(load.context)
-        flops = 2 * rows * (body.cached_pair_macs(width) * keys + part.token_macs)
         moved = load.batch * keys * cached * number + state
     else:
-        flops = 2 * rows * (part.pair_macs * mean_keys(part, load.context) + part.token_macs)
         moved = 2 * rows * (cached + width) * number + state
     # Decoding kernels fill their tiles with the heads of a group, so few tokens are no few rows.
     return _Work("attention", flops, moved, max(rows, _ATTENTION_ROWS), width, on.launch, flash=True)
@@ -168,8 +137,7 @@ def _experts(counts: Counts, part: PartCount, load: Load, on: Processor, bits: f
     """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
     body = part.placed.part.body if part.placed else None
     outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
-    decisions = _decisions(part, load)
-    hit = [distinct(group, decisions) for group in part.groups]
+    hit = hits(part, load)
     flops = 2 * load.rows * (dict(part.macs).get("expert", 0.0) + part.token_macs)
     rows = load.rows * sum(group.rows for group in part.groups)
     moved = sum(n * group.parameters * bits for n, group in zip(hit, part.groups, strict=True))
@@ -178,19 +146,6 @@ def _experts(counts: Counts, part: PartCount, load: Load, on: Processor, bits: f
     wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0)
     side = min(outer, max(wide, 1.0))
     return _Work("experts", flops, moved, max(rows, 1e-9) / max(sum(hit), 1e-9), side, on.routed_launch)
-
-
-def _decisions(part: PartCount, load: Load) -> float:
-    router = getattr(part.placed.part.body, "router", None) if part.placed else None
-    alone = router is None or router.scope in ("token", "position")
-    return load.rows if alone else load.batch
-
-
-def distinct(group: GroupCount, tokens: float) -> float:
-    """Experts of a group that `tokens` tokens touch: mean over measured turns, else expected."""
-    if group.turns:
-        return sum(touched([min(1.0, p) for p in turn], tokens) for turn in group.turns) / len(group.turns)
-    return evenly_touched(group.experts, group.rows, tokens)
 
 
 def _with_backward(work: _Work, *, first: bool) -> _Work:

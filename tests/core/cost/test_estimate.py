@@ -6,7 +6,7 @@ from core.cost.devices import registry
 from core.cost.estimate import PHASES, estimate, strip
 from core.cost.formulas import FORMULAS
 from core.cost.fpga import Engine, on_engine
-from core.cost.gpu import Load
+from core.cost.work import Load
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import names, preset
 from core.design.spec import Design

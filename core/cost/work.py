@@ -1,0 +1,75 @@
+"""What a step asks of each part, whatever runs it: tokens, keys a query meets, experts that are touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from core.cost.count import Counts, GroupCount, PartCount
+from core.cost.coverage import evenly_touched, touched
+from core.cost.flops import mean_keys
+from core.cost.rates import routed
+from core.design.bodies.base import Mixer
+
+Phase = Literal["prefill", "decode", "train"]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a step is asked to do. `rows` tokens pass every layer; `keys` is C while decoding."""
+
+    phase: Phase
+    batch: int
+    context: int
+    weights: str
+    numbers: str
+
+    @property
+    def rows(self) -> int:
+        """Tokens of a step."""
+        return self.batch if self.phase == "decode" else self.batch * self.context
+
+
+def running(counts: Counts, phase: Phase) -> Iterator[PartCount]:
+    """Parts that work in a phase: while decoding, an encoder has done its work."""
+    last = counts.design.stacks[-1]
+    return (p for p in counts.parts if phase != "decode" or p.placed is None or p.placed.stack is last)
+
+
+def answers(counts: Counts, load: Load) -> int:
+    """Rows of the head: every token in training, the last one of each sequence in serving."""
+    language = counts.design.task.kind == "language_model"
+    return load.rows if load.phase == "train" and language else load.batch
+
+
+def pairs(counts: Counts, part: PartCount, body: Mixer, load: Load) -> tuple[float, int]:
+    """Keys that each query of a step meets on average, and multiply-adds for each of them."""
+    if load.phase == "decode":
+        return body.span(load.context), body.cached_pair_macs(counts.design.width)
+    return mean_keys(part, load.context), part.pair_macs
+
+
+def hits(part: PartCount, load: Load) -> tuple[float, ...]:
+    """Distinct experts that a step touches, for each group of a part."""
+    made = decisions(part, load)
+    return tuple(_distinct(group, made) for group in part.groups)
+
+
+def decisions(part: PartCount, load: Load) -> int:
+    """Routing decisions of a step by the router's scope: for each token, each sequence, or the whole batch.
+
+    Sequences of one task decide alike; how many tasks a batch mixes is not known, so each counts.
+    """
+    bank = routed(part.placed.part.body) if part.placed else None
+    scope = bank.router.scope if bank else "token"
+    if scope == "batch":
+        return 1
+    return load.batch if scope in ("example", "task") else load.rows
+
+
+def _distinct(group: GroupCount, made: int) -> float:
+    """Mean over measured turns, else expected."""
+    if group.turns:
+        return sum(touched([min(1.0, p) for p in turn], made) for turn in group.turns) / len(group.turns)
+    return evenly_touched(group.experts, group.rows, made)
