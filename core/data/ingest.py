@@ -91,7 +91,7 @@ def inspect(given: Given, options: Options | None = None) -> Preview:
             columns, notes = columns_of(opened, options)
             targets = options.targets or (table.likely_target(columns),)
             preview = replace(preview, columns=tuple(map(info_of, columns)), targets=targets)
-            data = table_of(opened, columns, notes, options)
+            data = table_of(opened, columns, [*opened.notes, *notes], options)
         else:
             data = read(opened, options)
     except DataError as error:
@@ -113,9 +113,11 @@ def read(opened: Opened, options: Options) -> Dataset:
     """The data set these files become, in memory."""
     kind = options.kind or guess_kind(opened)
     if kind == "table":
-        return table_of(opened, *columns_of(opened, options), options)
+        columns, notes = columns_of(opened, options)
+        return table_of(opened, columns, [*opened.notes, *notes], options)
+    data: Dataset
     if kind == "image":
-        return images.read_images(
+        data = images.read_images(
             opened.title,
             opened.files,
             side=options.side,
@@ -123,7 +125,10 @@ def read(opened: Opened, options: Options) -> Dataset:
             share=options.held_out,
             seed=options.seed,
         )
-    return text.read_text(opened.title, opened.files, options.encoding, options.domains, options.held_out)
+    else:
+        data = text.read_text(opened.title, opened.files, options.encoding, options.domains, options.held_out)
+    data.notes += opened.notes
+    return data
 
 
 def guess_kind(opened: Opened) -> DataKind:

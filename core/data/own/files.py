@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from core.data.errors import DataError, shorten
@@ -51,10 +53,11 @@ class File:
 
 @dataclass(frozen=True)
 class Opened:
-    """What was given: a title made of its name, and files in the order of their names."""
+    """What was given: a title made of its name, files in the order of their names, what to tell the user."""
 
     title: str
     files: tuple[File, ...]
+    notes: tuple[str, ...] = ()
 
 
 def open_files(given: Given) -> Opened:
@@ -69,12 +72,12 @@ def open_files(given: Given) -> Opened:
     else:
         opened = open_uploads((given,) if isinstance(given, Upload) else tuple(given))
     if len(opened.files) == 1 and is_zip(opened.files[0]):
-        opened = Opened(opened.title, tuple(zip_files(opened.files[0].read())))
+        opened = replace(opened, files=tuple(zip_files(opened.files[0].read())))
     # A disk may hold names that are not UTF-8; facts and messages may not.
     named = [replace(file, name=file.name.encode("utf-8", "replace").decode()) for file in opened.files]
     files = tuple(sorted(without_root(named), key=lambda file: file.name))
     check_files(files)
-    return Opened(opened.title.encode("utf-8", "replace").decode(), files)
+    return replace(opened, title=opened.title.encode("utf-8", "replace").decode(), files=files)
 
 
 def check_files(files: Sequence[File]) -> None:
@@ -117,19 +120,28 @@ def is_zip(file: File) -> bool:
 
 
 def open_uploads(uploads: tuple[Upload, ...]) -> Opened:
-    """Uploads by the last part of their names; a browser may send any path."""
+    """Uploads by their names; a browser may send any path, and none leads anywhere."""
     files: dict[str, File] = {}
+    notes = []
     for upload in uploads:
-        name = upload.name.replace("\\", "/").rsplit("/", 1)[-1] or "upload"
+        name = plain_name(upload.name)
+        if name != upload.name:
+            notes.append(f"{shorten(upload.name)} is read as {shorten(name)}.")
         if name in files:
             raise DataError(
                 f"Two uploads are named {shorten(name)}.",
                 "Files are told apart by name.",
                 "rename one of them.",
             )
-        files[name] = File(name, len(upload.data), lambda data=upload.data: data)  # type: ignore[misc]
+        files[name] = File(name, len(upload.data), partial(bytes, upload.data))
     title = PurePosixPath(next(iter(files))).stem if len(files) == 1 else f"{len(files)} files"
-    return Opened(title, tuple(files.values()))
+    return Opened(title, tuple(files.values()), tuple(notes))
+
+
+def plain_name(name: str) -> str:
+    """A whole name without separators: `AC/DC.txt` is no DC.txt. Of a Windows path, its last part."""
+    own = name.rsplit("\\", 1)[-1]
+    return "_".join(part for part in own.split("/") if part not in ("", ".", "..")) or "upload"
 
 
 def open_path(path: Path) -> Opened:
@@ -138,7 +150,8 @@ def open_path(path: Path) -> Opened:
         return Opened(path.resolve().name, tuple(folder_files(path)))
     if not path.exists():
         raise DataError(f"{shorten(str(path))} does not exist.", "", "check the path.")
-    return Opened(path.stem, (path_file(path, path.name),))
+    # A link that the user names is meant; `read_path` follows none.
+    return Opened(path.stem, (path_file(path.resolve(), path.name),))
 
 
 def folder_files(folder: Path) -> Iterable[File]:
@@ -172,18 +185,30 @@ def path_file(path: Path, name: str) -> File:
             "It is a device or a pipe.",
             "choose a file or a folder.",
         )
-    return File(name, status.st_size, lambda: read_path(path))
+    return File(name, status.st_size, partial(read_path, path, status))
 
 
-def read_path(path: Path) -> bytes:
-    """The bytes of a file, up to the cap even where it grows meanwhile."""
+def read_path(path: Path, listed: os.stat_result) -> bytes:
+    """The bytes of the file that was listed: the caps were checked on that one, on no later one."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with open(path, "rb", opener=_open_no_link) as file:
+            now = os.fstat(file.fileno())
+            same = os.path.samestat(now, listed) and stat.S_ISREG(now.st_mode)
+            data = file.read(listed.st_size + 1) if same else b""
     except OSError as error:
         raise unreadable(path, error) from error
-    check_size(len(data))
+    if not same or len(data) != listed.st_size:
+        raise DataError(
+            f"{shorten(str(path))} changed while it was read.",
+            "It is not the file that was looked at before.",
+            "wait until nothing writes to it, then try again.",
+        )
     return data
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    # Nor wait for a pipe that took the place of a file. Windows knows neither flag.
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def unreadable(path: Path, error: OSError) -> DataError:
@@ -238,7 +263,7 @@ def zip_files(data: bytes) -> Iterable[File]:
         )
     for name, member in zip(names, members, strict=True):
         if not any(is_ignored(part) for part in name.split("/")):
-            yield File(name, member.file_size, lambda member=member: unpack(archive, member))  # type: ignore[misc]
+            yield File(name, member.file_size, partial(unpack, archive, member))
 
 
 def checked_name(member: zipfile.ZipInfo) -> str:

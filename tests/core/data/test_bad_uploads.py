@@ -1,6 +1,7 @@
 """Every bad upload: a clear message, the same from `inspect`, and nothing left behind."""
 
 import io
+import os
 import struct
 import zipfile
 from collections.abc import Callable
@@ -68,7 +69,7 @@ CASES: dict[str, tuple[Given, Options, str]] = {
     "nothing": ((), Options(), "no files"),
     "empty": (upload("a.txt", b""), Options(), "'a.txt' is empty"),
     "all empty": ((upload("a.txt", b""), upload("b.txt", b"")), Options(), "All files are empty"),
-    "same name": ((upload("x/a.txt", TEXT), upload("y/a.txt", TEXT)), Options(), "Two uploads"),
+    "same name": ((upload("x/a.txt", TEXT), upload("x_a.txt", TEXT)), Options(), "Two uploads"),
     "binary": (upload("a.txt", bytes(range(256)) * 20), Options(), "'a.txt' is not text"),
     "control bytes": (upload("a.txt", b"\x01\x02abc" * 1000), Options(), "control bytes"),
     "latin-1": (upload("a.txt", TEXT + b"caf\xe9\n" + TEXT), Options(), "line 101"),
@@ -256,6 +257,38 @@ def test_a_folder_with_a_link_is_refused(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"does not exist.*To fix this"):
         ingest(tmp_path / "none", tmp_path)
+
+
+@pytest.mark.parametrize("change", ["grown", "shrunk", "link", "pipe", "other"])
+def test_a_file_that_changes_after_it_was_listed_is_refused(tmp_path: Path, change: str) -> None:
+    """The caps and the ban on links hold for what is read, not only for what was seen first."""
+    own, secret = tmp_path / "own", tmp_path / "secret.txt"
+    own.mkdir()
+    path = own / "a.txt"
+    path.write_bytes(TEXT)
+    secret.write_bytes(TEXT)
+    (file,) = files_module.open_files(own).files
+    if change == "grown":
+        path.write_bytes(TEXT + b"x")
+    elif change == "shrunk":
+        path.write_bytes(TEXT[:-1])
+    else:
+        path.rename(tmp_path / "before.txt")
+        if change == "link":
+            path.symlink_to(secret)
+        elif change == "pipe":
+            os.mkfifo(path)
+        else:
+            path.write_bytes(TEXT)
+    with pytest.raises(DataError, match=r"(changed while it was read|cannot be read).*To fix this"):
+        file.read()
+
+
+def test_a_link_that_the_user_names_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_bytes(TEXT)
+    (tmp_path / "link.txt").symlink_to(tmp_path / "notes.txt")
+    (file,) = files_module.open_files(tmp_path / "link.txt").files
+    assert (file.name, file.read()) == ("link.txt", TEXT)
 
 
 def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
