@@ -73,17 +73,27 @@ def label(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(float(number))
 
 
-def column_of(name: str, cells: Sequence[str]) -> Column:
+def word_of(cell: str) -> str | None:
+    """A text cell without the blanks around it; None for a mark of a missing one."""
+    word = cell.strip()
+    return None if word.lower() in MISSING else word
+
+
+def column_of(name: str, cells: Sequence[str], *, decimal_comma: bool = False) -> Column:
     """A column of text cells: numbers if every cell that is not missing is one.
 
-    A number that is not finite counts as missing.
+    A number that is not finite counts as missing. With `decimal_comma`, 1,5 is a number too, unless the
+    column also has points: which of them parts the thousands, no cell says.
     """
-    words = [None if (word := cell.strip()).lower() in MISSING else word for cell in cells]
+    words = [word_of(cell) for cell in cells]
+    digits = words
+    if decimal_comma and not any(word and "." in word for word in words):
+        digits = [word and word.replace(",", ".") for word in words]
     # Python reads 1_000 as a number; a table means a word by it.
     if any(word and "_" in word for word in words):
         return Column(name, words=tuple(words))
     try:
-        numbers = np.array([math.nan if word is None else float(word) for word in words], np.float64)
+        numbers = np.array([math.nan if word is None else float(word) for word in digits], np.float64)
     except ValueError:
         return Column(name, words=tuple(words))
     numbers[~np.isfinite(numbers)] = math.nan

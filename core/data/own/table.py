@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.columns import MAX_FEATURES, Column, column_of
+from core.data.columns import MAX_FEATURES, Column, column_of, word_of
 from core.data.errors import DataError, listing, shorten
 from core.data.own.files import MAX_BYTES, File
 from core.data.own.text import Encoding, clean
@@ -48,9 +48,14 @@ def likely_target(columns: Sequence[Column]) -> str:
 
 
 def read_csv(name: str, text: str) -> list[Column]:
-    """Columns of a CSV with a header line. Separated by comma, semicolon, tab or bar."""
+    """Columns of a CSV with a header line. Separated by comma, semicolon, tab or bar.
+
+    Between semicolons a comma may be the decimal sign, as spreadsheets of many countries write it.
+    """
+    separator = separator_of(text)
+    decimal_comma = separator == ";"
     rows: list[list[str]] = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(text), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     cells = 0
     try:
         for row in reader:
@@ -76,8 +81,11 @@ def read_csv(name: str, text: str) -> list[Column]:
         raise DataError(
             f"{shorten(name)} has no rows.", "A table is a header and rows.", "add rows below the header."
         )
-    names = header_names(name, rows[0])
-    return [column_of(column, [row[i] for row in rows[1:]]) for i, column in enumerate(names)]
+    names = header_names(name, rows[0], decimal_comma=decimal_comma)
+    return [
+        column_of(column, [row[i] for row in rows[1:]], decimal_comma=decimal_comma)
+        for i, column in enumerate(names)
+    ]
 
 
 def separator_of(text: str) -> str:
@@ -96,7 +104,7 @@ def separator_of(text: str) -> str:
     return max(SEPARATORS, key=score)
 
 
-def header_names(table: str, header: Sequence[str]) -> list[str]:
+def header_names(table: str, header: Sequence[str], *, decimal_comma: bool = False) -> list[str]:
     """Names of the columns, a number for an empty one.
 
     Raises:
@@ -116,7 +124,7 @@ def header_names(table: str, header: Sequence[str]) -> list[str]:
             f"The limit is {MAX_FEATURES:,}.",
             "leave some out.",
         )
-    if column_of("", header).numbers is not None:
+    if column_of("", header, decimal_comma=decimal_comma).numbers is not None:
         raise DataError(
             f"The first line of {shorten(table)} holds numbers only.",
             "It is taken for the names of the columns.",
@@ -190,7 +198,7 @@ def is_number(kind: Any) -> bool:
 
 
 def parquet_column(name: str, parts: Sequence[Any]) -> Column:
-    """Batches of one Parquet column as a column."""
+    """Batches of one Parquet column as a column; words and marks of missing ones as in CSV."""
     import pyarrow as pa
 
     if parts and is_number(parts[0].type):
@@ -201,8 +209,9 @@ def parquet_column(name: str, parts: Sequence[Any]) -> Column:
     words: list[str | None] = []
     for part in parts:
         if isinstance(part, pa.DictionaryArray):
-            known = [word or None for word in part.dictionary.to_pylist()]
+            known = [None if word is None else word_of(word) for word in part.dictionary.to_pylist()]
             words += [None if i is None else known[i] for i in part.indices.to_pylist()]
         else:
+            # Words come dictionary-encoded: these are booleans.
             words += [None if value is None else str(value).lower() for value in part.to_pylist()]
     return Column(name, words=tuple(words))

@@ -13,6 +13,7 @@ from core.data.errors import DataError
 from core.data.examples import ExampleData
 from core.data.ingest import Options, ingest, inspect
 from core.data.load import load, sources
+from core.data.own.files import open_files
 from core.data.own.images import decode
 from core.data.text import TextData
 from tests.core.data.files import WORDS, everything_in, picture_zip, png, table_csv, upload, zipped
@@ -223,6 +224,48 @@ def test_separators_are_found(separator: str) -> None:
     assert facts is not None
     assert expected is not None
     assert facts.fingerprint == expected.fingerprint
+
+
+def test_between_semicolons_a_comma_may_be_the_decimal_sign() -> None:
+    lines = [f"{i},5;1.{i};a,{i};{i % 2}" for i in range(40)]
+    preview = inspect(upload("a.csv", "\n".join(["x;y;z;class", *lines]).encode()))
+    assert {c.name: c.looks_like for c in preview.columns} == {
+        "x": "value",
+        "y": "value",
+        "z": "classes",
+        "class": "classes",
+    }
+    assert preview.columns[0].examples[:2] == ("0.5", "1.5")
+
+
+def test_marks_of_missing_cells_are_the_same_in_parquet() -> None:
+    cells = [" red ", "NA", "", "?", "blue", None, "null"] * 6
+    labels = [i % 2 for i in range(42)]
+    out = io.BytesIO()
+    pq.write_table(pa.table({"color": cells, "class": labels}), out)
+    lines = [f"{cell or ''},{label}" for cell, label in zip(cells, labels, strict=True)]
+    csv = inspect(upload("a.csv", "\n".join(["color,class", *lines]).encode()))
+    parquet = inspect(upload("a.parquet", out.getvalue()))
+    assert csv.facts is not None
+    assert parquet.columns == csv.columns
+    assert parquet.columns[0].missing == 30
+    assert parquet.facts is not None
+    assert parquet.facts.fingerprint == csv.facts.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("AC/DC.txt", "AC_DC.txt"),
+        ("../../etc/passwd.txt", "etc_passwd.txt"),
+        ("C:\\fakepath\\notes.txt", "notes.txt"),
+        ("/", "upload"),
+    ],
+)
+def test_an_upload_keeps_its_whole_name_without_separators(sent: str, name: str) -> None:
+    opened = open_files(upload(sent, WORDS * 100))
+    assert [file.name for file in opened.files] == [name]
+    assert any(f"is read as {name!r}." in note for note in inspect(upload(sent, WORDS * 100)).notes)
 
 
 def test_parquet_equals_csv(tmp_path: Path) -> None:
