@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -17,7 +18,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
 #: Of a run or job: icon and colour of its badge. The word itself is always beside them.
-BADGES = {
+BADGES: Mapping[str, tuple[str, Literal["gray", "blue", "green", "red", "orange"]]] = {
     "queued": (":material/schedule:", "gray"),
     "running": (":material/play_arrow:", "blue"),
     "pausing": (":material/pause:", "blue"),
@@ -46,7 +47,7 @@ def title(text: str, note: str = "", status: str | None = None) -> None:
     st.title(plain(text), anchor=False, width="content")
     if status is not None:
         icon, color = BADGES[status]
-        st.badge(status.capitalize(), icon=icon, color=color)  # type: ignore[arg-type]
+        st.badge(status.capitalize(), icon=icon, color=color)
     if note:
         st.caption(plain(note), width="content")
     st.space("stretch")
@@ -57,7 +58,7 @@ def run_line(name: str, status: str) -> None:
     icon, color = BADGES[status]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{plain(name)}**", width="content")
-        st.badge(status.capitalize(), icon=icon, color=color)  # type: ignore[arg-type]
+        st.badge(status.capitalize(), icon=icon, color=color)
 
 
 def card() -> DeltaGenerator:
