@@ -1,6 +1,5 @@
 """Widgets from the schema. Every change leaves as an edit; what the widgets show is always the design."""
 
-import math
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ import streamlit as st
 
 from components.forms.blank import blank
 from components.forms.shapes import Node, Shape, at, resolved, shape
+from components.forms.text import as_text, from_text, number_format, usual_step
 from components.words import humanise
 from core.design import schema
 from core.design.edit import Edit, Insert, Remove, SetValue
@@ -296,13 +296,13 @@ class Form:
             for name, limit in (("min_value", "minimum"), ("max_value", "maximum"))
             if limit in node
         }
-        step = node.get("step") or (1 if whole else _step(current))
+        step = node.get("step") or (1 if whole else usual_step(current))
         into.number_input(
             label,
             key=key,
             value=None if here.optional else "min",
             step=kind(step),
-            format=None if whole else _format(current, step),
+            format=None if whole else number_format(current, step),
             placeholder=node.get("unit", "empty") if here.optional else None,
             help=_told(here),
             on_change=self._send,
@@ -323,11 +323,11 @@ class Form:
     def _many(self, pointer: str, here: Shape, into: Any, label: str, current: Any) -> None:
         """Short lists and tables as text: `1, 2, 3`, or a line `name: 1, 2` for each entry."""
         key = self._key(pointer)
-        st.session_state[key] = _as_text(current)
+        st.session_state[key] = as_text(current)
 
         def changed() -> None:
-            value = _from_text(st.session_state[key], here)
-            self.emit(SetValue(path=pointer, value=value, label=f"{label}: {_as_text(value)[:60]}"))
+            value = from_text(st.session_state[key], here)
+            self.emit(SetValue(path=pointer, value=value, label=f"{label}: {as_text(value)[:60]}"))
 
         element = into.text_area if here.kind == "table" else into.text_input
         element(label, key=key, help=_told(here), on_change=changed)
@@ -396,55 +396,3 @@ def _told(here: Shape) -> str | None:
 def _help(text: str) -> str | None:
     """A docstring as help: its markup is ours, its line breaks are the editor's."""
     return re.sub(r"(?<!\n)\n(?!\n)", " ", text).strip() or None
-
-
-def _step(current: Any) -> float:
-    if not current:
-        return 0.01
-    return float(10.0 ** (math.floor(math.log10(abs(current))) - (0 if abs(current) < 1 else 1)))
-
-
-def _format(current: Any, step: float) -> str:
-    """As many decimals as the value and the step have."""
-    places = max(_places(current or 0.0), _places(step))
-    return f"%.{min(places, 12)}f"
-
-
-def _places(number: float) -> int:
-    text = f"{number:.12f}".rstrip("0")
-    return len(text.split(".")[1])
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return "\n".join(f"{key}: {_as_text(entry)}" for key, entry in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_as_text(entry) for entry in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _from_text(text: str, here: Shape) -> Any:
-    """The reverse; what is no number stays text, and the design says what is wrong with it."""
-    if here.kind == "table":
-        pairs = (line.partition(":") for line in text.splitlines() if line.strip())
-        rows = {name.strip(): _numbers(rest) for name, _, rest in pairs}
-        many = here.item is not None and here.item.kind == "numbers"
-        return rows if many else {name: (row[0] if row else 0) for name, row in rows.items()}
-    return (
-        _numbers(text)
-        if here.kind == "numbers"
-        else [word.strip() for word in text.split(",") if word.strip()]
-    )
-
-
-def _numbers(text: str) -> list[Any]:
-    return [_number(word.strip()) for word in text.split(",") if word.strip()]
-
-
-def _number(word: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            continue
-    return word
