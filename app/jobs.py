@@ -46,10 +46,10 @@ class Engine(Protocol):
         """Ask for a checkpoint and the end of the worker."""
 
     def resume(self, run_id: str) -> None:
-        """Queue a paused, lost or failed run again; it continues from its newest checkpoint."""
+        """Queue a paused, stopped, lost or failed run again; it continues from its newest checkpoint."""
 
     def stop(self, run_id: str) -> None:
-        """End a run early, for good."""
+        """End a run early. One that a worker holds is traced first; one at rest can be resumed for that."""
 
     def delete(self, run_id: str) -> None:
         """Remove a run and its files, stopping it first."""

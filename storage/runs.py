@@ -96,14 +96,15 @@ def pause(db: Database, run_id: str) -> None:
 
 
 def stop(db: Database, run_id: str) -> None:
-    """End the run early for good. Asking again, or after its end, changes nothing. Raises NotFoundError."""
+    """End the run early. Asking again, or after its end, changes nothing. Raises NotFoundError."""
     _ask(db, run_id, Want.STOP, Status.STOPPING, Status.STOPPED)
 
 
 def resume(db: Database, run_id: str) -> None:
-    """Put a paused, lost or failed run into the queue, or take a pause back. Asking again changes nothing.
+    """Put a paused, stopped, lost or failed run into the queue, or take a pause back.
 
-    Raises NotFoundError, and IllegalMoveError for a run that is done or stopped.
+    Asking again changes nothing. Raises NotFoundError, and IllegalMoveError for a run that is done or about
+    to stop.
     """
     with db.write() as session:
         row = _row(session, run_id)
@@ -114,9 +115,14 @@ def resume(db: Database, run_id: str) -> None:
         ):
             return
         if row.status not in {Status.QUEUED, Status.RUNNING}:
+            fix = (
+                "wait until it has stopped"
+                if row.status == Status.STOPPING
+                else f"start a new run from its last checkpoint (--set plan.start_from={run_id})"
+            )
             raise IllegalMoveError(
-                f"Run {run_id} is {row.status}, and only a paused, lost or failed run can be resumed. "
-                f"To fix this, start a new run from its last checkpoint (--set plan.start_from={run_id})."
+                f"Run {run_id} is {row.status}, and only a paused, stopped, lost or failed run can be resumed."
+                f" To fix this, {fix}."
             )
 
 

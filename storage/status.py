@@ -32,7 +32,8 @@ Q, R, PG, P, SG = Status.QUEUED, Status.RUNNING, Status.PAUSING, Status.PAUSED, 
 DONE, STOPPED, FAILED, LOST = Status.DONE, Status.STOPPED, Status.FAILED, Status.LOST
 
 # running -> paused is a worker told to end by a signal; pausing -> running a pause taken back in time; done
-# from pausing or stopping is a worker that had finished before it read the wish.
+# from pausing or stopping is a worker that had finished before it read the wish. stopped -> queued because
+# a run stopped while no worker held it has no trace yet, and one stopped too early should not be lost.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Q: frozenset({R, P, STOPPED, FAILED}),
     R: frozenset({PG, SG, P, DONE, STOPPED, FAILED, LOST}),
@@ -42,7 +43,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     LOST: frozenset({Q, STOPPED}),
     FAILED: frozenset({Q}),
     DONE: frozenset(),
-    STOPPED: frozenset(),
+    STOPPED: frozenset({Q}),
 }
 
 #: A worker process should be alive.

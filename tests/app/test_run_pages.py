@@ -21,10 +21,11 @@ from core.design.edit import SetValue
 from core.design.edits import apply
 from core.design.plan import Plan
 from core.design.presets.registry import preset
-from storage import database, drafts, jobs, metrics, runs
+from storage import database, drafts, jobs, metrics, runs, work
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
+from storage.tables import RunRow
 from tests.app import seed
 
 TRAIN, ROUTING, RUNS, EXPORT = "train", "routing", "runs", "export"
@@ -216,10 +217,19 @@ def test_a_run_deleted_in_another_tab_is_said_and_closed(ids, db, press):
 
 def test_a_button_that_is_too_late_says_so(ids, db):
     app = visit(TRAIN, ids["paused"])
-    runs.stop(db, ids["paused"])
+    with db.write() as session:
+        work.changed(session, RunRow, RunRow.id == ids["paused"], status=Status.DONE.value)
     button(app, "train.resume").click()
     again(app)
-    assert "only a paused, lost or failed run can be resumed" in said(app)
+    assert "only a paused, stopped, lost or failed run can be resumed" in said(app)
+
+
+def test_a_run_stopped_while_paused_is_told_to_be_resumed_and_can_be(ids, db):
+    runs.stop(db, ids["paused"])
+    assert "has no trace" in said(app := visit(ROUTING, ids["paused"]))
+    assert "Resume it" in said(app)
+    button(visit(TRAIN, ids["paused"]), "train.resume").click().run()
+    assert runs.get(db, ids["paused"]).status is Status.QUEUED
 
 
 def test_a_queued_run_says_where_it_stands(ids, db):

@@ -107,7 +107,7 @@ def test_a_worker_given_up_for_lost_writes_no_more(db: Database, run: RunPublic)
         ("lost", "lost", "stopped", "queued"),
         ("failed", "failed", "failed", "queued"),
         ("done", "done", "done", None),
-        ("stopped", "stopped", "stopped", None),
+        ("stopped", "stopped", "stopped", "queued"),
     ],
 )
 def test_what_each_wish_does(

@@ -114,7 +114,7 @@ def _control(run: RunPublic) -> None:
             key="train.stop",
             on_click=_ask,
             args=(asked.stop, run.id),
-            help="Ends the run for good and keeps what it reached",
+            help="Ends the run early and keeps what it reached",
         )
 
 
