@@ -12,6 +12,7 @@ from core.trace.newest import newest_trace
 from core.trace.record import Trace, read
 from storage import database, files, runs
 from storage.records import RunPublic
+from storage.status import ACTIVE, RESUMABLE, Status
 
 HEAD = ("layer", "experts", "CV", "MaxVio", "dead", "dropped", "entropy", "specialization", "chance", "95 %")
 KEYS = ("cv", "max_violation", "dead", "drop_rate", "entropy")
@@ -40,14 +41,30 @@ def stored_trace(found: RunPublic) -> Trace:
     """The newest trace of a run. Raises UserError."""
     path = newest_trace(files.folder(data_root(), "runs", found.id))
     if path is None:
-        raise UserError(
-            f"{found.id} is {found.status} and has no trace: one is written when a run ends. To fix this, let"
-            f" it train to its end, or stop it: python -m app runs stop {found.id}"
-        )
+        raise UserError(f"{found.id} is {found.status} and has no trace: {missing(found)}")
     try:
         return read(path)
     except TraceError as error:
         raise UserError(str(error)) from error
+
+
+def missing(found: RunPublic) -> str:
+    """Why a run has no trace, and what brings one."""
+    plan = found.resolved_plan or found.plan
+    again = f"python -m app runs resume {found.id}"
+    if plan.trace_tokens == 0:
+        return (
+            "its plan traces no tokens (trace_tokens is 0). To fix this, train again with more, such as"
+            " --set plan.trace_tokens=16384"
+        )
+    if found.status in ACTIVE or found.status is Status.QUEUED:
+        return (
+            "one is written when a run ends. To fix this, let it train to its end, or stop it once it trains:"
+            f" python -m app runs stop {found.id}"
+        )
+    if found.status in RESUMABLE:
+        return f"it ended before the held-out set was traced. To fix this, resume it: {again}"
+    return "the file is gone from its folder. To fix this, train again"
 
 
 def table(run_id: str, trace: Trace, layers: list[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from core.trace.errors import TraceError
 from storage import database
 from storage.database import Database
 from storage.records import RunPublic
-from storage.status import SETTLED
+from storage.status import RESUMABLE, Status
 
 EMPTY = "No design has been trained. Train one for two minutes to see where its tokens go."
 
@@ -84,10 +84,14 @@ def nothing(run: RunPublic, routed: Routed | None) -> None:
         st.markdown(
             f"This design {what}, so no token is routed anywhere. Train one with a router that selects."
         )
-    elif run.status in SETTLED:
+    elif not (run.resolved_plan or run.plan).trace_tokens:
+        st.markdown("This run has no trace: its plan traces no tokens. Train again with more `trace_tokens`.")
+    elif run.status in RESUMABLE:
         st.markdown(
             "This run has no trace: it ended before the held-out set was traced. Resume it, or train again."
         )
+    elif run.status is Status.DONE:
+        st.markdown("This run has no trace: its file is gone from the data folder. Train again.")
     else:
         st.markdown(
             "This run is still training. Its routing is traced when it ends; Train shows it live until then."

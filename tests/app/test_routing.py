@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from app import cli
+from app.commands.routing import missing
 from core.trace.newest import trace_path
 from core.trace.record import write
 from storage import database, files, runs
 from storage.drafts import Document
+from storage.status import Status
 from tests.app.conftest import TINY, plan
 from tests.core.trace.make import make_trace
 
@@ -54,3 +56,22 @@ def test_what_cannot_be_shown_is_said(
     assert "To fix this" in error
     assert cli.main(["routing", "nothing-here"]) == 1
     assert "nothing-here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("status", "tokens", "words"),
+    [
+        (Status.RUNNING, 16, "let it train to its end"),
+        (Status.STOPPED, 16, "runs resume"),
+        (Status.LOST, 16, "runs resume"),
+        (Status.DONE, 16, "train again"),
+        (Status.DONE, 0, "--set plan.trace_tokens=16384"),
+    ],
+)
+def test_why_there_is_no_trace_follows_the_run(
+    tmp_path: Path, run_id: str, status: Status, tokens: int, words: str
+) -> None:
+    found = runs.get(database.open(tmp_path), run_id)
+    found = found.model_copy(update={"status": status, "plan": plan().replaced(trace_tokens=tokens)})
+    assert words in missing(found)
+    assert "To fix this" in missing(found)
