@@ -1,7 +1,7 @@
 """The open design of one browser session: what is shown, what was just done, saving by compare and swap."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import RLock
@@ -18,6 +18,7 @@ from core.design.spec import Design
 from storage import drafts
 from storage.database import Database
 from storage.drafts import Conflict, Document
+from storage.errors import StorageError
 from storage.records import Draft
 
 
@@ -68,16 +69,21 @@ class Desk:
         Raises storage.errors.NotFoundError.
         """
         with self.lock:
-            self._open(drafts.get(db, draft_id))
+            draft = drafts.get(db, draft_id)
+            if self.draft is None or self.draft.id != draft.id:
+                kept = self.branch(db) if self.lost is not None else None
+                self._reset(draft)
+                if kept is not None:
+                    self.message = f"Your unsaved version is kept as a design of its own: {kept.name}."
+            self.draft = draft
+            self._keep_in_sight()
 
-    def _open(self, draft: Draft) -> None:
-        if self.draft is None or self.draft.id != draft.id:
-            routed = [p.pointer for p in read(draft.design).parts() if p.part.body.kind == "moe"]
-            fresh = Desk(column=self.column, acked=self.acked, opened=set(routed[:1]), lock=self.lock)
-            fresh.selected = routed[0] if routed else ""
-            self.__dict__.update(fresh.__dict__)
-        self.draft = draft
-        self._keep_in_sight()
+    def _reset(self, draft: Draft) -> None:
+        """A fresh view of another draft; the width and what was acknowledged belong to the page."""
+        routed = [p.pointer for p in read(draft.design).parts() if p.part.body.kind == "moe"]
+        self.before, self.last, self.said, self.message = None, "", "", ""
+        self.lost = None
+        self.selected, self.opened = (routed[0] if routed else ""), set(routed[:1])
 
     # ---- acts
     def edit(self, db: Database, edit: Edit) -> bool:
@@ -99,8 +105,8 @@ class Desk:
             assert self.draft is not None
             if self._undecided():
                 return False
-            self._settle(drafts.save(db, self.draft.id, self.draft.revision, mine, label), label, mine)
-            return self.lost is None
+            saved = self._settle(lambda at: drafts.save(db, at.id, at.revision, mine, label), label, mine)
+            return saved and self.lost is None
 
     def undo(self, db: Database) -> None:
         """Back to the state before the last edit."""
@@ -109,7 +115,7 @@ class Desk:
             if self._undecided():
                 return
             label = f"Undid: {self.draft.undo}" if self.draft.undo else ""
-            self._settle(drafts.undo(db, self.draft.id, self.draft.revision), label)
+            self._settle(lambda at: drafts.undo(db, at.id, at.revision), label)
 
     def redo(self, db: Database) -> None:
         """Forward again."""
@@ -118,7 +124,7 @@ class Desk:
             if self._undecided():
                 return
             label = f"Redid: {self.draft.redo}" if self.draft.redo else ""
-            self._settle(drafts.redo(db, self.draft.id, self.draft.revision), label)
+            self._settle(lambda at: drafts.redo(db, at.id, at.revision), label)
 
     def _undecided(self) -> bool:
         """Whether a lost race is open: the next act would build on one version and drop the other."""
@@ -126,32 +132,50 @@ class Desk:
             self.message = "Choose first which version to go on with; until then nothing is changed."
         return self.lost is not None
 
-    def _settle(self, result: Draft | Conflict, label: str, mine: Document | None = None) -> None:
+    def _settle(
+        self, store: Callable[[Draft], Draft | Conflict], label: str, mine: Document | None = None
+    ) -> bool:
+        """Store the next state of the draft and show what came of it; False where storage refused."""
+        assert self.draft is not None
         self.message = ""
+        try:
+            result = store(self.draft)
+        except StorageError as error:
+            self.message = str(error)
+            return False
         if isinstance(result, Conflict):
             self.lost = mine
             if mine is None:
                 self.message = "Another tab changed this design meanwhile. It is shown as it is now."
                 self.draft = result.current
-            return
+            return True
         before = self.design
         self.draft, self.lost = result, None
         if self.design != before:
             self.before, self.last, self.said = before, label, f"{label}." if label else ""
         self._keep_in_sight()
+        return True
 
     def take_theirs(self, db: Database) -> None:
-        """After a lost race: show what the other tab saved."""
-        assert self.draft is not None
-        self.draft, self.lost, self.before = drafts.get(db, self.draft.id), None, None
-        self._keep_in_sight()
+        """After a lost race: show what the other tab saved. Where it is gone, mine stays to be kept."""
+        with self.lock:
+            assert self.draft is not None
+            try:
+                theirs = drafts.get(db, self.draft.id)
+            except StorageError as error:
+                self.message = str(error)
+                return
+            self.draft, self.lost, self.before, self.message = theirs, None, None, ""
+            self._keep_in_sight()
 
     def branch(self, db: Database) -> Draft:
         """After a lost race: keep what this tab has as a design of its own."""
         assert self.lost is not None
-        mine, self.lost = self.lost, None
+        mine = self.lost
         design = read(mine.json).model_copy(update={"name": f"{mine.name[:70]} (branch)"})
-        return drafts.create(db, document(design))
+        kept = drafts.create(db, document(design))
+        self.lost = None
+        return kept
 
     # ---- the drawing
     def take(self, db: Database, outbox: Any) -> None:

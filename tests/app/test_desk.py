@@ -101,6 +101,34 @@ def test_the_slower_tab_may_take_theirs_or_keep_its_own(db, desk):
     assert (experts(other), other.lost) == (16, None)
 
 
+def test_opening_another_design_keeps_what_was_not_saved_as_a_branch(db, desk):
+    other = Desk()
+    other.open(db, desk.draft.id)
+    desk.edit(db, widen(16))
+    assert not other.edit(db, widen(32))
+    other.open(db, drafts.create(db, document(preset("dense-twin"))).id)
+    assert (other.lost, other.design.name) == (None, preset("dense-twin").name)
+    assert "kept as a design of its own: Starter (branch)" in other.message
+    branch = next(draft for draft in drafts.listing(db) if draft.name == "Starter (branch)")
+    assert read(branch.design).stacks[0].layers[0].pattern[0].parts[1].body.count == 32
+
+
+def test_acts_on_a_draft_deleted_meanwhile_say_so(db, desk):
+    other = Desk()
+    other.open(db, desk.draft.id)
+    desk.edit(db, widen(16))
+    assert not other.edit(db, widen(32))
+    drafts.remove(db, desk.draft.id)
+    other.take_theirs(db)
+    assert "There is no" in other.message
+    assert other.lost is not None
+    for act in (desk.undo, desk.redo, lambda db: desk.edit(db, widen(24))):
+        desk.message = ""
+        act(db)
+        assert "There is no" in desk.message
+    assert (experts(desk), desk.lost) == (16, None)
+
+
 def test_acts_of_the_drawing(db, desk):
     for n, op in enumerate(
         [
