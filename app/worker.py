@@ -26,6 +26,7 @@ from app.processes import started_at
 from app.pulse import Pulse
 from app.slot import LOG
 from core.design.facts import Event
+from core.design.files import newest_checkpoint, write_whole
 from core.design.plan import Plan
 from core.design.rules import check
 from core.design.spec import Design
@@ -62,11 +63,10 @@ def studio_trainer() -> Trainer:
     """The real one; loads torch."""
     from core.data.errors import DataError
     from core.data.load import load
-    from core.train.checkpoint import newest
     from core.train.errors import TrainingError
     from core.train.run import resolve, train
 
-    return Trainer(load, resolve, train, newest, (DataError, TrainingError))
+    return Trainer(load, resolve, train, newest_checkpoint, (DataError, TrainingError))
 
 
 def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = studio_trainer) -> int:
@@ -120,8 +120,8 @@ def work_on(
     plan = run.resolved_plan or tools.resolve(design, run.plan, dataset)
     here = environment()
     for name, content in (("design", design), ("plan", plan)):
-        files.write(folder / f"{name}.json", content.model_dump_json(indent=2))
-    files.write(folder / "environment.json", json.dumps(here, indent=2))
+        write_whole(folder / f"{name}.json", content.model_dump_json(indent=2))
+    write_whole(folder / "environment.json", json.dumps(here, indent=2))
     begin = tools.newest(folder) or 0
     pulse.show(step=begin, message="")
     with engine.db.write() as session:

@@ -157,7 +157,10 @@ def _remedy(reason: str) -> str:
     if "locked" in reason or "busy" in reason:
         return "Another program holds it. To fix this, end that program or try again in a moment."
     if "not a database" in reason or "malformed" in reason:
-        return "To fix this, restore the file from a copy, or move it away to begin with an empty studio."
+        return (
+            "To fix this, end the studio, then restore the file from a copy, or move it away to begin with "
+            "an empty studio. Weights and exports stay in runs/ for a restored file to find."
+        )
     if "readonly" in reason or "unable to open" in reason:
         return "To fix this, make the data folder writable or set MOE_STUDIO_DATA to another folder."
     return "To fix this, look at the data folder's disk, or set MOE_STUDIO_DATA to another folder."

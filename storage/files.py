@@ -1,4 +1,4 @@
-"""Artifact files: where they lie, and writing them so that a kill leaves the old file or the new one.
+"""Artifact files: where they lie, and how they leave. Writing them is `core.design.files`.
 
     studio.db   runs/<id>/{design,plan,environment}.json, worker.log,
     checkpoints/<step>/{model,optimizer}.safetensors + state.json, traces/<step>.npz, exports/<job>/
@@ -10,13 +10,13 @@ Names that begin with a dot are unfinished or on their way out.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from pathlib import Path
 from typing import Literal
-from uuid import uuid4
 
+from core.design.files import beside, known_sha256
+from core.design.files import newest_checkpoint as newest_whole
 from storage.errors import StorageError
 from storage.ids import checked_id
 
@@ -24,7 +24,8 @@ Kind = Literal["runs", "jobs"]
 
 #: A folder without a row may be one that is being made; after this long it is not.
 SWEEP_SECONDS = 3600.0
-LAST_FILE = "state.json"
+#: What a process writes before its work begins. A folder that holds anything else is somebody's.
+BEGINNINGS = frozenset(("design.json", "plan.json", "environment.json", "worker.log"))
 
 
 def folder(root: Path, kind: Kind, name: str) -> Path:
@@ -49,45 +50,15 @@ def inside(parent: Path, name: str) -> Path:
     return path
 
 
-def write(path: Path, content: bytes | str) -> None:
-    """Write a whole file or none: temporary name, sync, rename, sync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames in a folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def checkpoints(run: Path) -> tuple[int, ...]:
-    """Steps of the complete checkpoints of a run folder, in order."""
-    found = (run / "checkpoints").glob(f"*/{LAST_FILE}")
-    return tuple(sorted(int(path.parent.name) for path in found if path.parent.name.isdecimal()))
-
-
 def newest_checkpoint(run: Path) -> int | None:
-    """The step to continue from, or None."""
-    return (checkpoints(run) or (None,))[-1]
+    """The step to continue from, or None; damaged checkpoints do not count, as for who resumes."""
+    return newest_whole(run, known_sha256)
 
 
 def remove(root: Path, kind: Kind, name: str) -> None:
     """Remove a folder. It vanishes at once under its own name; a missing one is no error."""
     path = folder(root, kind, name)
-    doomed = path.with_name(f".{path.name}.{uuid4().hex}")
+    doomed = beside(path)
     try:
         path.rename(doomed)
     except FileNotFoundError:
@@ -98,7 +69,11 @@ def remove(root: Path, kind: Kind, name: str) -> None:
 def sweep(
     root: Path, kind: Kind, known: frozenset[str], older_than: float = SWEEP_SECONDS
 ) -> tuple[str, ...]:
-    """Remove folders that no row knows and nobody touched for `older_than` seconds; the names removed."""
+    """Remove what nobody touched for `older_than` seconds and can hold no work; the names removed.
+
+    That is a folder on its way out, and one without a row that holds `BEGINNINGS` at most. Weights, traces
+    and exports stay even without a row: a database that is put back finds them again.
+    """
     base = root / kind
     if not base.is_dir():
         return ()
@@ -106,7 +81,17 @@ def sweep(
     for path in sorted(base.iterdir()):
         if path.name in known or path.is_symlink() or not path.is_dir():
             continue
-        if time.time() - path.stat().st_mtime > older_than:
+        old = time.time() - path.stat().st_mtime > older_than
+        if old and (path.name.startswith(".") or not _holds_work(path)):
             shutil.rmtree(path, ignore_errors=True)
             gone.append(path.name)
     return tuple(gone)
+
+
+def _holds_work(path: Path) -> bool:
+    """Whether a file lies in a folder beside `BEGINNINGS`, links included."""
+    return any(
+        inner.is_symlink() or not inner.is_dir()
+        for inner in path.rglob("*")
+        if inner.parent != path or inner.name not in BEGINNINGS
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from core.data.errors import DataError, shorten
 from core.data.examples import ExampleData, Examples
 from core.data.text import Index, TextData, text_fingerprint
 from core.design.facts import DataFacts
+from core.design.files import sync
 
 FORMAT = 1
 TEMPORARY = ".new-"
@@ -50,9 +50,9 @@ def save(data: Dataset, root: Path) -> DataFacts:
         write(temporary / "arrays.npz", lambda file: np.savez(file, allow_pickle=False, **arrays_of(data)))
         write(temporary / "about.json", lambda file: file.write(json.dumps(about(data), indent=1).encode()))
         write(temporary / "facts.json", lambda file: file.write(facts.model_dump_json(indent=1).encode()))
-        sync_folder(temporary)
+        sync(temporary)
         move(temporary, final)
-        sync_folder(folder)
+        sync(folder)
     except OSError as error:
         raise not_written(folder, error) from error
     finally:
@@ -182,18 +182,7 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     """A file that is on the disk when this returns."""
     with path.open("xb") as file:
         fill(file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names in a folder last through a power cut. Windows has no such call and needs none."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync(path)
 
 
 def move(temporary: Path, final: Path) -> None:

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from pydantic import ValidationError
 
 from core.design.base import Spec, field
+from core.design.files import write_whole
 from core.design.routing.router import Scope
-from core.trace.disk import write_whole
 from core.trace.errors import TraceError
 
 Array = npt.NDArray[Any]

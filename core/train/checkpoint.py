@@ -1,13 +1,12 @@
 """Checkpoints: `checkpoints/<step>/{model,optimizer}.safetensors + state.json`, complete or not there at all.
 
-Written into a folder whose name begins with a dot, synced, renamed. `state.json` names every file with its
-size and sha256, so damage is found before it is loaded. No pickle; no random state, because every random
+Written into a folder whose name begins with a dot, synced, renamed; `core.design.files` tells whether one is
+whole. No pickle; no random state, because every random
 number is a function of (seed, step).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -20,12 +19,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from core.trace.disk import beside, sync
+from core.design.files import (
+    MODEL,
+    OPTIMIZER,
+    STATE,
+    beside,
+    checkpoint_state,
+    checkpoint_steps,
+    seal,
+    sync,
+)
 from core.train.errors import CheckpointError
 
-FORMAT = 1
 KEPT = 2
-MODEL, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 
 
 @dataclass(frozen=True)
@@ -57,26 +63,9 @@ def save(run_folder: Path, checkpoint: Checkpoint) -> int:
         _put(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for step in steps(run_folder)[:-KEPT]:
+    for step in checkpoint_steps(run_folder)[:-KEPT]:
         _drop(target.parent / str(step))
     return size
-
-
-def steps(run_folder: Path) -> tuple[int, ...]:
-    """Steps of the checkpoints that are there, in order; whether they are whole is for `newest` to say."""
-    found = (run_folder / "checkpoints").glob(f"*/{STATE}")
-    return tuple(sorted(int(path.parent.name) for path in found if path.parent.name.isdecimal()))
-
-
-def newest(run_folder: Path) -> int | None:
-    """Step of the newest checkpoint whose files have the size and sha256 that it says, or None."""
-    for step in reversed(steps(run_folder)):
-        try:
-            _verified(run_folder / "checkpoints" / str(step))
-        except CheckpointError:
-            continue
-        return step
-    return None
 
 
 def load(run_folder: Path, step: int) -> Checkpoint:
@@ -115,18 +104,8 @@ def restore_optimizer(
 
 
 def _state(folder: Path, checkpoint: Checkpoint) -> dict[str, Any]:
-    files = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": _sha(folder / name)}
-        for name in (MODEL, OPTIMIZER)
-    }
-    return {
-        "format": FORMAT,
-        "step": checkpoint.step,
-        "design": checkpoint.design,
-        "plan": checkpoint.plan,
-        "files": files,
-        "extra": checkpoint.extra,
-    }
+    own = {"design": checkpoint.design, "plan": checkpoint.plan, "extra": checkpoint.extra}
+    return seal(folder, checkpoint.step) | own
 
 
 def _verified(folder: Path) -> dict[str, Any]:
@@ -135,15 +114,8 @@ def _verified(folder: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"There is no checkpoint of step {folder.name}. To fix this, choose a step that was kept."
         )
-    try:
-        state: dict[str, Any] = json.loads((folder / STATE).read_bytes())
-        whole = state["format"] == FORMAT and str(state["step"]) == folder.name
-        for name in (MODEL, OPTIMIZER):
-            path, said = folder / name, state["files"][name]
-            whole = whole and path.stat().st_size == said["bytes"] and _sha(path) == said["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder) from error
-    if not whole:
+    state = checkpoint_state(folder)
+    if state is None:
         raise _damaged(folder)
     return state
 
@@ -168,11 +140,6 @@ def _drop(folder: Path) -> None:
     doomed = beside(folder)
     folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
-
-
-def _sha(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(run_folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from core.design.base import Spec
+from core.design.files import newest_checkpoint
 from core.design.plan import Plan
 from core.design.spec import Design
 from core.model.build import build
@@ -25,7 +26,7 @@ def restore(run_folder: Path, step: int | None = None) -> tuple[Design, Plan, Mo
         CheckpointError: no design, no plan or no whole checkpoint, or one of another design.
     """
     design, plan = _read(run_folder, "design", Design), _read(run_folder, "plan", Plan)
-    wanted = checkpoint.newest(run_folder) if step is None else step
+    wanted = newest_checkpoint(run_folder) if step is None else step
     if wanted is None:
         raise CheckpointError(
             f"The run {run_folder.name} has no whole checkpoint yet. To fix this, train it further."

@@ -12,6 +12,7 @@ import torch
 
 from core.data.base import Batch, Dataset
 from core.design.facts import Event, MetricsRow
+from core.design.files import checkpoint_steps, newest_checkpoint
 from core.design.plan import Plan
 from core.design.spec import Design
 from core.model.build import build
@@ -220,8 +221,8 @@ class Loop:
     def resume(self) -> None:
         """Continue from the newest whole checkpoint, if there is one."""
         checkpoint.sweep(self.folder)
-        newest = checkpoint.newest(self.folder)
-        there = checkpoint.steps(self.folder)
+        newest = newest_checkpoint(self.folder)
+        there = checkpoint_steps(self.folder)
         if there and newest != there[-1]:
             begin = "the beginning" if newest is None else f"step {newest:,}"
             text = f"The checkpoint of step {there[-1]:,} is damaged; training goes on from {begin}."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from core.design.files import newest_checkpoint
 from core.train import checkpoint
 from core.train.errors import TrainingError
 
@@ -52,7 +53,7 @@ def begin_from(model: nn.Module, run_folder: Path, run: str) -> int:
             f"There is no other run {run[:64]!r} to start from in this data folder. To fix this, set"
             " start_from to the whole id of a run that has trained."
         )
-    step = checkpoint.newest(folder)
+    step = newest_checkpoint(folder)
     if step is None:
         raise TrainingError(
             f"The run {run} has no whole checkpoint to start from. To fix this, train it further, or start"

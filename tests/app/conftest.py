@@ -62,7 +62,7 @@ class Studio:
         return self.wait(run_id, lambda run: run.step >= step and run.status in ACTIVE | SETTLED)
 
     def weights(self, run_id: str, step: int) -> bytes:
-        return (self.root / "runs" / run_id / "checkpoints" / str(step) / "model.bin").read_bytes()
+        return (self.root / "runs" / run_id / "checkpoints" / str(step) / "model.safetensors").read_bytes()
 
     def gone(self, run: RunPublic) -> None:
         """Wait for the process of a settled run to end."""

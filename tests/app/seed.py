@@ -8,6 +8,7 @@ import numpy as np
 from core.analysis.load import cv, dead, max_violation
 from core.analysis.specialization import domain_expert
 from core.design.facts import Event, LayerRouting, MetricsRow
+from core.design.files import write_whole
 from core.design.plan import Plan
 from core.design.presets.registry import plan_for, preset
 from core.trace import record
@@ -18,6 +19,7 @@ from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
 from storage.tables import JobRow, RunRow
+from tests.checkpoints import write_checkpoint
 
 DOMAINS = ("english", "python", "cpp", "arithmetic", "tables")
 PATHS = ("decoder.0.1", "decoder.1.1", "decoder.2.1")
@@ -67,8 +69,7 @@ def write_run(db: Database, status: Status, request: str, *, steps: int, reached
             ended_at=time.time(),
         )
     folder = files.folder(db.root, "runs", run.id)
-    # What looks like a checkpoint; nothing here opens it.
-    files.write(folder / "checkpoints" / str(reached) / files.LAST_FILE, "{}")
+    write_checkpoint(folder, reached)
     if status is Status.DONE:
         record.write(trace_path(folder, reached), trace(run.id, design.sha, reached, seed))
     return run.id
@@ -108,7 +109,7 @@ def write_export(db: Database, run_id: str, request: str, *, hard: int = 0) -> s
     content = b"not really a model"
     kept = {} if hard else {"model.onnx": len(content)}
     if kept:
-        files.write(files.folder(db.root, "runs", run_id) / "exports" / job.id / "model.onnx", content)
+        write_whole(files.folder(db.root, "runs", run_id) / "exports" / job.id / "model.onnx", content)
     with db.write() as session:
         done = {"files": kept, "parity": parity, "target": "onnx"}
         work.changed(

@@ -20,6 +20,7 @@ from app.jobs import LocalEngine
 from app.paths import data_root
 from core.data import load as data
 from core.design.facts import DataFacts, Event, MetricsRow
+from core.design.files import MODEL, OPTIMIZER, STATE, seal, sync, write_whole
 from core.design.plan import Plan
 from storage import files
 
@@ -72,7 +73,7 @@ def train(
     begin = files.newest_checkpoint(folder) or 0
     weights = np.zeros(SIZE)
     if begin:
-        weights = np.frombuffer((folder / "checkpoints" / str(begin) / "model.bin").read_bytes())
+        weights = np.frombuffer((folder / "checkpoints" / str(begin) / MODEL).read_bytes())
     for step in range(begin + 1, (plan.steps or 0) + 1):
         weights = advance(weights, plan.seed, step)
         time.sleep(0.01)
@@ -104,17 +105,18 @@ def save(checkpoints: Path, step: int, content: bytes) -> None:
     unfinished = checkpoints / f".{step}.{os.getpid()}"
     unfinished.mkdir(parents=True)
     half = len(content) // 2
-    with (unfinished / "model.bin").open("wb") as file:
+    with (unfinished / MODEL).open("wb") as file:
         for piece in (content[:half], content[half:]):
             file.write(piece)
             file.flush()
             time.sleep(0.03)
         os.fsync(file.fileno())
-    files.write(unfinished / files.LAST_FILE, json.dumps({"step": step}))
+    write_whole(unfinished / OPTIMIZER, b"")
+    write_whole(unfinished / STATE, json.dumps(seal(unfinished, step)))
     target = checkpoints / str(step)
     shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)
-    files.sync_folder(checkpoints)
+    sync(checkpoints)
 
 
 def trainer() -> worker.Trainer:

@@ -8,6 +8,7 @@ import pytest
 from app import jobs as app_jobs
 from app import slot
 from app.processes import lives
+from core.design.files import write_whole
 from storage import files, jobs, runs
 from storage.drafts import Document
 from storage.records import JobPublic
@@ -79,7 +80,7 @@ def test_a_job_that_ended_before_its_cancel_keeps_its_files(studio: Studio, run_
     job_id = studio.engine.start_job("count", run_id, {"to": 1}, "click")
     job = wait(studio, job_id, settled)
     file = files.export_folder(studio.root, run_id, job_id) / "model.onnx"
-    files.write(file, b"whole")
+    write_whole(file, b"whole")
     jobs.cancel(studio.db, job_id)
     studio.engine._end_job(job_id)
     assert file.read_bytes() == b"whole"

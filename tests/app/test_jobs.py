@@ -17,6 +17,7 @@ from storage.status import ACTIVE, Status
 from storage.tables import RunRow
 from tests.app import slow_worker
 from tests.app.conftest import TINY, Studio, plan
+from tests.checkpoints import write_checkpoint
 
 
 def test_a_run_leaves_weights_records_and_its_identity(studio: Studio) -> None:
@@ -185,7 +186,7 @@ def test_a_reused_process_id_is_not_the_worker(studio: Studio) -> None:
     with studio.db.write() as session:
         work.changed(session, RunRow, RunRow.id == run_id, heartbeat=0.0, step=1310)
         metrics.add(session, run_id, [MetricsRow(step=1310, seconds=1)])
-    files.write(studio.root / "runs" / run_id / "checkpoints" / "1300" / files.LAST_FILE, "{}")
+    write_checkpoint(studio.root / "runs" / run_id, 1300)
     assert studio.engine.reap() == (run_id,)
     run = studio.run(run_id)
     assert run.status is Status.LOST

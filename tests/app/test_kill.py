@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from app.processes import ROOT, lives
+from core.design.files import checkpoint_steps
 from core.design.plan import Plan
-from storage import database, files, metrics
+from storage import database, metrics
 from storage.records import RunPublic
 from storage.status import ACTIVE, Status
 from tests.app import slow_worker
@@ -55,7 +56,7 @@ def nothing_is_broken(studio: Studio, run: RunPublic) -> None:
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     connection.close()
-    for step in files.checkpoints(studio.root / "runs" / run.id):
+    for step in checkpoint_steps(studio.root / "runs" / run.id):
         assert studio.weights(run.id, step) == slow_worker.finished(run.plan.replaced(steps=step))
 
 
@@ -86,7 +87,7 @@ def during_a_checkpoint(studio: Studio, run_id: str) -> RunPublic:
     """Wait until the worker is in the middle of writing a checkpoint."""
     run = studio.wait(run_id, lambda now: now.status in ACTIVE | {Status.DONE})
     checkpoints = studio.root / "runs" / run_id / "checkpoints"
-    while lives(run.pid, run.pid_started) and not any(checkpoints.glob(f".*.{run.pid}/model.bin")):
+    while lives(run.pid, run.pid_started) and not any(checkpoints.glob(f".*.{run.pid}/model.safetensors")):
         time.sleep(0.001)
     return run
 

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.design.files import MODEL, write_whole
 from storage import files, ids
 from storage.errors import StorageError
+from tests.checkpoints import write_checkpoint
 
 
 def names(folder: Path) -> list[str]:
@@ -33,38 +35,36 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert files.folder(tmp_path, "runs", "good") == tmp_path / "runs" / "good"
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "deep" / "plan.json"
-    files.write(path, "old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"No space left"):
-        files.write(path, b"new")
-    assert path.read_text() == "old"
-    assert names(path.parent) == ["plan.json"]
-
-
-def test_only_complete_checkpoints_count(tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_does_not_count(tmp_path: Path) -> None:
+    """As for who resumes; also where the damage comes after the checkpoint was seen whole."""
     assert files.newest_checkpoint(tmp_path) is None
-    for name, complete in (("9", True), ("100", True), ("200", False), (".300.tmp", True), ("x", True)):
-        (tmp_path / "checkpoints" / name).mkdir(parents=True)
-        if complete:
-            (tmp_path / "checkpoints" / name / files.LAST_FILE).write_text("{}")
-    assert files.checkpoints(tmp_path) == (9, 100)
+    write_checkpoint(tmp_path, 9)
+    newest = write_checkpoint(tmp_path, 100)
     assert files.newest_checkpoint(tmp_path) == 100
+    (newest / MODEL).write_bytes(b"torn")
+    assert files.newest_checkpoint(tmp_path) == 9
 
 
-def test_sweeping_takes_old_folders_without_a_row(tmp_path: Path) -> None:
+def test_sweeping_takes_old_folders_without_a_row_and_without_work(tmp_path: Path) -> None:
     for name in ("known", "orphan", "being-made", ".orphan.tmp"):
         (tmp_path / "runs" / name / "checkpoints").mkdir(parents=True)
+    (tmp_path / "runs" / "orphan" / "worker.log").touch()
     for name in ("known", "orphan", ".orphan.tmp"):
         os.utime(tmp_path / "runs" / name, (0, 0))
     assert files.sweep(tmp_path, "runs", frozenset({"known"})) == (".orphan.tmp", "orphan")
     assert names(tmp_path / "runs") == ["being-made", "known"]
     assert files.sweep(tmp_path, "jobs", frozenset()) == ()
+
+
+@pytest.mark.parametrize(
+    "kept", ["checkpoints/4/state.json", "traces/4.npz", "exports/onnx-1/model.onnx", "notes.txt"]
+)
+def test_sweeping_leaves_work_that_the_database_forgot(tmp_path: Path, kept: str) -> None:
+    """studio.db moved away: every run is without a row, and none of its weights may go."""
+    write_whole(tmp_path / "runs" / "forgotten" / kept, b"work")
+    os.utime(tmp_path / "runs" / "forgotten", (0, 0))
+    assert files.sweep(tmp_path, "runs", frozenset()) == ()
+    assert (tmp_path / "runs" / "forgotten" / kept).read_bytes() == b"work"
 
 
 def test_removing(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import onnx_ir as ir
 
+from core.design.files import beside, sync
 from core.export.errors import ExportError
-from core.trace.disk import beside, sync
 
 #: Above this many bytes of weights they go into a file of their own: one file ends at 2 GiB.
 EXTERNAL_BYTES = 1_500_000_000

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from core.analysis.summary import summary
 from core.data.registry import BUILT_IN
+from core.design.files import newest_checkpoint
 from core.design.presets.pieces import dense, mlp
 from core.design.spec import Design
 from core.trace.newest import newest_trace
@@ -124,7 +125,7 @@ def test_paused_and_resumed_is_as_if_it_was_not(
     run = Run(tmp_path / "whole")
     answers = iter(["run"] * after + ["pause"])
     assert run.train(lambda: next(answers)) == "paused"
-    assert checkpoint.newest(run.folder) == after
+    assert newest_checkpoint(run.folder) == after
     assert newest_trace(run.folder) is None
     assert run.train() == "done"
     assert_same(run, whole)
@@ -169,7 +170,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, whole: Run) -> None
     content = bytearray(model.read_bytes())
     content[-1] ^= 1
     model.write_bytes(content)
-    assert checkpoint.newest(run.folder) == 4
+    assert newest_checkpoint(run.folder) == 4
     assert run.train() == "done"
     (event,) = run.events("damaged")
     assert (event.step, "step 8" in event.text) == (4, True)
@@ -238,7 +239,7 @@ def test_a_loss_that_is_no_number_ends_the_run_in_words(
         "Loss became NaN at step 7, most often from a step size this high (0.003). The checkpoint of step 4"
         " is kept. To fix this, start a new run with a lower peak rate, such as 0.001."
     )
-    assert checkpoint.newest(run.folder) == 4
+    assert newest_checkpoint(run.folder) == 4
 
 
 def test_a_gradient_that_is_no_number_updates_nothing(
