@@ -119,7 +119,7 @@ def test_a_newer_database_is_refused_in_words_and_left_alone(tmp_path: Path) -> 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / database.FILE).write_bytes(b"not a database at all" * 100)
     with pytest.raises(
-        StorageError, match=r"studio.db did not answer: .*not a database. To fix this, end the studio, then restore"
+        StorageError, match=r"studio.db did not answer: .*not a database. To fix this, end the studio, then"
     ):
         database.open(tmp_path)
 
