@@ -1,11 +1,11 @@
 """The entry script: `python -m streamlit run app/main.py` from the root of the repository."""
 
-import logging
 from pathlib import Path
 
 import streamlit as st
 
 from app import pages, state
+from app.guard import show_defect
 from components.page import plain
 
 HERE = Path(__file__).parent
@@ -21,19 +21,7 @@ def main() -> None:
     try:
         page.run()
     except Exception as error:
-        show_defect(page.title, error)
-
-
-def show_defect(title: str, error: Exception) -> None:
-    """Our words for a mistake of ours; the trace goes to the log and behind a click."""
-    logging.getLogger("moe_studio").error("The page %s stopped", title, exc_info=error)
-    st.error(
-        f"The page {title} stopped: a defect in the studio, not in your design. Saved designs and runs are "
-        "untouched. To go on, open another page or reload this one.",
-        icon=":material/error:",
-    )
-    with st.expander("Details for a report"):
-        st.exception(error)
+        show_defect(f"The page {page.title}", error)
 
 
 main()

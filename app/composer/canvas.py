@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app import state
+from app.guard import guarded
 from components.drawing.layout import draw
 from components.drawing.mount import drawing
 from core.cost.count import count
@@ -21,7 +22,7 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         selected=desk.selected,
         column=desk.column,
         acked=desk.acked,
-        on_outbox=lambda outbox: desk.take(db, outbox),
+        on_outbox=guarded(lambda outbox: desk.take(db, outbox)),
         problems=shown,
         said=desk.said,
     )

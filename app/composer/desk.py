@@ -12,6 +12,7 @@ from components.drawing.layout import COLUMNS
 from components.drawing.ops import Acked, Op, unseen
 from core.design.edit import Edit
 from core.design.edits import apply, parse
+from core.design.huggingface import read as huggingface
 from core.design.pointer import PointerError, get
 from core.design.problems import Problem
 from core.design.spec import Design
@@ -265,8 +266,16 @@ def _stands(content: object, target: str) -> bool:
     return True
 
 
-def pasted(text: str) -> Design | str:
-    """A design from JSON text, or what is wrong with the text."""
+@dataclass(frozen=True)
+class Pasted:
+    """A design from text, and what to know about how it was read."""
+
+    design: Design
+    notes: tuple[str, ...] = ()
+
+
+def pasted(text: str) -> Pasted | str:
+    """A design from JSON text, ours or a Hugging Face config.json, or what is wrong with the text."""
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
@@ -276,5 +285,13 @@ def pasted(text: str) -> Design | str:
         return "This is not a design: it is nested too deeply. Nothing was changed."
     except ValueError:
         return "This is not a design: one of its numbers has thousands of digits. Nothing was changed."
+    if huggingface.looks_like(content):
+        imported = huggingface.read(content)
+        if isinstance(imported, Problem):
+            return str(imported)
+        unknown = (
+            [f"Keys that are not understood: {', '.join(imported.unknown)}."] if imported.unknown else []
+        )
+        return Pasted(imported.design, (f"Read as a {imported.family} model.", *imported.notes, *unknown))
     result = parse(content)
-    return str(result) if isinstance(result, Problem) else result
+    return str(result) if isinstance(result, Problem) else Pasted(result)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import state
 from app.composer.desk import Desk
+from app.guard import guarded
 from components import page
 from components.drawing.additions import NAMES, entry_at, part_at
 from components.drawing.notes import select_note
@@ -27,6 +28,7 @@ def inspector(db: Database) -> None:
     desk = state.desk()
     target = desk.selected
 
+    @guarded
     def emit(edit: Edit) -> None:
         desk.edit(db, edit)
 
@@ -95,6 +97,7 @@ def _scope(db: Database, desk: Desk, target: str) -> None:
     st.button("Take it out of the repeat", on_click=_isolate, args=(db, desk, pointer, turn), width="stretch")
 
 
+@guarded
 def _isolate(db: Database, desk: Desk, pointer: str, turn: int) -> None:
     """Split the repeat; the selection moves along to the layer that stands alone now."""
     holder, index = pointer.rsplit("/", 1)
@@ -164,7 +167,11 @@ def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
     with st.container(horizontal=True, gap="small"):
         for what in ("expert_group", "shared_expert"):
             st.button(
-                f"{NAMES[what]}", icon=":material/add:", on_click=desk.add, args=(db, what), key=f"add:{what}"
+                f"{NAMES[what]}",
+                icon=":material/add:",
+                on_click=guarded(desk.add),
+                args=(db, what),
+                key=f"add:{what}",
             )
     router = f"{target}/body/router"
     select = get(form.value, f"{router}/select")
@@ -172,7 +179,7 @@ def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
         form.field(f"{router}/select/k", label="Experts per token")
     st.button(
         f"Router: {body.router.score_function}, {select_note(body.router)}",
-        on_click=desk.select,
+        on_click=guarded(desk.select),
         args=(router,),
         width="stretch",
         key="to-router",
@@ -242,10 +249,14 @@ def _actions(db: Database, desk: Desk, target: str) -> None:
             args=(db, "duplicate", target),
         )
         st.button(
-            f":material/delete: Remove {name}", key="act:remove", on_click=desk.delete, args=(db, target)
+            f":material/delete: Remove {name}",
+            key="act:remove",
+            on_click=guarded(desk.delete),
+            args=(db, target),
         )
 
 
+@guarded
 def _act(db: Database, kind: Any, target: str, by: int = 0) -> None:
     desk = state.desk()
     desk.act(db, Op(kind, target=target, by=by), desk.acked)

@@ -7,6 +7,7 @@ import streamlit as st
 from app import pages, state
 from app.composer.desk import Desk, document, pasted
 from app.designs import MOST_BYTES
+from app.guard import guarded
 from components import page
 from components.words import plural
 from core.cost.format import ago
@@ -50,7 +51,7 @@ def _step(name: str, label: str | None, icon: str, act) -> None:
         icon=f":material/{icon}:",
         type="tertiary",
         disabled=label is None,
-        on_click=act,
+        on_click=guarded(act),
         help=page.plain(f"{name}: {label}") if label else None,
     )
 
@@ -78,6 +79,7 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
                     )
 
 
+@guarded
 def _mend(db: Database, desk: Desk, edit: Edit) -> None:
     """Do what the button of a problem says."""
     desk.edit(db, edit)
@@ -124,7 +126,8 @@ def _paste(db: Database) -> None:
         if isinstance(result, str):
             st.error(page.plain(result), icon=":material/error:")
         else:
-            _switch(drafts.create(db, document(result)).id)
+            state.leave_message("\n\n".join(page.plain(note) for note in result.notes))
+            _switch(drafts.create(db, document(result.design)).id)
 
 
 def open_new(db: Database, name: str) -> None:

@@ -8,6 +8,7 @@ from app.composer.figures import cells
 from app.composer.inspector import inspector
 from app.composer.title import title_row
 from app.designs import argument
+from app.guard import guarded
 from app.paths import data_root
 from app.views._empty import no_design
 from components import page
@@ -31,6 +32,8 @@ def main() -> None:
     problems = check(desk.design, stage="train")
     title_row(db, problems, len(errors(problems)))
     lost(db)
+    if notes := state.take_message():
+        st.info(notes, icon=":material/info:")
     row = st.container(horizontal=True, wrap=False, gap="small")
     with row.container(width="stretch"):
         canvas(db, problems)
@@ -49,7 +52,7 @@ def lost(db: database.Database) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.warning(text.LOST, icon=":material/warning:", width="stretch")
-        st.button("Load the other version", on_click=desk.take_theirs, args=(db,))
+        st.button("Load the other version", on_click=guarded(desk.take_theirs), args=(db,))
         if st.button("Keep mine as a branch"):
             state.open_design(desk.branch(db).id)
             st.rerun()

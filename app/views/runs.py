@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import pages, state
+from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
 from app.views import _record, _runs
@@ -124,6 +125,7 @@ def confirm(run: RunSummary) -> None:
         st.rerun()
 
 
+@guarded
 def delete(run_id: str) -> None:
     """Delete a run, and show it no longer; what stands in the way is said on the page."""
     try:

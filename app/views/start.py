@@ -77,7 +77,8 @@ def own(db: database.Database) -> None:
         if isinstance(result, str):
             st.error(page.plain(result), icon=":material/error:")
         else:
-            open_draft(drafts.create(db, document(result)).id)
+            state.leave_message("\n\n".join(page.plain(note) for note in result.notes))
+            open_draft(drafts.create(db, document(result.design)).id)
 
 
 def recent(db: database.Database) -> None:

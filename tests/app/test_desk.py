@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.composer.desk import Desk, document, pasted, read
+from app.composer.desk import Desk, Pasted, document, pasted, read
 from components.drawing.ops import Acked, Op
 from core.design.edit import SetValue
 from core.design.presets.registry import preset
@@ -195,4 +195,11 @@ def test_pasted_text_that_is_no_design(text, said):
 
 
 def test_pasted_design():
-    assert pasted(preset("starter").model_dump_json()) == preset("starter")
+    assert pasted(preset("starter").model_dump_json()) == Pasted(preset("starter"))
+
+
+def test_a_pasted_config_of_a_published_model_is_a_design_with_notes():
+    found = pasted('{"model_type": "mixtral", "num_hidden_layers": 2, "new_trick": 1}')
+    assert (found.design.name, found.design.depth) == ("Mixtral", 2)
+    assert "Keys that are not understood: new_trick." in found.notes
+    assert "family that cannot be read yet" in pasted('{"model_type": "nobody"}')

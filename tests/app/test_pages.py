@@ -1,9 +1,11 @@
 """The pages run from the entry script, and what breaks is said in words."""
 
 import pytest
+import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
+from app.guard import guarded
 from app.pages import PAGES, VIEWS, page
 
 
@@ -38,3 +40,29 @@ def test_a_defect_of_a_page_is_said_in_words_and_keeps_its_trace(studio: AppTest
     studio.run()
     assert "a defect in the studio" in studio.error[0].value
     assert "the moon" in studio.exception[0].message
+
+
+def test_a_config_of_a_published_model_is_opened_with_its_notes(studio: AppTest, tmp_path, monkeypatch):
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    studio.run()
+    studio.text_area(key="start.pasted").set_value('{"model_type": "mixtral", "odd_key": 1}')
+    studio.run()
+    next(button for button in studio.button if button.label == "Open it").click().run()
+    assert not studio.exception
+    assert studio.title[0].value == "Mixtral"
+    assert "odd" in studio.info[0].value
+
+
+def test_what_breaks_in_a_callback_or_fragment_is_said_in_words(studio: AppTest, monkeypatch):
+    def broken(_page):
+        @guarded
+        def act() -> None:
+            raise RuntimeError("the moon again")
+
+        st.button("Break", on_click=act)
+
+    monkeypatch.setattr(StreamlitPage, "run", broken)
+    studio.run()
+    studio.button[0].click().run()
+    assert "a defect in the studio" in studio.error[0].value
+    assert "the moon again" in studio.exception[0].message

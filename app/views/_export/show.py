@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import state
+from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
 from app.views import _record
@@ -51,6 +52,7 @@ def options(db: Database, run: RunPublic) -> bool:
     return kept is not None and all(problem.severity != "error" for problem in problems)
 
 
+@guarded
 def start(run_id: str, request: str) -> None:
     """Queue the export; the same request twice is one job."""
     # Read here: an argument would be the toggle as it was before the last rerun.
@@ -79,6 +81,7 @@ def _exports(db: Database, run_id: str) -> list[JobPublic]:
     return [job for job in jobs.listing(db, run_id) if job.kind == report.KIND]
 
 
+@guarded
 def _results(run_id: str, polled: bool) -> None:
     engine().reap()
     db = database.open(data_root())
@@ -108,7 +111,7 @@ def _newest(db: Database, job: JobPublic) -> None:
                 "Cancel",
                 icon=":material/stop:",
                 key="export.cancel",
-                on_click=engine().cancel_job,
+                on_click=guarded(engine().cancel_job),
                 args=(job.id,),
             )
         waiting = "Waiting for its process" if job.status is Status.QUEUED else "Starting"

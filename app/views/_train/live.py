@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import pages, state
+from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
 from app.views import _record
@@ -37,6 +38,7 @@ def show(run_id: str) -> None:
     st.fragment(_view, run_every=POLL_SECONDS if live else None)(run_id, live)
 
 
+@guarded
 def _view(run_id: str, polled: bool) -> None:
     engine().reap()
     db = database.open(data_root())
@@ -78,6 +80,7 @@ def _title(run: RunPublic) -> None:
             st.switch_page(pages.page("routing"))
 
 
+@guarded
 def _ask(act: Callable[[str], None], run_id: str) -> None:
     """Do what a button says; in another tab the run may have ended or gone meanwhile."""
     try:

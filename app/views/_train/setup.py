@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import state
 from app.designs import argument
+from app.guard import guarded
 from app.jobs import engine
 from app.lineage import lineage
 from app.paths import data_root
@@ -139,6 +140,7 @@ def _design(db: Database) -> Choice:
 def _problems(db: Database, chosen: Choice, problems: tuple[Problem, ...]) -> None:
     """Each problem a sentence, and a button for each edit that mends it."""
 
+    @guarded
     def fix(index: int, which: int) -> None:
         state.leave_message(choice.mend(db, chosen, problems[index].edits[which], _DESIGN))
 
