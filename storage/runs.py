@@ -121,8 +121,8 @@ def resume(db: Database, run_id: str) -> None:
                 else f"start a new run from its last checkpoint (--set plan.start_from={run_id})"
             )
             raise IllegalMoveError(
-                f"Run {run_id} is {row.status}, and only a paused, stopped, lost or failed run can be resumed."
-                f" To fix this, {fix}."
+                f"Run {run_id} is {row.status}, and only a paused, stopped, lost or failed run can be"
+                f" resumed. To fix this, {fix}."
             )
 
 
