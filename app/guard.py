@@ -23,7 +23,7 @@ def show_defect(title: str, error: Exception) -> None:
 
 
 def guarded(act: Act) -> Act:
-    """A fragment or callback that says its defect as a page does; Streamlit runs both outside the page's own."""
+    """A fragment or callback that says its defect as a page does: it may run outside of `main`."""
 
     @wraps(act)
     def run(*args: Any, **kwargs: Any) -> Any:

@@ -17,4 +17,7 @@ FINGERPRINTS = (
     "One line per layer, one segment per expert, to scale. Solid: an example token’s experts. Violet: shared."
 )
 PUBLISHED = "Architectures with exact parameter counts. Shrink the sizes of their parts to train them here."
-OWN = "A design saved from here or a Hugging Face config.json, as a file or as text. What does not fit is named, nothing is changed."
+OWN = (
+    "A design saved from here or a Hugging Face config.json, as a file or as text. What does not fit is named, "
+    "nothing is changed."
+)
