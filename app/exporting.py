@@ -32,14 +32,20 @@ def perform(engine: LocalEngine, job: JobPublic, report: Callable[[float, str], 
         raise UserError("This export names no run. To fix this, start it from a run.")
     name = str(job.arguments.get("target", "onnx"))
     folder = files.export_folder(engine.root, job.run_id, job.id)
-    told, notes = export_run(
-        engine.root,
-        runs.get(engine.db, job.run_id),
-        name,
-        folder / TARGETS[name].filename if name in TARGETS else folder,
-        routing=bool(job.arguments.get("routing", True)),
-        progress=report,
-    )
+    try:
+        told, notes = export_run(
+            engine.root,
+            runs.get(engine.db, job.run_id),
+            name,
+            folder / TARGETS[name].filename if name in TARGETS else folder,
+            routing=bool(job.arguments.get("routing", True)),
+            progress=report,
+        )
+    finally:
+        if job.run_id not in runs.ids(engine.db) or job.run_id in runs.marked(engine.db):
+            # The export's first file makes its folders anew, and nobody would remove them any more.
+            files.remove(engine.root, "runs", job.run_id)
+            raise UserError("The run was deleted while it was exported. To fix this, export another run.")
     return {**told.as_json(), "notes": notes}
 
 

@@ -16,6 +16,8 @@ from app.errors import UserError
 from app.exporting import NO_DATA, export_run, perform
 from app.job_worker import named_task
 from app.jobs import LocalEngine
+from core.data.errors import DataError
+from core.design.files import write_whole
 from core.design.plan import Plan
 from core.design.spec import Design
 from core.export.onnx import graph, target
@@ -58,8 +60,8 @@ def made(engine: LocalEngine, data: str = PLAN.data) -> RunPublic:
     run = runs.create(engine.db, document, PLAN, data, data)
     runs.stop(engine.db, run.id)
     folder = files.folder(engine.root, "runs", run.id)
-    files.write(folder / "design.json", DESIGN.model_dump_json())
-    files.write(folder / "plan.json", PLAN.model_dump_json())
+    write_whole(folder / "design.json", DESIGN.model_dump_json())
+    write_whole(folder / "plan.json", PLAN.model_dump_json())
     model, step = build(DESIGN, seed=3), {"step": torch.zeros(1)}
     checkpoint.save(folder, Checkpoint(10, DESIGN.sha, PLAN.sha, tensors_of(model), step, {}))
     return runs.get(engine.db, run.id)
@@ -108,6 +110,31 @@ def test_the_file_says_what_its_answers_mean(exported: Exported) -> None:
     assert (told["run"], told["step"]) == (exported.run.id, "10")
     assert len(json.loads(told["classes"])["grower"]) == 3
     assert len(json.loads(told["columns"])) == 13
+
+
+@pytest.mark.parametrize("erased", [True, False])
+def test_a_run_deleted_during_its_export_leaves_nothing(
+    quick: Exported, erased: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its weights were read and before the first file: the export makes the run's folder anew."""
+    engine = quick.engine
+    run = made(engine, f"gone-{erased}")
+    job = jobs.create(engine.db, "export", run.id, {"target": "onnx", "routing": True}, f"late {erased}")
+    said: list[str] = []
+
+    def gone(*_: object, **__: object) -> None:
+        runs.mark_for_deletion(engine.db, run.id)
+        files.remove(engine.root, "runs", run.id)
+        if erased:
+            runs.erase(engine.db, run.id)
+        raise DataError("There is no such data.", "", "choose another.")
+
+    monkeypatch.setattr("app.exporting.load", gone)
+    with pytest.raises(UserError, match=r"was deleted while it was exported.*To fix this"):
+        perform(engine, job, lambda _, message: said.append(message))
+    assert "Writing the file" in said
+    assert not files.folder(engine.root, "runs", run.id).exists()
+    runs.erase(engine.db, run.id)
 
 
 def test_the_command_prints_the_figures(
