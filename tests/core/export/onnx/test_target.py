@@ -1,6 +1,7 @@
 """When a file is written, how, and when not."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
+import torch
 
 from core.design.spec import Design
 from core.export.errors import ExportError
+from core.export.onnx.graph import OPSET, to_graph
 from core.export.onnx.target import export_onnx
+from core.export.onnx.wrapper import Exported
 from core.model.model import Model
 from tests.core.export.onnx.conftest import TABLE, TRAINED, Case
 
@@ -110,3 +114,18 @@ def test_a_design_that_cannot_be_exported_is_refused(table: Case, tmp_path: Path
     with pytest.raises(ExportError, match="To fix this"):
         export_onnx(table.model, Design.model_validate(document), tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_making_the_graph_is_silent(
+    table: Case, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    export = torch.onnx.export
+
+    def noisy(*args: Any, **options: Any) -> Any:
+        # As torch does for the operators of larger designs.
+        ir.convenience.convert_attribute("axes", [])
+        return export(*args, **options)
+
+    monkeypatch.setattr(torch.onnx, "export", noisy)
+    to_graph(Exported(table.model, TRAINED), OPSET)
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
