@@ -4,6 +4,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.pages import PAGES
+from core.design.plan import Plan
+from core.design.presets.registry import preset
+from storage import database, drafts, runs, work
+from storage.drafts import Document
+from storage.status import Status
+from storage.tables import RunRow
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
 from tests.browser.server import Server
@@ -59,3 +65,22 @@ def test_link_with_a_bad_id_is_named_and_dropped(open_page: OpenPage):
     page = open_page("/?design=../etc")
     expect(page.get_by_role("alert")).to_contain_text("'../etc'")
     assert "design=" not in page.url
+
+
+@pytest.mark.parametrize("path", ["/", "/design", "/train", "/runs", "/routing", "/export"])
+def test_a_name_that_is_a_picture_elsewhere_asks_nobody(path: str, open_page: OpenPage, server: Server):
+    """`open_page` fails on a request to another host."""
+    design = preset("starter").model_copy(update={"name": "![x](http://elsewhere.invalid/x.png)"})
+    named = Document(design.name, design.model_dump_json(), design.sha)
+    db = database.open(server.data)
+    draft = drafts.create(db, named)
+    run = runs.create(db, named, Plan(steps=1), "text", "named-as-a-picture")
+    with db.write() as session:
+        work.changed(session, RunRow, RunRow.id == run.id, status=Status.PAUSED.value)
+    try:
+        page = open_page(f"{path}?design={draft.id}&run={run.id}")
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        assert page.locator("img[src*='elsewhere']").count() == 0
+    finally:
+        drafts.remove(db, draft.id)
+        runs.erase(db, run.id)
