@@ -121,11 +121,12 @@ def add_own() -> None:
     uploads = st.file_uploader(
         "Files",
         type=_ENDINGS[kind],
-        accept_multiple_files="directory" if whole else True,
+        accept_multiple_files="directory" if whole else kind == "Text",
         label_visibility="collapsed",
         key=f"own.files.{state.request_id(_UPLOAD)}",
     )
-    given = [Upload(upload.name, upload.getvalue()) for upload in uploads or []]
+    several = uploads if isinstance(uploads, list) else [uploads] if uploads else []
+    given = [Upload(upload.name, upload.getvalue()) for upload in several]
     if not given:
         st.caption(f"At most 20{THIN}MB a file. Your data stays on this machine.")
         return
