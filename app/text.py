@@ -18,6 +18,7 @@ FINGERPRINTS = (
 )
 PUBLISHED = "Architectures with exact parameter counts. Shrink the sizes of their parts to train them here."
 OWN = (
-    "A design saved from here or a Hugging Face config.json, as a file or as text. What does not fit is "
+    "A design saved from here or a Hugging Face config.json, as a file or as text."
+    " What does not fit is "
     "named, nothing is changed."
 )
