@@ -166,7 +166,9 @@ def test_help_says_what_a_design_may_be(command: str, capsys: pytest.CaptureFixt
 
 
 def test_an_interrupt_pauses_politely(studio: Studio, tiny: str) -> None:
+    # A shell starts background commands with SIGINT ignored, and the tests may run in one.
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys; from app import cli, jobs; from tests.app import slow_worker\n"
         "local = jobs.LocalEngine\n"
         "jobs.LocalEngine = lambda root: local(root, slow_worker.COMMAND)\n"
