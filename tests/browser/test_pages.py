@@ -10,6 +10,7 @@ from storage import database, drafts, runs, work
 from storage.drafts import Document
 from storage.status import Status
 from storage.tables import RunRow
+from tests.app import seed
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
 from tests.browser.server import Server
@@ -53,12 +54,13 @@ def test_fonts_are_ours(page: Page):
     assert page.evaluate("[...document.fonts].some(f => f.family.includes('Inter') && f.status === 'loaded')")
 
 
-def test_link_is_kept_from_page_to_page(open_page: OpenPage):
-    page = open_page("/?design=uneven-26&run=r-12")
+def test_link_is_kept_from_page_to_page(open_page: OpenPage, server: Server):
+    run = seed.write_run(database.open(server.data), Status.PAUSED, "kept-link", steps=10, reached=5)
+    page = open_page(f"/?design=uneven-26&run={run}")
     page.get_by_test_id("stTopNavLink").filter(has_text="Routing").click()
     page.wait_for_url("**/routing?*")
     visit.settle(page)
-    page.wait_for_url("**/routing?design=uneven-26&run=r-12")
+    page.wait_for_url(f"**/routing?design=uneven-26&run={run}")
 
 
 def test_link_with_a_bad_id_is_named_and_dropped(open_page: OpenPage):
