@@ -14,8 +14,8 @@ from app.cli import COMMANDS
 HARD_LIMIT = 600
 BIG = 500_000
 CODE = (".py", ".js", ".css")
-INDEX_HOST = re.compile(r"(pypi|download\.pytorch|files\.pythonhosted|registry\.npmjs)\.org")
-OUTSIDE = re.compile(r"\.\./shared|/work/(main|shared)")
+INDEX_HOST = re.compile(r"(index-url|registry)[\s=:]+[\"']?https?://")
+OUTSIDE = re.compile(r"(?<![\w.}])/(home|root|work|Users)/\w+")
 
 
 @pytest.fixture(scope="module")
