@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from app import state
 from app.guard import guarded
-from components.drawing.layout import draw
-from components.drawing.mount import drawing
+from components.canvas import mount
+from components.canvas.layout import draw
 from core.cost.count import count
 from core.design.problems import Problem
 from storage.database import Database
@@ -16,9 +16,9 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
     desk = state.desk()
     shown = [p for p in problems if p.stage in ("design", "cost")]
     picture = draw(desk.design, count(desk.design), shown, opened=desk.opened, width=desk.column)
-    drawing(
+    mount.canvas(
         picture,
-        key="drawing",
+        key="canvas",
         selected=desk.selected,
         column=desk.column,
         acked=desk.acked,

@@ -7,9 +7,9 @@ from functools import lru_cache
 from threading import RLock
 from typing import Any
 
-from components.drawing.additions import addition, duplication, part_at, removal, shift
-from components.drawing.layout import COLUMNS
-from components.drawing.ops import Acked, Op, unseen
+from components.canvas.additions import addition, duplication, part_at, removal, shift
+from components.canvas.layout import COLUMNS
+from components.canvas.ops import Acked, Op, unseen
 from core.design.edit import Edit
 from core.design.edits import apply, parse
 from core.design.huggingface import read as huggingface

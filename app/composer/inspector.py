@@ -8,9 +8,9 @@ from app import state
 from app.composer.desk import Desk
 from app.guard import guarded
 from components import page
-from components.drawing.additions import NAMES, entry_at, part_at
-from components.drawing.notes import select_note
-from components.drawing.ops import Op
+from components.canvas.additions import NAMES, entry_at, part_at
+from components.canvas.notes import select_note
+from components.canvas.ops import Op
 from components.forms.form import Form
 from components.words import humanise, plural
 from core.design.bodies.moe import Moe

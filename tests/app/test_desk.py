@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.composer.desk import Desk, Pasted, document, pasted, read
-from components.drawing.ops import Acked, Op
+from components.canvas.ops import Acked, Op
 from core.design.edit import SetValue
 from core.design.presets.registry import preset
 from storage import database, drafts

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from components.drawing import moe_panel
-from components.drawing.notes import glyph_of, input_note, output_note, part_note
-from components.drawing.picture import Box, Fix, Label, Picture
+from components.canvas import moe_panel
+from components.canvas.notes import glyph_of, input_note, output_note, part_note
+from components.canvas.picture import Box, Fix, Label, Picture
 from components.words import humanise, plural
 from core.cost.count import Counts, PartCount
 from core.cost.flops import mean_keys

@@ -3,11 +3,22 @@
 All of it is plain data: the browser part only paints it, and another painter (a file, a report) may too.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Literal
 
 BoxKind = Literal[
-    "row", "open", "router", "expert", "cell", "swarm", "shared", "combine", "repeat", "panel", "problem"
+    "row",
+    "open",
+    "router",
+    "expert",
+    "cell",
+    "swarm",
+    "shared",
+    "combine",
+    "repeat",
+    "panel",
+    "problem",
+    "count",
 ]
 WireKind = Literal["spine", "fan", "pick", "skip", "bracket", "rule"]
 
@@ -47,6 +58,37 @@ class Box:
     said: str = ""
     folds: str = ""
     fixes: tuple[Fix, ...] = ()
+    scale: float = 0.0
+    inner: int = 0
+    number: int | None = None
+    moves: str = ""
+    by: int = 0
+    heat: float | None = None
+    heat_text: str = ""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place between parts where something can be dropped: a line at `y` from `x`, `w` wide.
+
+    `place` is the pointer of the list entry before which it is put; `takes` the kinds of things that fit.
+    """
+
+    x: float
+    y: float
+    w: float
+    place: str
+    said: str
+    takes: tuple[Literal["part", "layer", "repeat"], ...]
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the colours of a heat drawing stand for: title, text of the low and the high end of the scale."""
+
+    title: str
+    low: str
+    high: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +118,8 @@ class Picture:
     boxes: list[Box] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
+    slots: list[Slot] = field(default_factory=list)
+    legend: Legend | None = None
 
     def wire(self, kind: WireKind, d: str) -> None:
         """Add one path."""
@@ -93,12 +137,18 @@ class Picture:
         return {
             "width": round(self.width, 1),
             "height": round(self.height, 1),
-            "boxes": [_lean(asdict(box)) for box in self.boxes],
+            "boxes": [_lean(box) for box in self.boxes],
             "wires": [asdict(wire) for wire in self.wires],
             "labels": [asdict(label) for label in self.labels],
+            "slots": [asdict(slot) for slot in self.slots],
+            "legend": asdict(self.legend) if self.legend else None,
         }
 
 
-def _lean(values: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in values.items() if value not in ("", (), None)}
-    return {key: round(value, 1) if isinstance(value, float) else value for key, value in kept.items()}
+def _lean(box: Box) -> dict[str, Any]:
+    """The box without what is as usual."""
+    values = {key: value for key, value in asdict(box).items() if key not in _USUAL or value != _USUAL[key]}
+    return {key: round(value, 3) if isinstance(value, float) else value for key, value in values.items()}
+
+
+_USUAL = {f.name: f.default for f in fields(Box) if f.default is not MISSING}

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.drawing.layout import COLUMNS, GUTTER, draw
-from components.drawing.scale import HIT, rows_for, segments, unit_width
+from components.canvas.layout import COLUMNS, GUTTER, draw
+from components.canvas.scale import HIT, rows_for, segments, unit_width
 from core.cost.count import count
 from core.design.bodies.moe import Moe
 from core.design.edit import SetValue

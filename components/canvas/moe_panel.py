@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from components.drawing import notes
-from components.drawing.picture import Box, Label, Wire
-from components.drawing.scale import GRID_COLUMNS, HIT, MOST_TO_SCALE, rows_for, segments, unit_width
+from components.canvas import notes
+from components.canvas.picture import Box, Label, Wire
+from components.canvas.scale import GRID_COLUMNS, HIT, MOST_TO_SCALE, rows_for, segments, unit_width
 from components.words import humanise
 from core.design.bodies.moe import Moe
 from core.design.experts.base import Expert

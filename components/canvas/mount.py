@@ -6,15 +6,15 @@ from typing import Any
 import streamlit as st
 
 from components.assets import component
-from components.drawing.additions import PALETTE
-from components.drawing.layout import COLUMNS, GUTTER
-from components.drawing.ops import Acked
-from components.drawing.picture import Picture
+from components.canvas.additions import PALETTE
+from components.canvas.layout import COLUMNS, GUTTER
+from components.canvas.ops import Acked
+from components.canvas.picture import Picture
 from components.words import plural
 from core.design.problems import Problem
 
 _HTML = """
-<div class="root drawing" role="group" aria-label="Drawing of the design">
+<div class="root canvas" role="group" aria-label="Drawing of the design">
   <div class="palette" role="toolbar" aria-label="Add a part" aria-orientation="vertical"></div>
   <div class="main">
     <div class="tools" role="toolbar" aria-label="View"></div>
@@ -27,7 +27,7 @@ _HTML = """
 HINT = "Arrows move, Enter opens, Delete removes, Ctrl+Z undoes"
 
 
-def drawing(
+def canvas(
     picture: Picture,
     *,
     key: str,
@@ -59,7 +59,7 @@ def drawing(
         "hint": HINT,
         "said": said,
     }
-    component("drawing", _HTML)(key=key, data=data, on_outbox_change=take)
+    component("canvas", _HTML)(key=key, data=data, on_outbox_change=take)
 
 
 def _summary(problems: Sequence[Problem]) -> dict[str, str] | None:

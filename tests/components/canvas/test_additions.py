@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.drawing.additions import NAMES, addition, duplication, moe_at, part_at, removal, shift
+from components.canvas.additions import NAMES, addition, duplication, moe_at, part_at, removal, shift
 from core.design.edits import apply
 from core.design.pointer import get
 from core.design.presets.registry import names, preset

@@ -16,7 +16,7 @@ export default function (component) {
 
 function mount(parent) {
   const find = (selector) => parent.querySelector(selector);
-  const root = find(".drawing"), stage = find(".stage"), world = find(".world"), wires = find(".wires");
+  const root = find(".canvas"), stage = find(".stage"), world = find(".world"), wires = find(".wires");
   const side = find(".palette"), tools = find(".tools"), live = find(".live");
   const client = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
   const nodes = new Map();

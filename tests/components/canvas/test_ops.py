@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.drawing.ops import Acked, unseen
+from components.canvas.ops import Acked, unseen
 
 
 def outbox(*ops, client="a"):
