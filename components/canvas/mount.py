@@ -1,6 +1,6 @@
 """The drawing on a page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -37,11 +37,23 @@ def canvas(
     on_outbox: Callable[[Any], None],
     problems: Sequence[Problem] = (),
     said: str = "",
+    draft: str = "",
+    name: str = "design",
+    heat: str = "",
+    heats: Sequence[Mapping[str, str]] = (),
+    clip: bool = False,
 ) -> None:
     """Draw `picture`; before the page runs again, `on_outbox` gets what the hand did, for `ops.unseen`.
 
     Two runs of a page may overlap, so it must do each act once by itself. `said` is read out by a screen
     reader when it changes.
+
+    Args:
+        draft: what the browser remembers zoom and place under.
+        name: of the files that the drawing is saved as.
+        heat: the quantity that colours the drawing, a key of `heats`; empty for none.
+        heats: each with `key`, `name` and `off`, the reason why it cannot be shown, or empty.
+        clip: whether there is something to paste.
     """
 
     def take() -> None:
@@ -58,6 +70,11 @@ def canvas(
         "problems": _summary(problems),
         "hint": HINT,
         "said": said,
+        "draft": draft,
+        "name": name,
+        "heat": heat,
+        "heats": list(heats),
+        "clip": clip,
     }
     component("canvas", _HTML)(key=key, data=data, on_outbox_change=take)
 
