@@ -9,10 +9,12 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import model_validator
 
+from core.design import ordinary
 from core.design import vocabulary as vocabulary  # registers every value before the first design is parsed
 from core.design.base import Spec, Weight, field
 from core.design.bodies.base import Body
 from core.design.canonical import canonical_json
+from core.design.edit import Insert
 from core.design.problems import Problem, Site
 from core.design.structure import Part, Repeat
 from core.design.tasks.base import TASK, Task
@@ -56,13 +58,16 @@ class RelativeBias(Spec):
 
 
 class Stack(Spec):
-    """Layers in order. A decoder that `reads` an earlier stack attends to it where a part says `cross`."""
+    """Layers in order, none yet in a blank design.
+
+    A decoder that `reads` an earlier stack attends to it where a part says `cross`.
+    """
 
     name: str = field("decoder", min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9_]*$")
     causal: bool = field(True)
     reads: str | None = field(None, max_length=40, advanced=True)
     position_bias: RelativeBias | None = None
-    layers: tuple[Repeat, ...] = field(min_length=1, max_length=256)
+    layers: tuple[Repeat, ...] = field(max_length=256)
     final_norm: bool = field(True, advanced=True)
 
     @property
@@ -249,6 +254,19 @@ class Design(Spec):
                 "To fix this, read none.",
                 edits=(site.set("reads", None, label="Read none"),),
                 at="reads",
+            )
+        if not stack.layers:
+            plain = ordinary.repeat(
+                ordinary.attention(self.width, rotary=self.task.kind == "language_model"),
+                ordinary.dense(self.width),
+            )
+            yield site.error(
+                "no-layers",
+                "There is no layer here yet, so there is nothing to train.",
+                "To fix this, add a layer.",
+                edits=(Insert(path=f"{site.path}/layers", value=plain, label="Add a plain layer"),),
+                at="layers",
+                stage="train",
             )
         if stack.position_bias is not None:
             edit = site.set("position_bias", None, label="Leave it out")
