@@ -2,61 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
-from components.canvas import moe_panel
+from components.canvas import rows, slots
+from components.canvas.heat import Heat, coloured
 from components.canvas.notes import glyph_of, input_note, output_note, part_note
-from components.canvas.picture import Box, Fix, Label, Picture
+from components.canvas.pen import BLOCK_GAP, COLUMNS, GAP, GUTTER, LAYER_GAP, Pen
+from components.canvas.picture import Box, Label, Picture
 from components.words import humanise, plural
 from core.cost.count import Counts, PartCount
-from core.cost.flops import mean_keys
-from core.cost.format import letters, size
 from core.design.bodies.moe import Moe
 from core.design.problems import Problem
-from core.design.spec import Design
-from core.design.structure import Layer, Repeat
+from core.design.spec import Design, Stack
+from core.design.structure import Layer
 
-GUTTER = 92.0  # room for brackets to the left of the column
-SPINE = GUTTER + 21
-ROW, GAP, BLOCK_GAP, PROBLEM = 36.0, 12.0, 20.0, 38.0
-WEIGHT_BYTES = 2  # bf16, as the column says
-#: Widths of the column that the browser chooses from.
-COLUMNS = (560, 664, 820)
+__all__ = ["COLUMNS", "GUTTER", "draw"]
+
 HEADER = ("parameters", "FLOPs/tok", "weights", "share")
-
-
-@dataclass
-class Pen:
-    """Where the drawing has got to."""
-
-    design: Design
-    counts: dict[str, list[PartCount]]
-    active: float
-    problems: dict[str, list[Problem]]
-    opened: Collection[str]
-    width: float
-    picture: Picture
-    y: float = 10.0
-    last: float | None = None
-    line: int = 0
-    depth: int = field(default=0)
-
-    def join(self) -> None:
-        """Lead the spine from what was drawn last to here."""
-        if self.last is not None:
-            self.picture.wire("spine", f"M{SPINE} {self.last}V{self.y}")
-
-    def attention(self, part: PartCount) -> float:
-        """Multiply-adds of scores and values for a token of the design's own context."""
-        return part.pair_macs * mean_keys(part, self.design.task.tokens)
-
-    def figures(self, pointer: str, kind: str = "") -> tuple[tuple[str, ...], float]:
-        """Texts of the columns for one turn of a part, and its share of all active parameters."""
-        parts = [part for part in self.counts.get(pointer, ()) if not kind or part.kind == kind]
-        parameters = sum(part.parameters for part in parts)
-        flops = sum(2 * (part.gemm_macs + part.token_macs + self.attention(part)) for part in parts)
-        share = sum(part.times * part.active for part in parts) / self.active if self.active else 0.0
-        return (letters(parameters), letters(flops), size(parameters * WEIGHT_BYTES)), share
+EMPTY = "No layers yet. Drag a part here, or press A, F or M."
+#: Height of the place that an empty stack shows.
+VOID = 76.0
+#: The bracket of a repeat, and how far left of it that of a repeat of several layers stands.
+BRACKET, NESTED = GUTTER - 14, 24.0
 
 
 def draw(
@@ -66,8 +32,12 @@ def draw(
     *,
     opened: Collection[str] = (),
     width: float = COLUMNS[1],
+    heat: Heat | None = None,
 ) -> Picture:
-    """The picture of `design` with a column of `width` pixels; `opened` holds pointers of MoE parts."""
+    """The picture of `design` with a column of `width` pixels; `opened` holds pointers of MoE parts.
+
+    `heat` colours the boxes; layout, text and order stay as they are without it.
+    """
     by_pointer: dict[str, list[PartCount]] = defaultdict(list)
     for part in counts.parts:
         by_pointer[part.pointer].append(part)
@@ -76,35 +46,31 @@ def draw(
     pen = Pen(design, by_pointer, active, _by_part(design, problems), opened, width, picture)
     _header(pen)
     name, note = input_note(design)
-    _row(pen, "/task", "embedding", name, note, figures="input")
+    rows.row(pen, "/task", "embedding", name, note, figures="input", moves=False)
     for s, stack in enumerate(design.stacks):
-        pen.y += BLOCK_GAP
-        if len(design.stacks) > 1:
-            picture.labels.append(Label(GUTTER + 2, pen.y - 6, humanise(stack.name)))
-            pen.y += 8
-        pen.depth = 0
-        for r, repeat in enumerate(stack.layers):
-            pen.y += BLOCK_GAP if r else 0
-            _repeat(pen, f"/stacks/{s}/layers/{r}", repeat)
+        _stack(pen, f"/stacks/{s}", stack)
     pen.y += BLOCK_GAP
     name, note = output_note(design)
     target = "/embedding" if design.task.kind == "language_model" else "/task/heads"
-    _row(pen, target, "head", name, note, figures="head")
+    rows.row(pen, target, "head", name, note, figures="head", moves=False)
     picture.height = pen.y + 4
+    if heat is not None:
+        picture.boxes = [coloured(box, heat) for box in picture.boxes]
+        picture.legend = heat.legend()
     return picture
 
 
 def _by_part(design: Design, problems: Sequence[Problem]) -> dict[str, list[Problem]]:
     """Problems under the pointer of the row they belong to."""
-    rows = [part.pointer for part in design.parts()]
     out: dict[str, list[Problem]] = defaultdict(list)
+    known = {part.pointer for part in design.parts()} if problems else set()
     for problem in problems:
         path = problem.path
-        home = next((row for row in rows if path == row or path.startswith(row + "/")), "")
-        if not home and path.startswith("/task/heads") and design.task.kind != "language_model":
-            home = "/task/heads"
-        if not home:
-            home = next((top for top in ("/task", "/embedding") if path.startswith(top)), "")
+        home = "/".join(path.split("/")[:9])
+        if home not in known:
+            heads = path.startswith("/task/heads") and design.task.kind != "language_model"
+            tops = ("/task/heads",) if heads else ("/task", "/embedding")
+            home = next((top for top in tops if path.startswith(top)), "")
         out[home].append(problem)
     return out
 
@@ -117,147 +83,104 @@ def _header(pen: Pen) -> None:
     pen.y += 18
 
 
-def _repeat(pen: Pen, pointer: str, repeat: Repeat) -> None:
-    top = pen.y
+def _stack(pen: Pen, pointer: str, stack: Stack) -> None:
+    pen.y += BLOCK_GAP
+    several = len(pen.design.stacks) > 1
+    of = f" of the {humanise(stack.name).lower()}" if several else ""
+    if several:
+        pen.picture.labels.append(Label(GUTTER + 42, pen.y - 2, humanise(stack.name)))
+        pen.y += 12
+    pen.depth = 0
+    first = slots.of_stack(pointer, stack, 0, 0, of)
+    if not stack.layers:
+        return _void(pen, first)
+    pen.waiting += first
+    for r, repeat in enumerate(stack.layers):
+        if r:
+            alone = repeat.layers == stack.layers[r - 1].layers == 1
+            pen.y += LAYER_GAP if alone else BLOCK_GAP
+        _repeat(pen, f"{pointer}/layers/{r}", slots.Where(repeat, pen.depth + 1, of))
+        pen.waiting += slots.of_stack(pointer, stack, r + 1, pen.depth, of)
+    return None
+
+
+def _void(pen: Pen, first: Sequence[slots.Place]) -> None:
+    """Where the first layer will stand."""
+    pen.join()
+    left, right, bottom = GUTTER, GUTTER + pen.width, pen.y + VOID
+    pen.picture.slots += slots.spread(first, pen.y, pen.y + VOID / 2, left, pen.width)
+    pen.picture.wire("rule", f"M{left:g} {pen.y:g}H{right:g}V{bottom:g}H{left:g}Z")
+    pen.picture.labels.append(Label(left + pen.width / 2, pen.y + VOID * 0.62, EMPTY, "middle"))
+    pen.y = pen.last = bottom
+
+
+def _repeat(pen: Pen, pointer: str, where: slots.Where) -> None:
+    repeat, top, line = where.repeat, pen.y, pen.line
+    several = len(repeat.pattern) > 1
     for n, layer in enumerate(repeat.pattern):
-        pen.y += GAP if n else 0
-        _layer(pen, f"{pointer}/pattern/{n}", layer)
-    first, last = pen.depth + 1, pen.depth + repeat.layers
-    pen.depth = last
-    if repeat.layers == 1:
-        return
-    said = f"layers {first}–{last}"
-    x = GUTTER - 14
-    pen.picture.wire("bracket", f"M{x + 6} {top + 2}h-2a6 6 0 0 0-6 6V{pen.y - 8}a6 6 0 0 0 6 6h2")
+        pen.y += LAYER_GAP if n else 0
+        pen.waiting += slots.of_pattern(pointer, where, n)
+        above = pen.y
+        _layer(pen, f"{pointer}/pattern/{n}", layer, where, n)
+        if several or repeat.layers == 1:
+            target = f"{pointer}/pattern/{n}" if several else pointer
+            _handle(pen, target, str(where.first + n), where.layer(n), above)
+    pen.waiting += slots.of_pattern(pointer, where, len(repeat.pattern))
+    pen.depth = where.last
+    if repeat.layers > 1:
+        _bracket(pen, pointer, where, top, line)
+
+
+def _handle(pen: Pen, target: str, number: str, said: str, top: float) -> None:
+    """A single layer: a thin bracket beside its rows and its number, by which it is chosen and moved."""
+    x = BRACKET
+    pen.picture.wire("bracket", f"M{x + 8:g} {top + 3:g}h-3V{pen.y - 3:g}h3")
+    box = Box(
+        id=f"{target}#layer",
+        kind="layer",
+        target=target,
+        x=x - 22,
+        y=(top + pen.y) / 2 - 13,
+        w=26,
+        h=26,
+        line=pen.line,
+        title=number,
+        said=said[0].upper() + said[1:],
+        moves=target,
+    )
+    pen.picture.boxes.append(box)
+
+
+def _bracket(pen: Pen, pointer: str, where: slots.Where, top: float, line: int) -> None:
+    """The layers that are repeated together, how often, and which these are."""
+    x = BRACKET - (NESTED if len(where.repeat.pattern) > 1 else 0)
+    d = f"M{x + 6:g} {top + 2:g}h-2a6 6 0 0 0-6 6V{pen.y - 8:g}a6 6 0 0 0 6 6h2"
+    pen.picture.wire("bracket", d)
     box = Box(
         id=pointer,
         kind="repeat",
         target=pointer,
         x=2,
         y=(top + pen.y) / 2 - 18,
-        w=GUTTER - 22,
+        w=x - 10,
         h=36,
-        line=pen.line,
-        title=f"×{repeat.times}",
-        note=said,
-        said=f"Repeat of {plural(len(repeat.pattern), 'layer')}",
+        line=line + 1,
+        title=f"×{where.repeat.times}",
+        note=f"layers {where.first}–{where.last}",
+        said=f"Repeat of {plural(len(where.repeat.pattern), 'layer')}",
+        moves=pointer,
     )
     pen.picture.boxes.append(box)
 
 
-def _layer(pen: Pen, pointer: str, layer: Layer) -> None:
+def _layer(pen: Pen, pointer: str, layer: Layer, where: slots.Where, index: int) -> None:
     for p, part in enumerate(layer.parts):
         pen.y += GAP if p else 0
-        target = f"{pointer}/parts/{p}"
-        body = part.body
+        pen.waiting += slots.of_parts(pointer, layer.parts, p, where, index)
+        target, body = f"{pointer}/parts/{p}", part.body
         if isinstance(body, Moe) and target in pen.opened:
-            _opened(pen, target, body)
+            rows.opened(pen, target, body)
         else:
             folds = "closed" if isinstance(body, Moe) else ""
-            _row(pen, target, glyph_of(body), humanise(body.kind), part_note(part), folds=folds)
-
-
-def _row(
-    pen: Pen, target: str, glyph: str, name: str, note: str, *, figures: str = "", folds: str = ""
-) -> None:
-    pen.join()
-    source = "/task" if figures else target
-    texts, share = pen.figures(source, figures)
-    problems = pen.problems.get(target, ())
-    pen.line += 1
-    box = Box(
-        id=target,
-        kind="row",
-        target=target,
-        x=GUTTER,
-        y=pen.y,
-        w=pen.width,
-        h=ROW,
-        line=pen.line,
-        glyph=glyph,
-        title=name,
-        note=note,
-        figures=texts,
-        share=share,
-        mark=_worst(problems),
-        folds=folds,
-        said=_spoken(texts, problems),
-    )
-    pen.picture.boxes.append(box)
-    pen.y += ROW
-    _problem(pen, target, problems)
-    pen.last = pen.y
-
-
-def _opened(pen: Pen, target: str, body: Moe) -> None:
-    pen.join()
-    texts, share = pen.figures(target)
-    problems = pen.problems.get(target, ())
-    pen.line += 1
-    panel = moe_panel.Panel(target, body, pen.design.width, GUTTER, pen.y, pen.width, SPINE, pen.line)
-    drawn = moe_panel.draw(panel)
-    bottom = drawn.bottom + (PROBLEM if problems else 0)
-    marked = moe_panel.marks(drawn.boxes, target, problems)
-    head = Box(
-        id=target,
-        kind="open",
-        target=target,
-        x=GUTTER,
-        y=pen.y,
-        w=pen.width,
-        h=ROW,
-        line=pen.line,
-        glyph="moe",
-        title=humanise(body.kind),
-        note=moe_panel.note(body, pen.width),
-        figures=texts,
-        share=share,
-        mark=_worst(problems) if marked == drawn.boxes else "",
-        folds="open",
-        said=_spoken(texts, problems),
-    )
-    back = Box(id=f"{target}#panel", kind="panel", x=GUTTER, y=pen.y, w=pen.width, h=bottom - pen.y)
-    pen.picture.boxes += [back, head, *marked]
-    pen.picture.wires += drawn.wires
-    pen.picture.labels += drawn.labels
-    pen.line = drawn.line
-    pen.y = drawn.bottom
-    _problem(pen, target, problems)
-    pen.last = pen.y
-
-
-def _problem(pen: Pen, target: str, problems: Sequence[Problem]) -> None:
-    """The first problem of a part, with its buttons, at its foot."""
-    if not problems:
-        return
-    first = problems[0]
-    more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
-    fixes = tuple(
-        Fix(edit.label, {**edit.model_dump(mode="json"), "revision": pen.design.sha})
-        for edit in first.edits[:2]
-    )
-    box = Box(
-        id=f"{target}#problem",
-        kind="problem",
-        x=GUTTER + 1,
-        y=pen.y,
-        w=pen.width - 2,
-        h=PROBLEM - 1,
-        line=pen.line,
-        glyph=first.severity,
-        title=first.message + more,
-        mark=first.severity,
-        fixes=fixes,
-    )
-    pen.picture.boxes.append(box)
-    pen.y += PROBLEM
-
-
-def _worst(problems: Sequence[Problem]) -> str:
-    return "error" if any(p.severity == "error" for p in problems) else "warning" if problems else ""
-
-
-def _spoken(texts: tuple[str, ...], problems: Sequence[Problem]) -> str:
-    """What a screen reader says after name and note."""
-    told = f"{texts[0]} parameters, {texts[1]} FLOPs per token"
-    return "; ".join([told, *(f"{p.severity}: {p.message}" for p in problems)])
+            rows.row(pen, target, glyph_of(body), humanise(body.kind), part_note(part), folds=folds)
+    pen.waiting += slots.of_parts(pointer, layer.parts, len(layer.parts), where, index)

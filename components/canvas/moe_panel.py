@@ -1,37 +1,20 @@
 """An MoE layer opened in place: router, experts to scale, combine; shared experts apart on a dashed wire."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from components.canvas import notes
+from components.canvas.bank import EXPERT, SHARED_APART, Bank, Panel, bank
 from components.canvas.picture import Box, Label, Wire
-from components.canvas.scale import GRID_COLUMNS, HIT, MOST_TO_SCALE, rows_for, segments, unit_width
+from components.canvas.scale import HIT
 from components.words import humanise
 from core.design.bodies.moe import Moe
 from core.design.experts.base import Expert
 from core.design.problems import Problem
 
-HEAD, INSET, RIGHT = 36.0, 58.0, 22.0
-ROUTER, COMBINE, EXPERT = 42.0, 30.0, 60.0
-SHARED_APART, SHARED_IN_GRID = 46.0, 92.0
-CELL, CELL_GAP = 27.0, 4.0
-#: Above this the cells are one surface: nobody picks expert 300 by hand.
-MOST_CELLS = 256
-SWARM_COLUMNS, SWARM_CELL = 32, 9.0
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What is drawn, and where: left, top, width of the panel, the spine's x, the line of its head."""
-
-    target: str
-    body: Moe
-    width: int
-    x: float
-    y: float
-    w: float
-    spine: float
-    line: int
+HEAD, ROUTER, COMBINE = 36.0, 42.0, 30.0
+#: A handle's side, where it hangs below the experts, and pixels of a letter of a label.
+HANDLE, BELOW, LETTER = 24.0, 6.0, 5.7
 
 
 @dataclass
@@ -45,19 +28,6 @@ class Drawn:
     labels: list[Label] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Bank:
-    """The experts as drawn: left and right edge, bottom, where wires enter, and where they leave."""
-
-    left: float
-    right: float
-    bottom: float
-    entries: tuple[float, ...]
-    picks: frozenset[int]
-    boxes: tuple[Box, ...]
-    unit: float
-
-
 def note(body: Moe, width: float) -> str:
     """What stands beside the name; the bold wires are explained where there are any, and room for it."""
     bold = width > 600 and body.router.select.token_choice and body.count > body.per_token
@@ -69,148 +39,24 @@ def draw(panel: Panel) -> Drawn:
     top = panel.y + HEAD
     router_y = top + 16
     experts_y = router_y + ROUTER + 44
-    bank = _bank(panel, experts_y)
-    combine_y = bank.bottom + 22 + 34
-    middle = (bank.left + bank.right) / 2
-    out = Drawn(bottom=combine_y + COMBINE + 16, line=panel.line + 3)
-    _router(panel, out, bank, middle, router_y, top)
-    _fan(out, bank, middle, router_y + ROUTER, experts_y)
-    out.boxes += bank.boxes
-    _rules(panel, out, bank)
-    shared = _shared(panel, out, bank, experts_y, top)
-    _combine(panel, out, bank, middle, combine_y, shared, top)
+    experts = bank(panel, experts_y)
+    combine_y = experts.bottom + 22 + 36
+    middle = (experts.left + experts.right) / 2
+    out = Drawn(bottom=combine_y + COMBINE + 16, line=experts.line + 2)
+    _router(panel, out, experts, middle, router_y, top)
+    _fan(out, experts, middle, router_y + ROUTER, experts_y)
+    out.boxes += experts.boxes
+    _rules(panel, out, experts)
+    shared = _shared(panel, out, experts, experts_y, top)
+    _combine(panel, out, experts, middle, combine_y, shared, top)
     return out
 
 
-def _picks(body: Moe) -> frozenset[int]:
-    """Experts of the example token: spread evenly, as many as a token gets."""
-    k = round(body.per_token)
-    if not body.router.select.token_choice or not 0 < k < body.count:
-        return frozenset()
-    return frozenset((2 * i + 1) * body.count // (2 * k) for i in range(k))
-
-
-def _flat(body: Moe) -> list[tuple[int, Expert]]:
-    """Every routed expert with the number of its group."""
-    return [(g, group) for g, group in enumerate(body.experts) for _ in range(group.count)]
-
-
-def _bank(panel: Panel, y: float) -> Bank:
-    experts = _flat(panel.body)
-    if len(experts) <= MOST_TO_SCALE:
-        return _scaled(panel, experts, y)
-    return _grid(panel, experts, y) if len(experts) <= MOST_CELLS else _swarm(panel, experts, y)
-
-
-def _scaled(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
-    left = panel.x + INSET
-    shared = [group.inner for group in panel.body.shared for _ in range(group.count)]
-    room = panel.w - INSET - RIGHT - (SHARED_APART if shared else 0)
-    gap = 5.0 if len(experts) <= 12 else 3.0
-    reserved = min(room / 3, len(shared) * (HIT + gap))
-    rows = rows_for(len(experts), room - reserved, gap)
-    per_row = -(-len(experts) // rows)
-    widths = [expert.inner for _, expert in experts]
-    lines = [widths[i : i + per_row] for i in range(0, len(widths), per_row)]
-    unit = min(unit_width([*line, *shared], room, gap) for line in lines)
-    height = EXPERT if rows == 1 else 38.0
-    boxes: list[Box] = []
-    for r, line in enumerate(lines):
-        for i, segment in enumerate(segments(line, left, unit, gap)):
-            group, expert = experts[r * per_row + i]
-            boxes.append(
-                _expert_box(
-                    panel,
-                    r * per_row + i,
-                    group,
-                    expert,
-                    segment.x,
-                    y + r * (height + gap),
-                    segment.w,
-                    height,
-                )
-            )
-            boxes[-1] = replace(boxes[-1], fill=segment.fill)
-    right = max(box.x + box.w for box in boxes)
-    entries = tuple(box.x + box.w / 2 for box in boxes[:per_row])
-    bottom = y + rows * (height + gap) - gap
-    picks = _picks(panel.body)
-    seen = picks if rows == 1 else frozenset(pick % per_row for pick in picks)
-    return Bank(left, right, bottom, entries, seen, tuple(boxes), unit)
-
-
-def _expert_box(
-    panel: Panel, number: int, group: int, expert: Expert, x: float, y: float, w: float, height: float
-) -> Box:
-    said = notes.expert_words(expert)
-    return Box(
-        id=f"{panel.target}/body/experts/{group}@{number}",
-        kind="expert",
-        target=f"{panel.target}/body/experts/{group}",
-        x=x,
-        y=y,
-        w=w,
-        h=height,
-        line=panel.line + 2,
-        title=str(number),
-        note=notes.expert_size(expert) if w >= 31 and height >= EXPERT else "",
-        said=f"Expert {number}: {said}",
-    )
-
-
-def _grid_room(panel: Panel) -> float:
-    room = panel.w - INSET - RIGHT
-    return room - (SHARED_IN_GRID + 40 if panel.body.shared else 0)
-
-
-def _grid(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
-    left, room = panel.x + INSET, _grid_room(panel)
-    columns = min(GRID_COLUMNS, int((room + CELL_GAP) // (HIT + CELL_GAP)))
-    w = (room - CELL_GAP * (columns - 1)) / columns
-    widest = max(expert.inner for _, expert in experts) or 1
-    boxes = []
-    for i, (group, expert) in enumerate(experts):
-        x = left + i % columns * (w + CELL_GAP)
-        top = y + i // columns * (CELL + CELL_GAP)
-        box = _expert_box(panel, i, group, expert, x, top, w, CELL)
-        boxes.append(replace(box, kind="cell", note="", fill=w * expert.inner / widest))
-    entries = tuple(left + c * (w + CELL_GAP) + w / 2 for c in range(columns))
-    picks = frozenset(pick % columns for pick in _picks(panel.body))
-    bottom = y + -(-len(experts) // columns) * (CELL + CELL_GAP) - CELL_GAP
-    return Bank(left, left + columns * (w + CELL_GAP) - CELL_GAP, bottom, entries, picks, tuple(boxes), 0.0)
-
-
-def _swarm(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
-    """Hundreds of experts: one surface for each group, drawn as cells by the browser."""
-    left, room = panel.x + INSET, _grid_room(panel)
-    boxes, top = [], y
-    for g, group in enumerate(panel.body.experts):
-        lines = -(-group.count // SWARM_COLUMNS)
-        height = max(HIT, lines * SWARM_CELL)
-        box = Box(
-            id=f"{panel.target}/body/experts/{g}",
-            kind="swarm",
-            target=f"{panel.target}/body/experts/{g}",
-            x=left,
-            y=top,
-            w=room,
-            h=height,
-            line=panel.line + 2,
-            title=f"{group.count} experts × {notes.expert_size(group)}",
-            said=notes.expert_words(group),
-        )
-        boxes.append(box)
-        top += height + CELL_GAP
-    entries = tuple(left + room * (c + 0.5) / GRID_COLUMNS for c in range(GRID_COLUMNS))
-    picks = frozenset(range(1, GRID_COLUMNS, 2)) if _picks(panel.body) else frozenset()
-    return Bank(left, left + room, top - CELL_GAP, entries, picks, tuple(boxes), 0.0)
-
-
-def _router(panel: Panel, out: Drawn, bank: Bank, middle: float, y: float, top: float) -> None:
+def _router(panel: Panel, out: Drawn, experts: Bank, middle: float, y: float, top: float) -> None:
     body = panel.body
     text, chip = notes.router_note(body), notes.select_note(body.router)
     wanted = 124 + 6.4 * len(text) + 8 * len(chip)
-    w = max(120.0, min(bank.right - bank.left, wanted))
+    w = max(120.0, min(experts.right - experts.left, wanted))
     out.boxes.append(
         Box(
             id=f"{panel.target}/body/router",
@@ -232,72 +78,125 @@ def _router(panel: Panel, out: Drawn, bank: Bank, middle: float, y: float, top: 
     out.wires.append(Wire("spine", f"{start}{middle - w / 2:.1f} {centre}"))
 
 
-def _fan(out: Drawn, bank: Bank, middle: float, top: float, experts_y: float) -> None:
-    """Wires from the router to every expert, the picked ones on top."""
-    for picked in (False, True):
-        for i, x in enumerate(bank.entries):
-            if (i in bank.picks) == picked:
-                start, bend = middle + (x - middle) * 0.16, middle + (x - middle) * 0.3
-                d = f"M{start:.1f} {top}C{bend:.1f} {top + 24} {x:.1f} {experts_y - 26} {x:.1f} {experts_y}"
-                out.wires.append(Wire("pick" if picked else "fan", d))
+def _fan(out: Drawn, experts: Bank, middle: float, top: float, experts_y: float) -> None:
+    """Wires from the router to every column of experts."""
+
+    def curve(x: float) -> str:
+        start, bend = middle + (x - middle) * 0.16, middle + (x - middle) * 0.3
+        return (
+            f"M{start:.1f} {top:g}C{bend:.1f} {top + 24:g} {x:.1f} {experts_y - 26:g} {x:.1f} {experts_y:g}"
+        )
+
+    _bundle(out, experts, curve)
 
 
-def _rules(panel: Panel, out: Drawn, bank: Bank) -> None:
-    """Below the experts: which ones are alike."""
-    y = bank.bottom + 6
-    if bank.boxes[0].kind != "expert" or any(box.y != bank.boxes[0].y for box in bank.boxes):
-        rules = [(panel.body.count, ", ".join(text for _, text in notes.group_notes(panel.body.experts)[:4]))]
-        spans = [(bank.left, bank.right)]
-    else:
-        rules, spans, first = notes.group_notes(panel.body.experts), [], 0
-        for count, _ in rules:
-            last = bank.boxes[first + count - 1]
-            spans.append((bank.boxes[first].x, last.x + last.w))
-            first += count
-    for (_, text), (left, right) in zip(rules, spans, strict=True):
-        out.wires.append(Wire("rule", f"M{left:.1f} {y}v4H{right:.1f}v-4"))
-        if 5.4 * len(text) <= right - left + 16:
-            out.labels.append(Label((left + right) / 2, y + 17, text, "middle"))
+def _bundle(out: Drawn, experts: Bank, curve: Callable[[float], str]) -> None:
+    """One path for all wires that look alike, the picked ones on top."""
+    plain = [curve(x) for i, x in enumerate(experts.entries) if i not in experts.picks]
+    picked = [curve(x) for i, x in enumerate(experts.entries) if i in experts.picks]
+    out.wires += [Wire("fan", "".join(plain))] if plain else []
+    out.wires += [Wire("pick", "".join(picked))] if picked else []
 
 
-def _shared(panel: Panel, out: Drawn, bank: Bank, y: float, top: float) -> list[float]:
-    """Shared experts to the right, past the router; gives the x of their wires."""
-    body, centres = panel.body, []
-    x = bank.right + (SHARED_APART if bank.unit else 40)
-    below = bank.bottom + 6
-    for g, group in enumerate(body.shared):
-        for copy in range(group.count):
-            drawn = (
-                group.inner * bank.unit if bank.unit else SHARED_IN_GRID / sum(e.count for e in body.shared)
-            )
-            w = max(HIT, drawn)
-            number = f" {copy + 1}" if group.count > 1 else ""
-            out.boxes.append(
-                Box(
-                    id=f"{panel.target}/body/shared/{g}@{copy}",
-                    kind="shared",
-                    target=f"{panel.target}/body/shared/{g}",
-                    x=x,
-                    y=y,
-                    w=w,
-                    h=min(bank.bottom - y, EXPERT) if not bank.unit else bank.bottom - y,
-                    line=panel.line + 2,
-                    title="Shared" if w >= 54 else "S",
-                    note=notes.expert_size(group) if w >= 31 else "",
-                    fill=drawn,
-                    said=f"Shared expert{number}: {notes.expert_words(group)}, for every token",
-                )
-            )
-            centre, box = x + w / 2, out.boxes[-1]
-            out.wires.append(Wire("skip", _over(panel.spine, centre, top + 2, box.y)))
-            foot = box.y + box.h + 6
-            out.wires.append(Wire("rule", f"M{x:.1f} {foot}v4H{x + w:.1f}v-4"))
-            centres.append(centre)
-            x += w + 5
-    if centres:
-        foot = below if bank.unit else out.boxes[-1].y + out.boxes[-1].h + 6
-        out.labels.append(Label(sum(centres) / len(centres), foot + 17, "every token", "middle"))
-    return centres
+def _rules(panel: Panel, out: Drawn, experts: Bank) -> None:
+    """Below the experts: which ones are alike, with handles for more and fewer of them."""
+    for x, top, bottom in experts.marks:
+        out.wires.append(Wire("rule", f"M{x:.1f} {top:.1f}V{bottom:.1f}"))
+    for block in experts.blocks:
+        y = block.y + BELOW
+        out.wires.append(Wire("rule", f"M{block.left:.1f} {y:g}v4H{block.right:.1f}v-4"))
+        wide, room = LETTER * len(block.text), block.right - block.left
+        middle = (block.left + block.right) / 2
+        labelled = room >= wide + 2 * HANDLE + 8
+        apart = wide / 2 + 4 if labelled else 0.0
+        if labelled:
+            out.labels.append(Label(middle, y + 17, block.text, "middle"))
+        target = f"{panel.target}/body/experts/{block.groups[1]}"
+        if room < 2 * HANDLE:
+            out.boxes.append(_handle(target, 1, middle - HANDLE / 2, y, block.text, experts.line + 1))
+            continue
+        if panel.body.count > 1:
+            out.boxes.append(_handle(target, -1, middle - apart - HANDLE, y, block.text, experts.line + 1))
+        out.boxes.append(_handle(target, 1, middle + apart, y, block.text, experts.line + 1))
+
+
+def _handle(target: str, by: int, x: float, y: float, text: str, line: int, what: str = "experts") -> Box:
+    """What adds or takes away an expert of a group."""
+    return Box(
+        id=f"{target}#{'more' if by > 0 else 'fewer'}",
+        kind="count",
+        target=target,
+        x=x,
+        y=y,
+        w=HANDLE,
+        h=HANDLE,
+        line=line,
+        glyph="plus" if by > 0 else "minus",
+        said=f"{'More' if by > 0 else 'Fewer'} {what}: {text}",
+        by=by,
+    )
+
+
+def _shared(panel: Panel, out: Drawn, experts: Bank, y: float, top: float) -> list[tuple[float, float]]:
+    """Shared experts to the right, past the router; gives where their wires leave."""
+    copies = [(g, group) for g, group in enumerate(panel.body.shared) for _ in range(group.count)]
+    if not copies:
+        return []
+    x = experts.right + (SHARED_APART if experts.unit else panel.shared_apart)
+    height = experts.bottom - y if experts.unit else min(experts.bottom - y, EXPERT)
+    boxes = []
+    for number, (g, group) in enumerate(copies):
+        drawn = group.inner * experts.unit if experts.unit else panel.shared_in_grid / len(copies)
+        boxes.append(_shared_box(panel, g, group, number, x, y, max(HIT, drawn), height, drawn))
+        x += boxes[-1].w + 5
+    out.boxes += boxes
+    foot, centres = y + height + BELOW, [box.x + box.w / 2 for box in boxes]
+    for box, centre in zip(boxes, centres, strict=True):
+        out.wires.append(Wire("skip", _over(panel.spine, centre, top + 2, box.y)))
+        out.wires.append(Wire("rule", f"M{box.x:.1f} {foot:g}v4H{box.x + box.w:.1f}v-4"))
+    out.labels.append(Label(sum(centres) / len(centres), foot + 17, "every token", "middle"))
+    out.boxes += _shared_handles(panel, boxes, foot + 21, experts.line + 1)
+    return [(centre, foot + 21) for centre in centres]
+
+
+def _shared_box(
+    panel: Panel, g: int, group: Expert, number: int, x: float, y: float, w: float, h: float, drawn: float
+) -> Box:
+    target = f"{panel.target}/body/shared/{g}"
+    one = sum(other.count for other in panel.body.shared) == 1
+    return Box(
+        id=f"{target}@{number}",
+        kind="shared",
+        target=target,
+        x=x,
+        y=y,
+        w=w,
+        h=h,
+        line=panel.line + 2,
+        title="Shared" if w >= 54 else "S",
+        note=notes.expert_size(group) if w >= 31 else "",
+        fill=drawn,
+        said=f"Shared expert{'' if one else f' {number + 1}'}: {notes.expert_words(group)}, for every token",
+        scale=drawn / group.inner if group.inner else 0.0,
+        inner=group.inner,
+        number=number,
+        moves=target,
+    )
+
+
+def _shared_handles(panel: Panel, boxes: Sequence[Box], y: float, line: int) -> Iterable[Box]:
+    """Handles on both sides of the wire; groups too narrow for their own have one pair, for the last."""
+    spans: dict[str, tuple[float, float]] = {}
+    for box in boxes:
+        left, _ = spans.get(box.target, (box.x, 0.0))
+        spans[box.target] = (left, box.x + box.w)
+    if len(spans) > 1 and any(right - left < 2 * HANDLE + 4 for left, right in spans.values()):
+        spans = {boxes[-1].target: (boxes[0].x, boxes[-1].x + boxes[-1].w)}
+    for target, (left, right) in spans.items():
+        middle = (left + right) / 2
+        group = panel.body.shared[int(target.rsplit("/", 1)[1])]
+        for by, x in ((-1, middle - HANDLE - 2), (1, middle + 2)):
+            yield _handle(target, by, x, y, notes.expert_size(group), line, "shared experts")
 
 
 def _over(start: float, end: float, y: float, down: float) -> str:
@@ -306,21 +205,28 @@ def _over(start: float, end: float, y: float, down: float) -> str:
 
 
 def _combine(
-    panel: Panel, out: Drawn, bank: Bank, middle: float, y: float, shared: Sequence[float], top: float
+    panel: Panel,
+    out: Drawn,
+    experts: Bank,
+    middle: float,
+    y: float,
+    shared: Sequence[tuple[float, float]],
+    top: float,
 ) -> None:
     words = {"output_mix": "weighted sum", "slot_mix": "mixed slots", "param_merge": "merged parameters"}
     kind = panel.body.router.combine.kind
     text = words.get(kind, humanise(kind).lower()) + (" + shared" if shared else "")
     w, centre, s = 122 + 6.4 * len(text), y + COMBINE / 2, panel.spine
-    low = bank.bottom + 28
-    for picked in (False, True):
-        for i, x in enumerate(bank.entries):
-            if (i in bank.picks) == picked:
-                end, bend = middle + (x - middle) * 0.16, middle + (x - middle) * 0.3
-                d = f"M{x:.1f} {low}C{x:.1f} {y - 2} {bend:.1f} {y - 14} {end:.1f} {y}"
-                out.wires.append(Wire("pick" if picked else "fan", d))
-    for x in shared:
-        d = f"M{x:.1f} {low}V{centre - 12}Q{x:.1f} {centre} {x - 12:.1f} {centre}H{middle + w / 2:.1f}"
+    low = experts.bottom + BELOW + HANDLE
+
+    def curve(x: float) -> str:
+        end, bend = middle + (x - middle) * 0.16, middle + (x - middle) * 0.3
+        return f"M{x:.1f} {low:g}C{x:.1f} {y - 2:g} {bend:.1f} {y - 14:g} {end:.1f} {y:g}"
+
+    _bundle(out, experts, curve)
+    for x, start in shared:
+        turn = f"Q{x:.1f} {centre:g} {x - 12:.1f} {centre:g}H{middle + w / 2:.1f}"
+        d = f"M{x:.1f} {start:g}V{centre - 12:g}{turn}"
         out.wires.append(Wire("skip", d))
     out.boxes.append(
         Box(
@@ -331,7 +237,7 @@ def _combine(
             y=y,
             w=w,
             h=COMBINE,
-            line=panel.line + 3,
+            line=out.line,
             glyph="combine",
             title="Combine",
             note=text,

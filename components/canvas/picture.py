@@ -3,8 +3,10 @@
 All of it is plain data: the browser part only paints it, and another painter (a file, a report) may too.
 """
 
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
+
+Takes = Literal["part", "layer", "repeat"]
 
 BoxKind = Literal[
     "row",
@@ -16,6 +18,7 @@ BoxKind = Literal[
     "shared",
     "combine",
     "repeat",
+    "layer",
     "panel",
     "problem",
     "count",
@@ -37,6 +40,11 @@ class Box:
 
     `line` counts the rows of boxes from the top for the arrow keys. `fill` is the width in pixels that is to
     scale, where the box itself is wider so that it can be hit. `figures` are the columns of a row.
+
+    `moves` is the pointer of what dragging the box moves. A box with a `scale` is resized by its right edge:
+    pixels for one hidden unit, `inner` units now, `number` counts the experts of its list. A `count` box is a
+    handle: pressing it changes the experts of the group `target` by `by`. `heat` is 0 to 1 on the colour
+    scale, None where the quantity does not apply; `dead` marks an expert that got no token: hatch it.
     """
 
     id: str
@@ -65,13 +73,16 @@ class Box:
     by: int = 0
     heat: float | None = None
     heat_text: str = ""
+    dead: bool = False
 
 
 @dataclass(frozen=True)
 class Slot:
     """A place between parts where something can be dropped: a line at `y` from `x`, `w` wide.
 
-    `place` is the pointer of the list entry before which it is put; `takes` the kinds of things that fit.
+    `place` is the pointer of the list entry before which it is put; `takes` the kinds of things that fit:
+    what is smaller than a layer becomes a layer of its own where layers stand. Slots of one gap differ in y;
+    `x` says the level: inside a layer they are inset, those of a stack begin at its brackets.
     """
 
     x: float
@@ -79,7 +90,7 @@ class Slot:
     w: float
     place: str
     said: str
-    takes: tuple[Literal["part", "layer", "repeat"], ...]
+    takes: tuple[Takes, ...]
 
 
 @dataclass(frozen=True)
@@ -133,22 +144,47 @@ class Picture:
         raise KeyError(target)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data for the browser, empty values left out."""
+        """Plain data for the browser: what is as usual left out, pixels to a tenth.
+
+        Written out, because `dataclasses.asdict` copies everything twice and an edit waits for it.
+        """
         return {
             "width": round(self.width, 1),
             "height": round(self.height, 1),
             "boxes": [_lean(box) for box in self.boxes],
-            "wires": [asdict(wire) for wire in self.wires],
-            "labels": [asdict(label) for label in self.labels],
-            "slots": [asdict(slot) for slot in self.slots],
-            "legend": asdict(self.legend) if self.legend else None,
+            "wires": [{"kind": wire.kind, "d": wire.d} for wire in self.wires],
+            "labels": [
+                {"x": round(label.x, 1), "y": round(label.y, 1), "text": label.text, "anchor": label.anchor}
+                for label in self.labels
+            ],
+            "slots": [
+                {
+                    "x": round(slot.x, 1),
+                    "y": round(slot.y, 1),
+                    "w": round(slot.w, 1),
+                    "place": slot.place,
+                    "said": slot.said,
+                    "takes": slot.takes,
+                }
+                for slot in self.slots
+            ],
+            "legend": dict(vars(self.legend)) if self.legend else None,
         }
+
+
+#: Pixels need a tenth; these are no pixels.
+_FINE = {"share": 4, "heat": 3, "scale": 6}
+_USUAL = [(f.name, f.default) for f in fields(Box)]
 
 
 def _lean(box: Box) -> dict[str, Any]:
     """The box without what is as usual."""
-    values = {key: value for key, value in asdict(box).items() if key not in _USUAL or value != _USUAL[key]}
-    return {key: round(value, 3) if isinstance(value, float) else value for key, value in values.items()}
-
-
-_USUAL = {f.name: f.default for f in fields(Box) if f.default is not MISSING}
+    values, out = vars(box), {}
+    for key, usual in _USUAL:
+        value = values[key]
+        if usual is not MISSING and value == usual:
+            continue
+        out[key] = round(value, _FINE.get(key, 1)) if isinstance(value, float) else value
+    if box.fixes:
+        out["fixes"] = [{"label": fix.label, "edit": fix.edit} for fix in box.fixes]
+    return out
