@@ -1,0 +1,183 @@
+"""Pieces of a design in a few words: fields, values, parts, groups of experts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, Literal, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from core.design.bodies.base import Body
+from core.design.experts.base import Expert
+from core.design.schedule import Schedule
+from core.design.structure import Layer
+
+THIN = "\u2009"
+
+#: What fields are called where taking the underscores away is not enough; a class's own field first.
+_FIELDS = {
+    "Capacity.eval": "in evaluation",
+    "Capacity.train": "in training",
+    "Design.width": "model width",
+    "Expert.hidden": "hidden width",
+    "Part.reads": "reads",
+    "Part.scale": "output scale",
+    "PartNorm.joined": "norm of what joins",
+    "PartNorm.post": "norm after it",
+    "PartNorm.pre": "norm before it",
+    "dt_rank": "time-step rank",
+    "k": "experts per token",
+    "kv_heads": "KV heads",
+    "kv_rank": "KV rank",
+    "nope": "head width without position",
+    "q_rank": "query rank",
+    "qk_norm": "query and key norm",
+    "rope": "rotary positions",
+    "select": "router",
+    "softcap": "soft cap",
+}
+#: Containers whose fields need no name before them.
+_SILENT = ("body", "router", "select", "expert", "norm", "task", "embedding")
+_VALUES = {
+    "dense": "dense FFN",
+    "gated_delta": "Gated DeltaNet",
+    "gelu": "GELU",
+    "gelu_tanh": "GELU (tanh)",
+    "glu": "gated",
+    "glu_lowrank": "gated, low rank",
+    "kda": "Kimi delta attention",
+    "mamba": "Mamba",
+    "mamba2": "Mamba-2",
+    "mla": "latent attention",
+    "mlp": "two matrices",
+    "moe": "MoE layer",
+    "relu": "ReLU",
+    "relu2": "squared ReLU",
+    "rms": "RMS norm",
+    "layer": "layer norm",
+    "silu": "SiLU",
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "z_loss": "z-loss",
+}
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 layer`, `3 layers`."""
+    return f"{number(count)} {noun if count == 1 else noun + 's'}"
+
+
+def number(value: float) -> str:
+    """All digits, grouped by thin spaces: two numbers that differ look different."""
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < 1e15):
+        return repr(value)
+    return f"{int(value):,}".replace(",", THIN)
+
+
+def called(owner: type[BaseModel], name: str, prefix: str = "") -> str:
+    """A field of a spec, after what holds it: `KV heads`, `capacity in training`."""
+    own = (f"{base.__name__}.{name}" for base in owner.__mro__)
+    word = next((_FIELDS[key] for key in own if key in _FIELDS), None)
+    word = word or _FIELDS.get(name, name.replace("_", " "))
+    return f"{prefix} {word}".strip()
+
+
+def inside(name: str, word: str) -> str:
+    """The prefix for the fields of what the field `name`, called `word`, holds."""
+    return "" if name in _SILENT else word
+
+
+def value(content: Any, info: FieldInfo) -> str:
+    """A value as a reader writes it, with its unit where the number needs one."""
+    unit = str(
+        (info.json_schema_extra or {}).get("unit", "") if isinstance(info.json_schema_extra, dict) else ""
+    )
+    if content is None:
+        return unit.partition("empty: ")[2] or "none"
+    if isinstance(content, bool):
+        return "on" if content else "off"
+    if isinstance(content, int | float):
+        return f"{number(content)} tokens" if unit == "tokens" else number(content)
+    if isinstance(content, str):
+        return word(content) if get_origin(info.annotation) is Literal else content
+    if isinstance(content, BaseModel):
+        return brief(content)
+    if isinstance(content, tuple | list):
+        return ", ".join(value(item, info) for item in content) or "none"
+    return str(content)
+
+
+def word(kind: str) -> str:
+    """A value of the vocabulary: `expert_choice` is expert choice."""
+    return _VALUES.get(kind, kind.replace("_", " "))
+
+
+def brief(spec: BaseModel) -> str:
+    """A piece of a design in a few words: `top-2`, `MoE layer of 8 experts`, `linear from 8 to 2`."""
+    kind = str(getattr(spec, "kind", ""))
+    if isinstance(spec, Layer):
+        return ", ".join(brief(part.body) for part in spec.parts)
+    if isinstance(spec, Schedule):
+        numbers = [number(n) for n in getattr(spec, "values", None) or (spec.start, spec.end)]  # type: ignore[attr-defined]
+        return f"{word(kind)} " + (
+            ", ".join(numbers) if hasattr(spec, "values") else f"from {numbers[0]} to {numbers[1]}"
+        )
+    if kind == "top_k":
+        k = spec.k  # type: ignore[attr-defined]
+        return f"top-{number(k)}" if isinstance(k, int | float) else f"top-k, {brief(k)}"
+    if kind == "group_top_k":
+        return f"top-{spec.k} of {plural(spec.top_islands, 'island')}"  # type: ignore[attr-defined]
+    if kind == "moe":
+        return f"MoE layer of {plural(spec.count, 'expert')}"  # type: ignore[attr-defined]
+    if isinstance(spec, Expert):
+        return groups([spec])
+    return word(kind) if kind else type(spec).__name__.lower()
+
+
+def part_name(body: Body) -> str:
+    """`MoE layer`, `Attention`."""
+    name = word(body.kind)
+    return name[:1].upper() + name[1:]
+
+
+def groups(experts: Sequence[Expert]) -> str:
+    """`6 × 512, 1 024`: widths of experts in order, each with what is not the usual."""
+    return ", ".join(_group(group) for group in experts)
+
+
+def _group(group: Expert) -> str:
+    usual = {"kind", "count", "hidden"}
+    odd = [
+        f"{called(type(group), name)} {value(getattr(group, name), info)}"
+        for name, info in type(group).model_fields.items()
+        if name not in usual and getattr(group, name) != info.default
+    ]
+    size = f"{number(group.count)} × {number(group.inner)}" if group.inner else f"{number(group.count)} × "
+    return " ".join([size.strip(), *([word(group.kind)] if group.kind != "glu" else []), *odd])
+
+
+def widths(experts: Sequence[Expert]) -> str:
+    """Widths of experts, neighbours of equal width together."""
+    runs = [(width, sum(g.count for g in run)) for width, run in groupby(experts, key=lambda g: g.inner)]
+    if len(runs) == 1:
+        return number(runs[0][0])
+    return ", ".join(f"{number(n)} × {number(width)}" if n > 1 else number(width) for width, n in runs)
+
+
+def layers(numbers: Sequence[int]) -> str:
+    """`Layer 3`, `Layers 3–26`, `Layers 3, 5, 7`, `Layers 1–4, 9`."""
+    if len(numbers) == 1:
+        return f"Layer {numbers[0]}"
+    runs = [
+        [n for _, n in run]
+        for _, run in groupby(enumerate(numbers), key=lambda indexed: indexed[1] - indexed[0])
+    ]
+    step = numbers[1] - numbers[0]
+    if len(runs) > 3 and list(numbers) == list(range(numbers[0], numbers[-1] + 1, step)):
+        return f"Layers {numbers[0]}, {numbers[1]} … {numbers[-1]}"
+    texts = [f"{run[0]}–{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs]
+    if len(texts) > 6:
+        return f"Layers {', '.join(texts[:5])} … {texts[-1]} ({len(numbers)} in all)"
+    return f"Layers {', '.join(texts)}"
