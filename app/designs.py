@@ -11,7 +11,7 @@ from core.design.edit import SetValue
 from core.design.edits import apply, parse
 from core.design.huggingface import read as huggingface
 from core.design.plan import Plan
-from core.design.presets.registry import PRESETS, UnknownPresetError, names, plan_for, preset
+from core.design.presets.registry import UnknownPresetError, named, names, plan_for, preset
 from core.design.problems import Problem
 from core.design.spec import Design
 
@@ -39,7 +39,7 @@ def argument(design: Design, file: str = "DESIGN.json") -> tuple[str, Plan]:
 
     The counterpart of `read_design`: a page that shows a command says what differs from this plan.
     """
-    name = next((entry.name for entry in PRESETS if preset(entry.name).sha == design.sha), None)
+    name = named(design.sha)
     return (name, plan_for(name)) if name else (file, Plan())
 
 

@@ -72,3 +72,32 @@ def language(context: int, vocabulary: int | None = None, **more: Any) -> JSON:
 def decoder(*layers: JSON) -> list[JSON]:
     """One causal stack."""
     return [{"name": "decoder", "causal": True, "layers": list(layers)}]
+
+
+def model(name: str, width: int, task: JSON, *layers: JSON, epsilon: float = 1e-6, **more: Any) -> JSON:
+    """A decoder with root mean square norms."""
+    return {
+        "name": name,
+        "width": width,
+        "task": task,
+        "norm": {"kind": "rms", "epsilon": epsilon},
+        "stacks": decoder(*layers),
+        **more,
+    }
+
+
+def latent(heads: int, *, q_rank: int | None = 1536, nope: int = 128, value: int = 128, **more: Any) -> JSON:
+    """Multi-head latent attention of DeepSeek's ranks."""
+    ranks = {"q_rank": q_rank, "kv_rank": 512}
+    return {"kind": "mla", "heads": heads, **ranks, "nope": nope, "rope": 64, "value": value, **more}
+
+
+def sigmoid_bank(experts: list[JSON], k: int, scale: float = 1.0, **more: Any) -> JSON:
+    """Experts chosen by sigmoid scores and a bias that keeps them in use (arXiv 2412.19437)."""
+    route = router(k, function="sigmoid", scale=scale)
+    return moe(experts, route, balance=[{"kind": "bias_update", "step": 0.001}], **more)
+
+
+def even(coefficient: float) -> list[JSON]:
+    """The load-balance loss alone."""
+    return [{"kind": "load_balance", "coefficient": coefficient}]

@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from core.design.presets.registry import UnknownPresetError, describe, names, plan_for, preset
+from core.cost.count import count
+from core.design.huggingface.read import Imported, read
+from core.design.presets.registry import (
+    PRESETS,
+    UnknownPresetError,
+    describe,
+    names,
+    plan_for,
+    preset,
+)
 from core.design.rules import check, errors
 from core.design.spec import Design
 
-#: Total and routed parameters of the released models, without multi-token heads and buffers.
-TOTALS = {
-    "mixtral-8x7b": (46_702_792_704, 45_097_156_608),
-    "deepseek-v3": (671_026_404_352, 653_908_770_816),
-    "qwen3-next-80b-a3b": (79_674_391_296, 77_309_411_328),
-    "gpt-oss-120b": (116_829_156_672, 114_701_598_720),
-    "llama-4-scout": (107_769_861_120, 96_636_764_160),
-    "jamba-v0.1": (51_570_323_328, 45_097_156_608),
-    "longcat-flash": (560_664_958_976, 541_165_879_296),
-    "switch-base-8": (619_339_008, 452_984_832),
+#: Total, routed and active parameters of the released models, without multi-token heads and buffers.
+FIGURES: dict[str, dict[str, int]] = json.loads(Path(__file__).with_name("published.json").read_text())
+CONFIGS = Path(__file__).parent / "huggingface" / "configs"
+
+#: Where the released config says something else than the paper does: a coefficient, a base, a context.
+DIFFERENT = {"gpt-oss-120b", "llama-4-scout", "qwen3-next-80b-a3b"}
+FILES = {
+    "mixtral-8x7b": "mixtral-8x7b-v0.1",
+    "llama-4-scout": "llama-4-scout-17b-16e",
+    "nemotron-3-nano": "nemotron-3-nano-30b-a3b",
+    "olmoe-1b-7b": "olmoe-1b-7b-0924",
 }
+WITH_CONFIG = [n for n in FIGURES if (CONFIGS / f"{FILES.get(n, n)}.json").exists()]
 
 
 def total(design: Design, role: str | None = None) -> int:
     return sum(p.times * p.weight.size for p in design.weights() if role in (None, p.weight.role))
 
 
-@pytest.mark.parametrize("name", TOTALS)
-def test_published_totals_match_to_the_unit(name: str) -> None:
-    assert (total(preset(name)), total(preset(name), "expert")) == TOTALS[name]
+def test_every_published_preset_has_figures_and_every_figure_a_preset() -> None:
+    assert set(FIGURES) == {entry.name for entry in PRESETS if entry.kind == "published"}
+    assert len(FIGURES) == 34
+    assert len(WITH_CONFIG) == 29
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_published_figures_match_to_the_unit(name: str) -> None:
+    design, counts = preset(name), count(preset(name))
+    found = {"total": total(design), "routed": total(design, "expert")}
+    found |= {rule: counts.active(rule) for rule in ("R1", "R2", "R3")}
+    assert found == FIGURES[name]
+
+
+@pytest.mark.parametrize("name", WITH_CONFIG)
+def test_a_preset_is_the_design_its_config_is_read_as(name: str) -> None:
+    config = json.loads((CONFIGS / f"{FILES.get(name, name)}.json").read_text())
+    found = read(config.get("config", config))
+    assert isinstance(found, Imported)
+
+    def parts(design: Design) -> list[tuple[str, object]]:
+        drop = {"body": {"balance", "rope"}} if name in DIFFERENT else {}
+        return [(o.path, o.part.model_dump(mode="json", exclude=drop)) for o in design.occurrences()]
+
+    assert parts(preset(name)) == parts(found.design)
+    assert (preset(name).width, preset(name).norm) == (found.design.width, found.design.norm)
+    assert preset(name).embedding == found.design.embedding
 
 
 @pytest.mark.parametrize("name", names())

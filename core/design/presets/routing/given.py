@@ -61,7 +61,10 @@ def skillnet(bank: Bank) -> JSON:
 
 def task_level(bank: Bank) -> JSON:
     """A small network on the task's embedding picks one expert for the whole task."""
-    modifiers = [{"kind": "gumbel"}, {"kind": "temperature", "value": ramp("exponential", 2.0, 0.1)}]
+    modifiers: list[JSON] = [
+        {"kind": "gumbel"},
+        {"kind": "temperature", "value": ramp("exponential", 2.0, 0.1)},
+    ]
     condition = {"kind": "task_embedding", "dim": 16, "hidden": 16}
     router = route(
         "linear", "all", "straight_through", modifiers=modifiers, scope="task", condition=condition

@@ -14,7 +14,10 @@ def top_p(bank: Bank) -> JSON:
 
 def dense_to_sparse(bank: Bank) -> JSON:
     """All experts at first; the falling temperature leaves those above a threshold."""
-    modifiers = [{"kind": "gumbel"}, {"kind": "temperature", "value": ramp("exponential", 2.0, 0.3)}]
+    modifiers: list[JSON] = [
+        {"kind": "gumbel"},
+        {"kind": "temperature", "value": ramp("exponential", 2.0, 0.3)},
+    ]
     select = {"kind": "threshold", "theta": round(1 / (4 * bank.count), 6), "min_k": 1}
     return {"router": route("linear", select, "raw", modifiers=modifiers), "balance": [even()]}
 
