@@ -14,6 +14,9 @@ from core.design.pointer import PointerError, get, parent
 
 EDIT = Choice("edit")
 
+#: Edits in one batch; more are batches of batches.
+MOST_EDITS = 256
+
 
 class Edit(Plain):
     """Base of all edits. `label` is the text of a button that applies it."""
@@ -163,7 +166,7 @@ class Batch(Edit):
     """Several edits as one step of the history: all or none."""
 
     kind: Literal["batch"] = "batch"
-    edits: tuple[Annotated[Edit, EDIT], ...] = field(min_length=1, max_length=256)
+    edits: tuple[Annotated[Edit, EDIT], ...] = field(min_length=1, max_length=MOST_EDITS)
 
     def write(self, document: Any) -> Any:
         for edit in self.edits:

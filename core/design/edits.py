@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from core.design import strategies as strategies  # registers the edits that write numbers by a rule
 from core.design.edit import Batch, Edit
+from core.design.plain import Choice
 from core.design.pointer import PointerError, from_location
 from core.design.problems import Problem
 from core.design.spec import Design
+from core.design.structure import Repeat
 
 
 def apply(design: Design, edit: Edit) -> Design | Problem:
     """The edited design, or why it cannot be."""
-    revisions = {edit.revision, *(e.revision for e in getattr(edit, "edits", ()))} - {"", design.sha}
-    if revisions:
+    revisions = {edit.revision, *(e.revision for e in getattr(edit, "edits", ()))} - {""}
+    # Hashing takes longer than the edit itself, so it waits until an edit asks for it.
+    if revisions and revisions != {design.sha}:
         return Problem(
             code="stale",
             message="The design has changed since this edit was made.",
@@ -37,7 +42,7 @@ def apply(design: Design, edit: Edit) -> Design | Problem:
 def parse(document: Any) -> Design | Problem:
     """JSON as a design, or the first thing that is wrong with it, by JSON pointer."""
     try:
-        return Design.model_validate(document)
+        return Design.model_validate(_with_known_layers(document))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         path = from_location(first["loc"])
@@ -51,6 +56,33 @@ def parse(document: Any) -> Design | Problem:
         )
     except RecursionError:
         return Problem(code="not-a-design", message="This JSON is nested too deeply to be a design.", fix="")
+
+
+def _with_known_layers(document: Any) -> Any:
+    """The document with what was read before in place of equal JSON: an edit leaves most layers alone.
+
+    What cannot be read stays as it is, so that its place is told as everywhere.
+    """
+    stacks = document.get("stacks") if isinstance(document, dict) else None
+    if not isinstance(stacks, list):
+        return document
+    return {**document, "stacks": [_with_known_repeats(stack) for stack in stacks]}
+
+
+def _with_known_repeats(stack: Any) -> Any:
+    layers = stack.get("layers") if isinstance(stack, dict) else None
+    if not isinstance(layers, list):
+        return stack
+    try:
+        return {**stack, "layers": [_repeat(json.dumps(entry), Choice.changes) for entry in layers]}
+    except (ValueError, TypeError):
+        return stack
+
+
+@lru_cache(maxsize=4096)
+def _repeat(text: str, changes: int) -> Repeat:
+    """The layers that a text stands for in the vocabulary as it is after so many `changes`."""
+    return Repeat.model_validate(json.loads(text))
 
 
 def _place(path: str) -> str:

@@ -31,6 +31,8 @@ class Choice:
 
     #: Every union of the vocabulary by name.
     known: ClassVar[dict[str, Choice]] = {}
+    #: How often a value joined or left any of them: what was read before may be read otherwise now.
+    changes: ClassVar[int] = 0
 
     def __init__(self, name: str, noun: str = "") -> None:
         self.name = name
@@ -44,11 +46,13 @@ class Choice:
         if name in self.members and self.members[name].__qualname__ != cls.__qualname__:
             raise ValueError(f"{self.name} already has a value named {name!r}: {self.members[name]}")
         self.members[name] = cls
+        Choice.changes += 1
         return cls
 
     def unregister(self, kind: str) -> None:
         """Remove a value again; for tests that add one."""
         del self.members[kind]
+        Choice.changes += 1
 
     def parse(self, value: Any) -> Plain:
         """Validate `value` into the member its `kind` names."""

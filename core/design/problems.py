@@ -17,12 +17,14 @@ class Problem(Plain):
     """What is wrong, where, and what mends it.
 
     `stage` is the first stage it stands in the way of: design, cost, train or export:<target>.
-    Each entry of `edits` alone removes the problem and adds no error; none is given if the data or the plan
-    is the cause.
+    Where the same holds of several places, `path` is the first and `also` are the others. Each entry of
+    `edits` alone removes the problem from all of them and adds no error; none is given if the data or the
+    plan is the cause.
     """
 
     code: str
     path: str = ""
+    also: tuple[str, ...] = ()
     severity: Severity = "error"
     stage: str = "design"
     message: str
@@ -31,6 +33,16 @@ class Problem(Plain):
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".strip()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Pointers of everything that it concerns."""
+        return (self.path, *self.also)
+
+    def apart(self) -> Iterator[Problem]:
+        """The problem once for each of its places, to be shown there."""
+        for place in self.places:
+            yield self if place == self.path else self.model_copy(update={"path": place})
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from core.design.base import Spec
@@ -13,12 +14,13 @@ from core.design.edit import Edit, Merge, SetValue
 from core.design.edits import apply, together
 from core.design.facts import DataFacts
 from core.design.match import data_rules
+from core.design.places import also_in, everywhere, general, merged
 from core.design.plan import Plan
 from core.design.planned import plan_rules
 from core.design.problems import Problem, Site
 from core.design.spec import Design, Stack
 from core.design.strategies import Resize
-from core.design.structure import Part
+from core.design.structure import Part, Repeat
 
 #: Parameters the studio trains in one process: weights, gradients, two moments in float32 stay under 4 GB.
 MOST_TRAINED = 250_000_000
@@ -36,12 +38,12 @@ def check(
     No error at a stage means that the stage succeeds. Each edit of an error removes it and adds no error.
     """
     found = tuple(faults(design, plan, data, stage=stage))
-    before = Counter(_key(problem) for problem in found if problem.severity == "error")
+    before = _errors_by_kind(found)
 
-    def left(edited: Design) -> list[Problem]:
-        return [p for p in faults(edited, plan, data, stage=stage) if p.severity == "error"]
+    def look(edited: Design) -> Iterator[Problem]:
+        return _found(edited, plan, data, stage)
 
-    return tuple(_mended(design, problem, before, left) for problem in found)
+    return tuple(_mended(design, problem, before, look) for problem in found)
 
 
 def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
@@ -52,11 +54,17 @@ def errors(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
 def faults(
     design: Design, plan: Plan | None = None, data: DataFacts | None = None, *, stage: str = "design"
 ) -> Iterator[Problem]:
-    """The problems of `check` with their edits as rules propose them, not yet completed: much faster."""
+    """The problems of `check` with their edits as rules propose them, not yet completed: much faster.
+
+    A design that is too large comes without its edit, which takes a search.
+    """
+    return merged(_found(design, plan, data, stage))
+
+
+def _found(design: Design, plan: Plan | None, data: DataFacts | None, stage: str) -> Iterator[Problem]:
+    """What rules say; of equal layers only the first is asked, and its edits are for it alone."""
     site = Site(design=design, stage=stage, plan=plan, data=data)
-    for problem in _walk(design, site):
-        if _concerns(problem.stage, stage):
-            yield problem
+    yield from (problem for problem in _walk(design, site) if _concerns(problem.stage, stage))
     if _reaches(stage, "train"):
         yield from data_rules(design, site)
         yield from plan_rules(design, site)
@@ -93,18 +101,25 @@ def _walk(spec: Spec, site: Site) -> Iterator[Problem]:
         value = getattr(spec, name)
         if isinstance(value, Spec):
             yield from _walk(value, site.at(name, **around))
+        elif name == "layers" and isinstance(spec, Stack):
+            yield from _walk_layers(spec, site.at(name, stack=spec))
         elif isinstance(value, tuple):
             for i, entry in enumerate(value):
                 if isinstance(entry, Spec):
                     yield from _walk(entry, site.at(name, i, **around))
 
 
-def _total(design: Design) -> int:
-    return sum(placed.times * placed.weight.size for placed in design.weights())
+def _walk_layers(stack: Stack, site: Site) -> Iterator[Problem]:
+    """Rules of layers look no further than their stack, so equal ones have equal problems."""
+    places: dict[Repeat, list[str]] = {}
+    for i, repeat in enumerate(stack.layers):
+        places.setdefault(repeat, []).append(f"{site.path}/{i}")
+    for repeat, (first, *others) in places.items():
+        yield from (also_in(problem, first, others) for problem in _walk(repeat, site.goto(first)))
 
 
 def _size_rules(design: Design, site: Site) -> Iterator[Problem]:
-    total = _total(design)
+    total = design.parameters
     if total > MOST_TRAINED or design.depth > MOST_TRAINED_DEPTH:
         yield site.error(
             "too-large",
@@ -112,7 +127,6 @@ def _size_rules(design: Design, site: Site) -> Iterator[Problem]:
             f" in one process ({MOST_TRAINED // 1_000_000} M, {MOST_TRAINED_DEPTH} layers).",
             "To fix this, shrink the design.",
             stage="train",
-            edits=(_shrink(design),),
         )
 
 
@@ -125,31 +139,50 @@ def _shrink(design: Design) -> Edit:
             for s, stack in enumerate(design.stacks)
             for r in range(len(stack.layers))
         )
-    factor = 0.9 * min(1.0, (MOST_TRAINED / _total(design)) ** 0.5)
+    factor = 0.9 * min(1.0, (MOST_TRAINED / design.parameters) ** 0.5)
     for _ in range(24):
         # An edit that stays alone keeps its own label.
         edit = together((*fewer, Resize(factor=factor, label="Shrink it")), "Shrink it")
         result = apply(design, edit)
-        if isinstance(result, Design) and _total(result) <= MOST_TRAINED:
+        if isinstance(result, Design) and result.parameters <= MOST_TRAINED:
             return edit
         factor *= 0.6
     return SetValue(path="/stacks", value=[{"layers": PLAIN_LAYERS}], label="Start from plain layers")
 
 
-def _key(problem: Problem) -> tuple[str, str]:
-    """A problem's identity when list positions may have shifted."""
-    return problem.code, re.sub(r"/\d+", "/#", problem.path)
+_Kind = tuple[str, str]
+
+
+def _kind(problem: Problem) -> _Kind:
+    """What a problem is when list positions may have shifted."""
+    return problem.code, general(problem.path)
+
+
+def _errors_by_kind(problems: Iterable[Problem]) -> Counter[_Kind]:
+    """In how many places each error stands."""
+    places: Counter[_Kind] = Counter()
+    for problem in problems:
+        if problem.severity == "error":
+            places[_kind(problem)] += len(problem.places)
+    return places
+
+
+def _proposed(design: Design, problem: Problem) -> tuple[Edit, ...]:
+    """Edits as the rule has them."""
+    return (_shrink(design),) if problem.code == "too-large" else problem.edits
 
 
 def _mended(
     design: Design,
     problem: Problem,
-    before: Counter[tuple[str, str]],
-    errors_of: Callable[[Design], list[Problem]],
+    before: Counter[_Kind],
+    look: Callable[[Design], Iterator[Problem]],
 ) -> Problem:
     """The problem with each edit completed until it adds no error; edits that cannot be are dropped."""
-    if problem.severity != "error" or not problem.edits:
+    proposed = _proposed(design, problem)
+    if problem.severity != "error" or not proposed:
         return problem
+    most = before[_kind(problem)] - len(problem.places)
 
     def close(first: Edit) -> Edit | None:
         chain: tuple[Edit, ...] = (first,)
@@ -157,22 +190,28 @@ def _mended(
             result = apply(design, together(chain, first.label))
             if isinstance(result, Problem):
                 return None
-            left = errors_of(result)
-            after = Counter(_key(p) for p in left)
+            after = _errors_by_kind(look(result))
             added = after - before
             if not added:
-                return together(chain, first.label) if after[_key(problem)] < before[_key(problem)] else None
-            follow_up = next((p.edits[0] for p in left if _key(p) in added and p.edits), None)
+                return together(chain, first.label) if after[_kind(problem)] <= most else None
+            follow_up = next(
+                (
+                    _proposed(result, p)[0]
+                    for p in merged(look(result))
+                    if _kind(p) in added and _proposed(result, p)
+                ),
+                None,
+            )
             if follow_up is None:
                 return None
             chain = (*chain, follow_up)
         return None
 
-    closed = tuple(edit for edit in map(close, problem.edits) if edit is not None)
+    closed = tuple(edit for edit in map(close, proposed) if edit is not None)
     if not closed:
-        closed = tuple(edit for edit in map(close, _last_resorts(design, problem.path)) if edit is not None)[
-            :1
-        ]
+        resorts = zip(*(_last_resorts(path) for path in reversed(problem.places)), strict=True)
+        mending = (edit for edit in map(close, map(everywhere, resorts)) if edit is not None)
+        closed = tuple(islice(mending, 1))
     return problem.model_copy(update={"edits": closed})
 
 
@@ -189,7 +228,7 @@ STANDARD_PARTS: list[dict[str, Any]] = [
 PLAIN_LAYERS: list[dict[str, Any]] = [{"times": 1, "pattern": [{"parts": STANDARD_PARTS}]}]
 
 
-def _last_resorts(design: Design, path: str) -> Iterator[Edit]:
+def _last_resorts(path: str) -> Iterator[Edit]:
     """Replacements from the inside out: the router, the part, the layer, all layers."""
     around = re.match(r"(((/stacks/\d+)/layers/\d+/pattern/\d+)/parts/\d+)", path)
     if around:

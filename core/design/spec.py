@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import model_validator
@@ -167,24 +168,34 @@ class Design(Spec):
                     pointer = f"/stacks/{s}/layers/{r}/pattern/{n}/parts/{p}"
                     yield Occurrence(f"{stack.name}.{index}.{p}", pointer, index, p, stack, part)
 
+    @property
+    def parameters(self) -> int:
+        """All parameters. A tied head owns none."""
+        tasks = self.tasks
+        return sum(placed.weight.size for placed in (*self._first_weights(), *self._last_weights())) + sum(
+            repeat.times * _part_size(part, self.norm, self.width, tasks)
+            for stack in self.stacks
+            for repeat in stack.layers
+            for layer in repeat.pattern
+            for part in layer.parts
+        )
+
     def weights(self) -> Iterator[PlacedWeight]:
         """Every parameter of the model, in closed form. A tied head owns none."""
+        yield from self._first_weights()
+        tasks = self.tasks
+        for placed in self.parts():
+            for weight in _part_weights(placed.part, self.norm, self.width, tasks):
+                yield PlacedWeight(placed.pointer, placed.times, weight)
+        yield from self._last_weights()
+
+    def _first_weights(self) -> Iterator[PlacedWeight]:
         yield from (PlacedWeight("/task", 1, w) for w in self.task.input_weights(self.width))
         yield from (PlacedWeight("/embedding", 1, w) for w in self._embedding_weights())
         for s, stack in enumerate(self.stacks):
             yield from (PlacedWeight(f"/stacks/{s}", 1, w) for w in self._stack_weights(stack))
-        for placed in self.parts():
-            norms = placed.part.norm
-            for name, wanted in (
-                ("norm", norms.pre),
-                ("post_norm", norms.post),
-                ("joined_norm", norms.joined),
-            ):
-                if wanted:
-                    for weight in self.norm.weights(self.width, name):
-                        yield PlacedWeight(placed.pointer, placed.times, weight)
-            for weight in placed.part.body.weights(self.width, self.tasks):
-                yield PlacedWeight(placed.pointer, placed.times, weight)
+
+    def _last_weights(self) -> Iterator[PlacedWeight]:
         if not self.embedding.tied:
             yield from (PlacedWeight("/task", 1, w) for w in self.task.output_weights(self.width))
 
@@ -271,3 +282,18 @@ class Design(Spec):
         if stack.position_bias is not None:
             edit = site.set("position_bias", None, label="Leave it out")
             yield site.not_built("A relative position bias", "leave it out", edit, at="position_bias")
+
+
+# Most layers of a design are equal, and most of a design stays as it is when it is edited.
+@lru_cache(maxsize=1024)
+def _part_weights(part: Part, norm: Norm, width: int, tasks: int) -> tuple[Weight, ...]:
+    """Norms and body of one turn of a part."""
+    wanted = {"norm": part.norm.pre, "post_norm": part.norm.post, "joined_norm": part.norm.joined}
+    norms = (weight for name, on in wanted.items() if on for weight in norm.weights(width, name))
+    return (*norms, *part.body.weights(width, tasks))
+
+
+@lru_cache(maxsize=1024)
+def _part_size(part: Part, norm: Norm, width: int, tasks: int) -> int:
+    """Parameters of one turn of a part."""
+    return sum(weight.size for weight in _part_weights(part, norm, width, tasks))
