@@ -28,7 +28,7 @@ _TRAINING = """
 initializer_range initializer_factor attention_dropout hidden_dropout dropout dropout_rate resid_pdrop
 embd_pdrop emb_pdrop attn_pdrop resid_dropout embedding_dropout classifier_dropout ffn_dropout
 pretraining_tp ep_size rescale_prenorm_residual residual_in_fp32 fp32_residual_connection
-bf16 fp16 seq_aux aux_loss_alpha router_dtype moe_router_dtype use_mamba_kernels use_mambapy
+bf16 fp16 router_dtype moe_router_dtype use_mamba_kernels use_mambapy
 use_associative_scan num_logits_to_keep
 """
 

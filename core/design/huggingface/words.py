@@ -36,7 +36,7 @@ CONTEXT = ("max_position_embeddings", "model_max_length", "max_seq_len", "max_se
 EPSILON = ("rms_norm_eps", "layer_norm_epsilon", "layernorm_epsilon", "norm_eps", "layer_norm_eps")
 ACTIVATION = ("hidden_act", "hidden_activation", "activation_function", "mlp_hidden_act", "dense_act_fn")
 NORMALISED = ("norm_topk_prob", "moe_renormalize", "route_norm")
-AUXILIARY = ("router_aux_loss_coef", "aux_loss_coef", "moe_loss_weight")
+AUXILIARY = ("router_aux_loss_coef", "aux_loss_coef", "moe_loss_weight", "aux_loss_alpha")
 EXTRA_HEADS = ("num_nextn_predict_layers", "num_mtp_layers", "mtp_num_hidden_layers")
 
 ACTIVATIONS = {
@@ -138,10 +138,10 @@ def frame(
     depth: int,
     context: int,
     epsilon: float = 1e-6,
-    tied: bool = False,
+    tied: bool | None = False,
     activation: str = "silu",
 ) -> Frame:
-    """The common keys, with the defaults of the class."""
+    """The common keys, with the defaults of the class; `tied` None where the class never ties its head."""
     return Frame(
         config=c,
         width=c.integer(*WIDTH, default=width),
@@ -150,8 +150,15 @@ def frame(
         context=c.integer(*CONTEXT, default=context),
         epsilon=c.number(*EPSILON, default=epsilon, low=1e-30, high=1),
         activation=c.word(*ACTIVATION, default=activation, known=ACTIVATIONS),
-        tied=c.flag("tie_word_embeddings", "tie_embedding", default=tied),
+        tied=_tied(c, tied),
     )
+
+
+def _tied(c: Config, default: bool | None) -> bool:
+    asked = c.flag("tie_word_embeddings", "tie_embedding", default=bool(default))
+    if asked and default is None:
+        c.note("tie_word_embeddings is true; this family's class keeps a head of its own, and so does this.")
+    return asked and default is not None
 
 
 def part(body: JSON, **more: Any) -> JSON:
@@ -236,8 +243,9 @@ def latent(
 
 
 def _query_rank(c: Config, default: int | None) -> int | None:
-    """Released configs say null for direct queries, and tools that drop nulls leave the other rank behind."""
-    if default is not None and not c.present("q_lora_rank") and c.has("kv_lora_rank"):
+    """Released configs say null for direct queries; a tool that drops nulls leaves the other sizes behind."""
+    beside = ("kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+    if default is not None and not c.present("q_lora_rank") and all(c.has(name) for name in beside):
         c.note("The config names no q_lora_rank beside its kv_lora_rank; queries are read as direct (null).")
         default = None
     return c.maybe("q_lora_rank", default=default)
@@ -275,9 +283,15 @@ def grouped(c: Config, route: JSON, *, groups: int | None, top: int | None, scor
 
 
 def load_balance(c: Config, default: float) -> list[JSON]:
-    """The auxiliary loss, where its coefficient is above zero."""
+    """The auxiliary loss, where its coefficient is above zero; `seq_aux` balances each example."""
     coefficient = c.number(*AUXILIARY, default=default, low=0, high=100)
-    return [{"kind": "load_balance", "coefficient": coefficient}] if coefficient else []
+    each: JSON = {"per": "sequence"} if c.flag("seq_aux", default=False) else {}
+    return [{"kind": "load_balance", "coefficient": coefficient, **each}] if coefficient else []
+
+
+def biased(c: Config, default: float = 0.0) -> list[JSON]:
+    """A selection bias, which balances without a gradient, and the auxiliary loss that the config names."""
+    return [{"kind": "bias_update"}, *load_balance(c, default)]
 
 
 def bank(

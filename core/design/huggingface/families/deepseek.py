@@ -10,12 +10,13 @@ from core.design.huggingface.config import Config
 from core.design.huggingface.family import JSON, Family
 
 SCORES = {"softmax": "softmax", "sigmoid": "sigmoid"}
+FFN_KINDS = {"dense": "dense", "sparse": "moe"}
 METHODS = {"greedy": "greedy", "group_limited_greedy": "groups", "noaux_tc": "bias"}
 
 
 def dense_first(c: Config, f: w.Frame, first: int) -> tuple[bool, ...]:
     """Which layers have experts: after `first_k_dense_replace`, every `moe_layer_freq`-th, or as listed."""
-    listed = c.words("mlp_layer_types", known={"dense": "dense", "sparse": "moe"}, length=f.depth)
+    listed = c.words("mlp_layer_types", known=FFN_KINDS, length=f.depth)
     start = c.integer("first_k_dense_replace", default=first, low=0)
     every = c.integer("moe_layer_freq", default=1)
     if listed is not None:
@@ -36,7 +37,7 @@ def write_v2(c: Config) -> JSON:
         f,
         w.latent(c, heads=32, q_rank=1536),
         route,
-        islands,
+        {**islands, "balance": w.load_balance(c, 0.0)},
         experts=64,
         hidden=1407,
         shared=2,
@@ -48,6 +49,15 @@ def write_v2(c: Config) -> JSON:
 
 def write_v3(c: Config) -> JSON:
     """Sigmoid scores, a selection bias that balances without a loss, groups scored by their two best."""
+    return _write_v3(c, indexed=c.has("index_topk"))
+
+
+def write_v32(c: Config) -> JSON:
+    """As DeepSeek-V3, with an indexer that picks keys."""
+    return _write_v3(c, indexed=True)
+
+
+def _write_v3(c: Config, *, indexed: bool) -> JSON:
     f = w.frame(c, vocabulary=129280, width=7168, depth=61, context=4096)
     c.ignore("num_key_value_heads", "layer_types", "mlp_bias")
     c.word("topk_method", default="noaux_tc", known=METHODS)
@@ -55,9 +65,9 @@ def write_v3(c: Config) -> JSON:
     normalised = c.flag(*w.NORMALISED, default=True)
     route = w.routing(c, k=8, function=function, normalised=normalised, scale=2.5)
     islands = w.grouped(c, route, groups=8, top=4, score="top2_sum")
-    balance = {"balance": [{"kind": "bias_update"}]}
+    balance = {"balance": w.biased(c)}
     mixer = w.latent(c, heads=128, q_rank=1536)
-    if c.has("index_topk") or c.text("model_type") == "deepseek_v32":
+    if indexed:
         mixer["indexer"] = _indexer(c, 64)
     return _write(
         c, f, mixer, route, {**islands, **balance}, experts=256, hidden=2048, shared=1, first=3, dense=18432
@@ -76,7 +86,7 @@ def write_glm5(c: Config) -> JSON:
         c,
         f,
         route,
-        {**islands, "balance": [{"kind": "bias_update"}]},
+        {**islands, "balance": w.biased(c)},
         experts=256,
         hidden=2048,
         shared=1,
@@ -86,6 +96,24 @@ def write_glm5(c: Config) -> JSON:
     reuse = _reuses(c, f)
     again = {**mixer, "indexer": {**mixer["indexer"], "shared": True}}
     return f.design(f.layers(lambda i: w.layer(again if reuse[i] else mixer, bank if sparse[i] else dense)))
+
+
+def write_glm47(c: Config) -> JSON:
+    """GLM-4.7-Flash: small, with the latent attention of DeepSeek-V3; the first layer is dense."""
+    f = w.frame(c, vocabulary=154880, width=2048, depth=47, context=202752, epsilon=1e-5)
+    c.word("topk_method", default="noaux_tc", known=METHODS)
+    function = c.word("scoring_func", default="sigmoid", known=SCORES)
+    normalised = c.flag(*w.NORMALISED, default=True)
+    route = w.routing(c, k=4, function=function, normalised=normalised, scale=1.8)
+    more = {**w.grouped(c, route, groups=1, top=1, score="top2_sum"), "balance": w.biased(c)}
+    turned = c.integer("head_dim", default=64)  # The class has this second name for the rotary width.
+    mixer = w.latent(c, heads=20, q_rank=768, nope=192, value=256, rotary=turned)
+    bank, plain = _ffns(c, f, route, more, experts=64, hidden=1536, shared=1, dense=10240)
+    listed = c.words("mlp_layer_types", known=FFN_KINDS, length=f.depth)
+    # The class reads no count of dense layers: without a list it is the first alone.
+    c.ignore("first_k_dense_replace", "moe_layer_freq")
+    sparse = [kind == "moe" for kind in listed] if listed else [i > 0 for i in range(f.depth)]
+    return f.design(f.layers(lambda i: w.layer(mixer, bank if sparse[i] else plain)))
 
 
 def _indexer(c: Config, heads: int) -> JSON:
@@ -168,11 +196,12 @@ V2 = Family(
 )
 V3 = Family(
     "DeepSeek-V3",
-    ("deepseek_v3", "kimi_k2", "deepseek_v32"),
-    ("DeepseekV3ForCausalLM", "DeepseekV32ForCausalLM", "KimiK2ForCausalLM"),
+    ("deepseek_v3", "kimi_k2"),
+    ("DeepseekV3ForCausalLM", "KimiK2ForCausalLM"),
     write_v3,
     signs=("kv_lora_rank", "n_routed_experts", "moe_intermediate_size"),
 )
+V32 = Family("DeepSeek-V3.2", ("deepseek_v32",), ("DeepseekV32ForCausalLM",), write_v32)
 GLM5 = Family(
     "GLM-5",
     ("glm_moe_dsa",),
@@ -180,3 +209,4 @@ GLM5 = Family(
     write_glm5,
     signs=("kv_lora_rank", "n_routed_experts", "index_topk", "index_head_dim"),
 )
+GLM47 = Family("GLM-4.7-Flash", ("glm4_moe_lite",), ("Glm4MoeLiteForCausalLM",), write_glm47)

@@ -17,6 +17,7 @@ def _bank(
     hidden: int,
     shared: int | None,
     normalised: bool,
+    loss: float = 0.0,
 ) -> JSON:
     c.word("topk_method", default="noaux_tc", known=METHODS)
     function = c.word("scoring_func", default="sigmoid", known=SCORES)
@@ -25,17 +26,29 @@ def _bank(
     each = c.integer(*w.EXPERT_WIDTH, default=hidden)
     beside = c.maybe(*w.SHARED, default=shared, low=0) or 0
     count = c.integer(*w.EXPERTS, default=experts)
-    balance = [{"kind": "bias_update"}]
+    balance = w.biased(c, loss)
     return w.bank(f, route, experts=count, hidden=each, shared=beside * each, balance=balance, **islands)
 
 
 def write_glm(c: Config) -> JSON:
     """Biases on queries, keys and values; norms on queries and keys in the larger ones; half rotary."""
-    f = w.frame(c, vocabulary=151552, width=4096, depth=46, context=131072, epsilon=1e-5)
     norm: JSON = {"qk_norm": "head"} if c.flag("use_qk_norm", default=False) else {}
-    bias = "qkv" if c.flag("attention_bias", default=False) else ""
+    return _write_glm(c, norm, vocabulary=151552, context=131072, biased=False)
+
+
+def write_glm_v(c: Config) -> JSON:
+    """The text model of GLM-4.5V: biases where the config is silent, no norms on queries and keys."""
+    c.ignore("use_qk_norm")
+    return _write_glm(c, {}, vocabulary=151424, context=65536, biased=True, loss=1e-4)
+
+
+def _write_glm(
+    c: Config, norm: JSON, *, vocabulary: int, context: int, biased: bool, loss: float = 0.0
+) -> JSON:
+    f = w.frame(c, vocabulary=vocabulary, width=4096, depth=46, context=context, epsilon=1e-5)
+    bias = "qkv" if c.flag("attention_bias", default=biased) else ""
     mixer = w.attention(c, f, heads=96, kv=8, bias=bias, rope=w.rope(c, fraction=0.5), **norm)
-    bank = _bank(c, f, experts=128, k=8, hidden=1408, shared=1, normalised=True)
+    bank = _bank(c, f, experts=128, k=8, hidden=1408, shared=1, normalised=True, loss=loss)
     dense = w.plain(f, c.integer("intermediate_size", default=10944))
     sparse = dense_first(c, f, 1)
     return f.design(f.layers(lambda i: w.layer(mixer, bank if sparse[i] else dense)))
@@ -62,10 +75,13 @@ def write_dots(c: Config) -> JSON:
 
 GLM4 = Family(
     "GLM-4.5",
-    ("glm4_moe", "glm4v_moe_text", "glm4v_moe"),
-    ("Glm4MoeForCausalLM", "Glm4vMoeForConditionalGeneration"),
+    ("glm4_moe",),
+    ("Glm4MoeForCausalLM",),
     write_glm,
     signs=("n_routed_experts", "first_k_dense_replace", "use_qk_norm"),
+)
+GLM4V = Family(
+    "GLM-4.5V", ("glm4v_moe_text", "glm4v_moe"), ("Glm4vMoeForConditionalGeneration",), write_glm_v
 )
 DOTS = Family(
     "dots.llm1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.design.huggingface import words as w
 from core.design.huggingface.config import Config
+from core.design.huggingface.families.deepseek import FFN_KINDS
 from core.design.huggingface.family import JSON, Family
 from core.design.presets.pieces import router
 
@@ -28,14 +29,39 @@ def write(c: Config) -> JSON:
     mixed = c.flag("use_mixed_mlp_moe", default=True)
     skipped = c.integer("moe_layer_num_skipped", default=0, low=0)
 
+    # One expert everywhere is a bank of one in the class of transformers, and a plain FFN in the older code.
+    lone = c.text("model_type") == "hunyuan" or len(set(experts)) > 1
+
     def one(i: int) -> JSON:
-        if experts[i] == 1 or i < skipped:
+        if i < skipped or (lone and experts[i] == 1):
             return w.layer(mixer, w.plain(f, hidden))
         route = router(chosen[i])
         beside = shared[i] * hidden if mixed else 0
         return w.layer(mixer, w.bank(f, route, experts=experts[i], hidden=widths[i], shared=beside))
 
     return f.design(f.layers(one))
+
+
+def write_3(c: Config) -> JSON:
+    """Hunyuan 3: sigmoid scores with a selection bias, one shared expert, the first layer dense."""
+    f = w.frame(c, vocabulary=120832, width=4096, depth=80, context=131072, epsilon=1e-5)
+    c.ignore("enable_moe_fp32_combine", "mlp_bias")
+    bias = "qkvo" if c.flag("attention_bias", default=False) else ""
+    mixer = w.attention(c, f, heads=64, kv=8, head=128, bias=bias, qk_norm="head", rope=w.rope(c))
+    scale = c.number("router_scaling_factor", default=2.826, low=1e-9, high=1e4)
+    each = c.integer(*w.EXPERT_WIDTH, default=1536)
+    bank = w.bank(
+        f,
+        w.routing(c, k=8, function="sigmoid", scale=scale),
+        experts=c.integer(*w.EXPERTS, default=192),
+        hidden=each,
+        shared=(c.maybe(*w.SHARED, default=1, low=0) or 0) * each,
+        balance=w.biased(c),
+    )
+    dense = w.plain(f, c.integer("intermediate_size", default=13312))
+    listed = c.words("mlp_layer_types", known=FFN_KINDS, length=f.depth)
+    sparse = [kind == "moe" for kind in listed] if listed else [i > 0 for i in range(f.depth)]
+    return f.design(f.layers(lambda i: w.layer(mixer, bank if sparse[i] else dense)))
 
 
 #: Keys of its own, or of other models that its tools write, that change nothing here.
@@ -56,3 +82,4 @@ FAMILY = Family(
     signs=("moe_topk", "num_experts"),
     ignores=frozenset(_BESIDE.split()),
 )
+HY3 = Family("Hunyuan 3", ("hy_v3",), ("HYV3ForCausalLM",), write_3)

@@ -10,7 +10,7 @@ from core.design.huggingface.family import JSON, Family
 
 def write(c: Config) -> JSON:
     """Layers are listed by kind, or, counted from 1, inside `linear_attn_config`."""
-    f = w.frame(c, vocabulary=163840, width=2304, depth=27, context=1048576, epsilon=1e-5)
+    f = w.frame(c, vocabulary=163840, width=2304, depth=27, context=1048576, epsilon=1e-5, tied=None)
     c.ignore("mla_use_nope", "use_grouped_topk", "linear_attn_config")
     inner = c.inner("linear_attn_config")
     delta = {
@@ -36,7 +36,7 @@ def write(c: Config) -> JSON:
         experts=c.integer(*w.EXPERTS, default=256),
         hidden=each,
         shared=(c.maybe(*w.SHARED, default=1, low=0) or 0) * each,
-        balance=[{"kind": "bias_update"}],
+        balance=w.biased(c),
         **islands,
     )
     dense = w.plain(f, c.integer("intermediate_size", default=9216))

@@ -26,7 +26,7 @@ def write(c: Config) -> JSON:
         w.routing(c, k=4, function="sigmoid", normalised=normalised),
         experts=c.integer(*w.EXPERTS, default=32),
         hidden=c.integer(*w.EXPERT_WIDTH, default=1792),
-        balance=[{"kind": "bias_update"}] if c.flag("use_expert_bias", default=True) else [],
+        balance=w.biased(c) if c.flag("use_expert_bias", default=True) else w.load_balance(c, 0.0),
     )
     dense = w.plain(f, c.integer("intermediate_size", default=7168))
     first = c.integer("num_dense_layers", default=2, low=0)

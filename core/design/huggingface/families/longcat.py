@@ -25,7 +25,7 @@ def write(c: Config) -> JSON:
     empty = c.integer("zero_expert_num", default=256, low=0)
     if empty:
         bank["experts"] = [*bank["experts"], {"kind": "identity", "count": empty}]
-    bank["balance"] = [{"kind": "bias_update"}]
+    bank["balance"] = w.biased(c)
     shortcut = w.part(bank, reads=1, joins="layer_end", norm={"pre": False})
     layer = w.layer(mixer, dense, shortcut, mixer, dense)
     return f.design(repeats([layer] * depth))

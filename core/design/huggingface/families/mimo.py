@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.design.huggingface import words as w
 from core.design.huggingface.config import Config
-from core.design.huggingface.families.deepseek import METHODS, SCORES
+from core.design.huggingface.families.deepseek import FFN_KINDS, METHODS, SCORES
 from core.design.huggingface.family import JSON, Family
 
 
@@ -31,7 +31,7 @@ def write(c: Config) -> JSON:
         experts=c.integer(*w.EXPERTS, default=256),
         hidden=each,
         shared=(c.maybe(*w.SHARED, default=None, low=0) or 0) * each,
-        balance=[{"kind": "bias_update"}],
+        balance=w.biased(c),
         **islands,
     )
     dense = w.plain(f, c.integer("intermediate_size", default=16384))
@@ -78,7 +78,7 @@ def _kind(i: int, windows: tuple[int, ...] | None) -> str:
 
 
 def _sparse(c: Config, f: w.Frame) -> tuple[bool, ...]:
-    listed = c.words("mlp_layer_types", known={"dense": "dense", "sparse": "moe"}, length=f.depth)
+    listed = c.words("mlp_layer_types", known=FFN_KINDS, length=f.depth)
     old = c.integers("moe_layer_freq", length=f.depth)
     if listed is not None:
         return tuple(kind == "moe" for kind in listed)

@@ -60,7 +60,7 @@ def write_m2(c: Config) -> JSON:
         w.routing(c, k=8, function=c.word("scoring_func", default="sigmoid", known=SCORES)),
         experts=c.integer(*w.EXPERTS, default=256),
         hidden=c.integer("intermediate_size", default=1536),
-        balance=[{"kind": "bias_update"}, *w.load_balance(c, 0.001)],
+        balance=w.biased(c, 0.001),
     )
     return f.design(f.layers(lambda i: w.layer(mixer, bank)))
 

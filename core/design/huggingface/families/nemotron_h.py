@@ -20,7 +20,14 @@ def write(c: Config) -> JSON:
     kinds = _kinds(c)
     c.ignore("num_hidden_layers")
     f = w.frame(
-        c, vocabulary=131072, width=4096, depth=len(kinds), context=4096, epsilon=1e-5, activation="relu2"
+        c,
+        vocabulary=131072,
+        width=4096,
+        depth=len(kinds),
+        context=4096,
+        epsilon=1e-5,
+        activation="relu2",
+        tied=None,
     )
     c.ignore(
         "attention_bias", "hybrid_override_pattern", "mtp_hybrid_override_pattern", "mtp_layers_block_type"
@@ -78,7 +85,7 @@ def _bank(c: Config, f: w.Frame) -> JSON:
         "experts": [group],
         "shared": [_mlp(f, width, bias)] if shared else [],
         "router": route,
-        "balance": [{"kind": "bias_update"}],
+        "balance": w.biased(c),
         **latent,
         **islands,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from core.design.huggingface import words as w
 from core.design.huggingface.config import Config
 from core.design.huggingface.family import JSON, Family
@@ -49,21 +51,72 @@ def write_qwen2(c: Config) -> JSON:
     return f.design(_layers(c, f, mixer, bank, 5632))
 
 
+@dataclass(frozen=True)
+class _Sizes:
+    """Where the three classes of Qwen3-MoE differ: in the defaults of keys that a config leaves out."""
+
+    vocabulary: int = 151936
+    depth: int = 24
+    context: int = 32768
+    tied: bool = False
+    heads: int = 32
+    kv: int = 4
+    head: int | None = None
+    theta: float = 10_000.0
+    experts: int = 128
+    k: int = 8
+    normalised: bool = False
+    hidden: int = 768
+    dense: int = 6144
+
+
+_QWEN3 = _Sizes()
+_QWEN3_VL = _Sizes(
+    context=128000,
+    tied=True,
+    heads=16,
+    kv=16,
+    head=128,
+    theta=500_000.0,
+    experts=60,
+    k=4,
+    normalised=True,
+    hidden=1408,
+    dense=5632,
+)
+_QWEN3_OMNI = _Sizes(vocabulary=3584, depth=28, heads=28, theta=1e6, normalised=True, dense=18944)
+
+
 def write_qwen3(c: Config) -> JSON:
     """128 experts, eight a token, no shared one; norms on queries and keys."""
-    f = w.frame(c, vocabulary=151936, width=2048, depth=24, context=32768)
+    return _write_qwen3(c, _QWEN3)
+
+
+def write_qwen3_vl(c: Config) -> JSON:
+    """The text model of Qwen3-VL-MoE."""
+    return _write_qwen3(c, _QWEN3_VL)
+
+
+def write_qwen3_omni(c: Config) -> JSON:
+    """The text model of Qwen3-Omni's thinker."""
+    return _write_qwen3(c, _QWEN3_OMNI)
+
+
+def _write_qwen3(c: Config, d: _Sizes) -> JSON:
+    f = w.frame(c, vocabulary=d.vocabulary, width=2048, depth=d.depth, context=d.context, tied=d.tied)
     # Written by older tools; the class has no shared expert, and always norms queries and keys.
     c.ignore("shared_expert_intermediate_size", "use_qk_norm", "qkv_bias")
     bias = "qkvo" if c.flag("attention_bias", default=False) else ""
-    mixer = w.attention(c, f, heads=32, kv=4, bias=bias, qk_norm="head", rope=w.rope(c))
+    turned = w.rope(c, theta=d.theta)
+    mixer = w.attention(c, f, heads=d.heads, kv=d.kv, head=d.head, bias=bias, qk_norm="head", rope=turned)
     bank = w.bank(
         f,
-        w.routing(c, k=8, normalised=c.flag(*w.NORMALISED, default=False)),
-        experts=c.integer(*w.EXPERTS, default=128),
-        hidden=c.integer(*w.EXPERT_WIDTH, default=768),
+        w.routing(c, k=d.k, normalised=c.flag(*w.NORMALISED, default=d.normalised)),
+        experts=c.integer(*w.EXPERTS, default=d.experts),
+        hidden=c.integer(*w.EXPERT_WIDTH, default=d.hidden),
         balance=w.load_balance(c, 0.001),
     )
-    return f.design(_layers(c, f, mixer, bank, 6144))
+    return f.design(_layers(c, f, mixer, bank, d.dense))
 
 
 QWEN2 = Family(
@@ -75,8 +128,20 @@ QWEN2 = Family(
 )
 QWEN3 = Family(
     "Qwen3-MoE",
-    ("qwen3_moe", "qwen3_vl_moe_text", "qwen3_vl_moe", "qwen3_omni_moe_text"),
-    ("Qwen3MoeForCausalLM", "Qwen3VLMoeForConditionalGeneration"),
+    ("qwen3_moe",),
+    ("Qwen3MoeForCausalLM",),
     write_qwen3,
     signs=("moe_intermediate_size", "decoder_sparse_step", "head_dim", "norm_topk_prob"),
+)
+QWEN3_VL = Family(
+    "Qwen3-VL-MoE",
+    ("qwen3_vl_moe_text", "qwen3_vl_moe"),
+    ("Qwen3VLMoeForConditionalGeneration",),
+    write_qwen3_vl,
+)
+QWEN3_OMNI = Family(
+    "Qwen3-Omni-MoE",
+    ("qwen3_omni_moe_text", "qwen3_omni_moe_thinker", "qwen3_omni_moe"),
+    ("Qwen3OmniMoeForConditionalGeneration", "Qwen3OmniMoeThinkerForConditionalGeneration"),
+    write_qwen3_omni,
 )
