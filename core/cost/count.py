@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from core.cost.figure import Figure, exact
@@ -19,6 +19,7 @@ from core.design.base import Weight
 from core.design.bodies.base import Body, Mixer
 from core.design.bodies.moe import Moe
 from core.design.spec import Design, PlacedPart
+from core.design.structure import Part
 
 RULES = ("R1", "R2", "R3")
 
@@ -114,6 +115,21 @@ class Counts:
         bodies = ((part.times, part.placed.part.body) for part in self.parts if part.placed)
         return sum(n * b.state_elements(self.design.width) for n, b in bodies if isinstance(b, Mixer))
 
+    def folded(self) -> Counts:
+        """The same with equal parts of a stack as one that turns more often: for sums over the whole design.
+
+        Measured parts stay apart.
+        """
+        if self.measured:
+            return self
+        turns: dict[object, int] = defaultdict(int)
+        first: dict[object, PartCount] = {}
+        for part in self.parts:
+            same = (part.placed.part, id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
+            turns[same] += part.times
+            first.setdefault(same, part)
+        return replace(self, parts=tuple(replace(part, times=turns[same]) for same, part in first.items()))
+
     def figures(self) -> tuple[Figure, ...]:
         """Total, active by each rule, cached numbers for a token."""
         share = "measured" if self.measured else "expected"
@@ -139,13 +155,30 @@ def count(design: Design, measured: Measured | None = None) -> Counts:
         lookups += times * weight.size if _is_lookup(design, weight) else 0
     parts = (
         *_ends(design, owned, "input"),
-        *(
-            _part(design, placed, owned[placed.pointer], turns.get(placed.pointer))
-            for placed in design.parts()
-        ),
+        *_placed(design, owned, turns),
         *_ends(design, owned, "output"),
     )
     return Counts(design, parts, tuple(sorted(by_role.items())), lookups, bool(measured))
+
+
+def _placed(design: Design, owned: dict[str, list[Weight]], turns: dict[str, Turns]) -> Iterator[PartCount]:
+    """Every part in order; equal ones are counted once, unless their experts were measured."""
+    known: dict[Part, PartCount] = {}
+    for placed in design.parts():
+        if placed.pointer in turns:
+            yield _part(design, placed, owned[placed.pointer], turns[placed.pointer])
+        elif placed.part in known:
+            yield _again(known[placed.part], placed)
+        else:
+            known[placed.part] = _part(design, placed, owned[placed.pointer], None)
+            yield known[placed.part]
+
+
+def _again(counted: PartCount, placed: PlacedPart) -> PartCount:
+    """The count of an equal part that stands elsewhere."""
+    tail = slice(len(counted.pointer), None)
+    groups = tuple(replace(group, pointer=placed.pointer + group.pointer[tail]) for group in counted.groups)
+    return replace(counted, pointer=placed.pointer, times=placed.times, groups=groups, placed=placed)
 
 
 def _is_lookup(design: Design, weight: Weight) -> bool:

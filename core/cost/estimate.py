@@ -67,16 +67,19 @@ def estimate(
     `context` S or C in tokens, by default the task's own; `weights` a number format (`core.cost.formats`), or
     such as `w8a8` on an FPGA; `measured` rows of experts from a trace. Raises ValueError in words for a user.
     """
-    tokens = design.task.tokens if context is None else context
     asked = _phase(design, phase)
+    tokens = design.task.tokens if context is None else context
     for name, value in (("batch", batch), ("context", tokens)):
         if not 1 <= value <= _MOST:
             raise ValueError(f"A {name} of {value} makes no sense. To fix this, use 1 to {_MOST}.")
+    return _on(count(design, measured), target, asked, batch, tokens, weights)
+
+
+def _on(counts: Counts, target: str, phase: Phase, batch: int, tokens: int, weights: str | None) -> Estimate:
     on = registry.device(target)
-    counts = count(design, measured)
     if isinstance(on, Fabric):
-        return _on_fabric(counts, on, asked, batch, tokens, weights or "w8a8")
-    return _on_processor(counts, on, asked, batch, tokens, weights)
+        return _on_fabric(counts, on, phase, batch, tokens, weights or "w8a8")
+    return _on_processor(counts, on, phase, batch, tokens, weights)
 
 
 def _phase(design: Design, phase: str) -> Phase:
@@ -184,7 +187,7 @@ def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
 
     Contexts above 4096 tokens are cut to that, so that the cache does not hide the weights.
     """
-    counts = count(design, measured)
+    counts = count(design, measured).folded()
     context = min(design.task.tokens, _STRIP_CONTEXT)
     active = counts.active("R1")
     share = "measured" if measured else "expected"
@@ -201,7 +204,7 @@ def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
     language = design.task.causal_loss
     phase: Phase = "decode" if language else "prefill"
     for target, weights in STRIP:
-        found = estimate(design, target, phase=phase, context=context, weights=weights, measured=measured)
+        found = _on(counts, target, phase, 1, context, weights)
         words = f"{found.title}, {'decode batch 1' if language else 'one example'}"
         label = words if target == "h100-sxm" else f"{found.title}, {weights}"
         cells.append(Cell(label, found.step if found.fits else None, "; ".join(found.lacks)))
