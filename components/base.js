@@ -22,8 +22,8 @@ function s(tag, props, ...children) {
   return element;
 }
 
-function palette(element) {
-  return getComputedStyle(element).getPropertyValue("--st-chart-categorical-colors").split(",").map((c) => c.trim());
+function palette(element, scale = "categorical") {
+  return getComputedStyle(element).getPropertyValue(`--st-chart-${scale}-colors`).split(",").map((c) => c.trim());
 }
 
 const GLYPH = {
@@ -34,7 +34,8 @@ const GLYPH = {
   layer: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11", warning: "M8 2.8l6 10.4H2zM8 6.6v3M8 11.3v.2",
   error: "M8 2.2a5.8 5.8 0 100 11.6A5.8 5.8 0 008 2.2zM5.9 5.9l4.2 4.2M10.1 5.9l-4.2 4.2",
   plus: "M8 3.5v9M3.5 8h9", minus: "M3.5 8h9", fit: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
-  open: "M4 6l4 4 4-4", closed: "M6 4l4 4-4 4",
+  open: "M4 6l4 4 4-4", closed: "M6 4l4 4-4 4", method: "M2 8h3l2-4.5 2.5 9L11.5 8H14",
+  save: "M8 2.5v7M5 6.8l3 3 3-3M3 11v2.5h10V11", keys: "M2 4.5h12v7H2zM4.5 7h.2M7 7h.2M9.5 7h.2M12 7h.2M5 9.3h6",
 };
 
 function glyph(name, size = 16) {

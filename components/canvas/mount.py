@@ -19,12 +19,21 @@ _HTML = """
   <div class="main">
     <div class="tools" role="toolbar" aria-label="View"></div>
     <div class="stage"><div class="room"></div><div class="world" role="group" aria-label="Layers">
-      <svg class="wires" aria-hidden="true"></svg></div></div>
+      <svg class="wires" aria-hidden="true"></svg><div class="boxes"></div>
+      <div class="over" aria-hidden="true"></div></div></div>
+    <svg class="mini" aria-hidden="true"></svg>
+    <div class="toast"></div>
   </div>
+  <dialog class="finder" aria-label="Every act by name">
+    <input type="text" role="combobox" aria-label="Act" aria-controls="commands" aria-expanded="true"
+      aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="Add, move, undo, colour, save">
+    <div id="commands" class="commands" role="listbox" aria-label="Acts"></div>
+    <p class="none">No act has these words in its name.</p>
+  </dialog>
+  <dialog class="sheet" aria-labelledby="sheet-title"></dialog>
   <div class="sr live" role="status" aria-live="polite"></div>
 </div>
 """
-HINT = "Arrows move, Enter opens, Delete removes, Ctrl+Z undoes"
 
 
 def canvas(
@@ -68,7 +77,6 @@ def canvas(
         "palette": PALETTE,
         "ack": acked.as_json(),
         "problems": _summary(problems),
-        "hint": HINT,
         "said": said,
         "draft": draft,
         "name": name,

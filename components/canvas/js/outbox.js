@@ -1,0 +1,36 @@
+// What the hand did, kept until Python has acknowledged its number: component state is replayed at every run
+// and trigger values get lost, numbers do not.
+const WATCHING = new Set(["select", "fold", "column", "heat", "copy"]);
+// After these the pointers of a picture may lead elsewhere.
+const SHIFTING = new Set(["add", "delete", "duplicate", "move", "put", "cut", "paste", "resize", "edit", "undo", "redo", "start", "open"]);
+
+function outbox(ui) {
+  const client = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
+  let seq = 0, ops = [], waiting = [], hopes = [], send = null;
+
+  /** Tell Python; gives the number of the act, 0 where the drawing is only shown. */
+  ui.emit = (type, values = {}) => {
+    if (ui.view.matches && !WATCHING.has(type)) { ui.warn("On a screen this narrow the drawing is only shown. Edit beside it, or on a wider one."); return 0; }
+    ops.push({ seq: ++seq, type, ...values });
+    send("outbox", { client, ops: [...ops] });
+    return seq;
+  };
+  ui.shifting = () => ops.some((op) => SHIFTING.has(op.type));
+  /** Do what names places of the picture: at once, or when the picture shows what was done before. */
+  ui.act = (run) => { if (waiting.length || ui.shifting()) waiting.push(run); else run(); };
+  ui.flush = () => { while (waiting.length && !ui.shifting()) waiting.shift()(); };
+  /** Show at once what an act will bring; `show` runs again after each redraw until the act is acknowledged. */
+  ui.hope = (number, show) => { if (number) { hopes.push({ number, show }); show(); } };
+  ui.hoping = () => hopes.forEach(({ show }) => show());
+  /** Drop what Python has done; true if that may have moved what pointers lead to. */
+  ui.settled = (data, setStateValue) => {
+    send = setStateValue;
+    const done = data.ack?.client === client ? data.ack.seq : 0;
+    const moved = ops.some((op) => op.seq <= done && SHIFTING.has(op.type));
+    ops = ops.filter((op) => op.seq > done);
+    hopes = hopes.filter(({ number }) => number > done);
+    const told = ops.findLast((op) => op.type === "select");
+    ui.selected = told ? told.target : data.selected;
+    return moved;
+  };
+}

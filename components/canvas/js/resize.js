@@ -1,0 +1,65 @@
+// The width of an expert by its right edge or by keys. Python makes the edit; here only its picture is stretched.
+const moeOf = (target) => target.split("/body/")[0];
+/** A sixteenth of the power of two at or below `width`: 32 from 512, 64 from 1024. */
+const snapOf = (width) => Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, width))) / 16);
+
+function resizing(ui) {
+  // Widths that keys asked for while an act was under way, by MoE layer and expert.
+  const wishes = new Map();
+
+  ui.stretch = (press, box) => {
+    if (!box.scale) return;
+    const snap = snapOf(box.inner), tip = h("div", { class: "tip" });
+    let width = box.inner, alone = true;
+    ui.track(press, {
+      scrolls: false,
+      begin: () => { ui.root.classList.add("stretching"); ui.root.append(tip); },
+      move: (event) => {
+        const raw = box.inner + (event.clientX - press.clientX) / (ui.k() * box.scale), step = event.altKey ? 1 : snap;
+        width = Math.max(step, Math.round(raw / step) * step); alone = !event.shiftKey;
+        if (Math.abs(raw - box.inner) < step / 2) width = box.inner;
+        alike(box).forEach((other) => preview(other, !alone || other.id === box.id ? width : other.inner));
+        const r = ui.root.getBoundingClientRect();
+        tip.style.translate = `${event.clientX - r.left + 12}px ${event.clientY - r.top - 34}px`;
+        tip.textContent = `${alone ? name(box) : "Whole group"}: ${grouped(width)}`;
+      },
+      drop: () => { if (width !== box.inner) tell(box, width, alone); else alike(box).forEach((other) => preview(other, other.inner)); },
+      end: () => { tip.remove(); ui.root.classList.remove("stretching"); if (!ui.shifting()) alike(box).forEach((other) => preview(other, other.inner)); },
+    });
+  };
+  const name = (box) => (box.kind === "shared" ? "Shared expert" : `Expert ${box.number}`);
+  const alike = (box) => ui.data.picture.boxes.filter((other) => other.target === box.target && other.inner);
+  const tell = (box, width, alone) => ui.act(() => {
+    const values = { target: box.target, width, alone };
+    if (box.number !== undefined) values.number = box.number;
+    ui.hope(ui.emit("resize", values), () => alike(box).forEach((other) => { if (!alone || other.id === box.id) preview(other, width); }));
+    ui.say(`${name(box)}, width ${grouped(width)}.`);
+  });
+
+  /** `box` as wide as `width` will make it at this scale. */
+  function preview(box, width) {
+    const node = ui.nodes.get(box.id), more = (width - box.inner) * box.scale;
+    if (!node) return;
+    const fill = node.querySelector(".fill"), grip = node.querySelector(".grip"), words = node.querySelector(".note");
+    node.style.width = `${Math.max(box.w, box.w + more)}px`; node.classList.toggle("wider", more > 0);
+    if (fill) fill.style.width = `${Math.max(2, (box.fill ?? box.w) + more)}px`;
+    if (grip) grip.style.left = `${(box.fill ?? box.w) + more - Math.min(9, box.w * 0.4)}px`;
+    if (words && !box.heat_text) words.textContent = width === box.inner ? box.note : grouped(width);
+  }
+
+  /** One snap wider or narrower, or one unit: presses during an act are told as one width after it. */
+  ui.widen = (by, unit) => {
+    const box = ui.here();
+    if (!box?.inner) return;
+    const who = (other) => `${moeOf(other.target)} ${other.kind === "shared"} ${other.number ?? other.target}`, key = who(box), now = wishes.get(key) ?? box.inner;
+    const step = unit ? 1 : snapOf(by < 0 ? now - 1 : now), width = Math.max(1, unit ? now + by : (by > 0 ? Math.floor(now / step) + 1 : Math.ceil(now / step) - 1) * step);
+    const first = !wishes.has(key);
+    wishes.set(key, width);
+    if (first) ui.act(() => {
+      const wish = wishes.get(key), same = ui.data.picture.boxes.find((other) => other.inner && who(other) === key);
+      wishes.delete(key);
+      if (same) tell(same, wish, true);
+    });
+    else preview(box, width);
+  };
+}
