@@ -1,4 +1,4 @@
-"""A design as the user names it: a preset, or a file."""
+"""A design as the user names it: a preset, a file, or a link that carries it."""
 
 import json
 import sys
@@ -7,22 +7,27 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.errors import UserError
+from app.links import packed
+from components.canvas import svg
 from core.design.edit import SetValue
 from core.design.edits import apply, parse
 from core.design.huggingface import read as huggingface
+from core.design.link import decode
 from core.design.plan import Plan
 from core.design.presets.registry import UnknownPresetError, named, names, plan_for, preset
 from core.design.problems import Problem
 from core.design.spec import Design
 
 MOST_BYTES = 4_000_000
-DESIGN_HELP = "a preset, or the path of a design's JSON file or of a Hugging Face config.json"
+DESIGN_HELP = "a preset, the path of a design's JSON file or of a Hugging Face config.json, or a link"
 
 
 def read_design(name: str) -> tuple[Design, Plan]:
     """The design called `name` and the plan that suits it. Raises UserError."""
     if name in names():
         return preset(name), plan_for(name)
+    if (linked := packed(name)) is not None:
+        return _design(decode(linked)), Plan()
     path = Path(name).expanduser()
     if path.is_file():
         return _from_file(path), Plan()
@@ -50,7 +55,10 @@ def _from_file(path: Path) -> Design:
                 f"{path} has {path.stat().st_size:,} bytes, and a design has at most {MOST_BYTES:,}. "
                 "To fix this, name the design file itself."
             )
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = svg.design_of(text) if svg.is_svg(text) else json.loads(text)
+    except svg.NoDesignError as error:
+        raise UserError(f"{path}: {error}") from None
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path} is not a design: line {error.lineno}, column {error.colno}: {error.msg}. To fix this, "
@@ -73,10 +81,8 @@ def _imported(result: huggingface.Imported | Problem) -> Design:
     """The design of a config.json; what to know about it goes to stderr."""
     if isinstance(result, Problem):
         return _design(result)
-    for note in result.notes:
+    for note in result.told:
         sys.stderr.write(f"note: {note}\n")
-    if result.unknown:
-        sys.stderr.write(f"note: keys that are not understood: {', '.join(result.unknown)}\n")
     return result.design
 
 

@@ -57,12 +57,14 @@ def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[s
     forward, attention, train = flops(counts, context).figures()
     square = flops(counts, context, causal_half=False).figures()[1]
     name = weights if weights in FORMATS else "bf16"
+    tokens = counts.design.task.tokens if context is None else context
     return {
         "total parameters": total,
         "active parameters (R1)": r1,
         "active, no input table (R2)": r2,
         "active, no embedding or head (R3)": r3,
-        "cached numbers": cached,
+        "cached KV, no window": cached,
+        "cached KV, windows applied": counts.cached(tokens),
         "forward": forward,
         "of it attention, causal": attention,
         "attention over all keys": square,

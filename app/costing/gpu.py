@@ -11,6 +11,7 @@ from components import page
 from components.charts import palette
 from components.charts.cost import ROOF_HEIGHT, Roof, roofline, stacked
 from components.fit.mount import Cell, Row, fit_table
+from core.cost.count import count
 from core.cost.devices import registry
 from core.cost.devices.base import Processor
 from core.cost.estimate import PHASES, Estimate, estimate
@@ -128,6 +129,8 @@ def _fits(design: Design, shown: Estimate, batch: int, context: int) -> None:
     finding = _fit_finding(rows, fits[0][1])
     page.head(finding, f"Share of the device's memory, and tokens per second, at batch {batch}.")
     fit_table([title for title, _ in COLUMNS], rows, finding, key="fit")
+    if cached := findings.cached(count(design), context):
+        st.caption(page.plain(cached))
 
 
 def _fit_row(design: Design, name: str, shown: Estimate, batch: int, context: int) -> tuple[Row, float]:

@@ -110,6 +110,18 @@ class Counts:
                 total += part.times * body.kv_elements(self.design.width) * keys
         return total
 
+    def cached(self, context: int | None = None) -> Figure:
+        """Numbers cached for a token: without windows, or with them, as an average over `context` tokens.
+
+        Raises ValueError below one token.
+        """
+        if context is None:
+            return exact(self.kv_elements(), "numbers / token", "count.kv")
+        if context < 1:
+            raise ValueError(f"A context of {context} tokens is empty. To fix this, choose at least 1.")
+        share = self.kv_elements(context) / context
+        return exact(share, "numbers / token", "count.kv.windows", context=context)
+
     def state_elements(self) -> int:
         """Numbers of constant states for a sequence (linear attention, state spaces)."""
         bodies = ((part.times, part.placed.part.body) for part in self.parts if part.placed)
@@ -136,7 +148,7 @@ class Counts:
         return (
             exact(self.total, "parameters", "count.total"),
             *(exact(self.active(rule), "parameters", f"count.active.{rule}", rates=share) for rule in RULES),
-            exact(self.kv_elements(), "numbers / token", "count.kv"),
+            self.cached(),
         )
 
 

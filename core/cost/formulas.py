@@ -12,6 +12,7 @@ FORMULAS: dict[str, str] = {
     "count.active.R2": "R1 - embedding tables that are only looked up",
     "count.active.R3": "R1 - embedding - head",
     "count.kv": "sum over attention layers of 2 * kv heads * head width (latent: kv rank + rope), no window",
+    "count.kv.windows": "sum over attention layers of cached numbers * min(C, window) / C",
     "flops.forward": "2 * multiply-adds: of weights a token meets, of query and key pairs, of state updates",
     "flops.attention": "2 * sum over layers of keys * heads * (key width + value width)",
     "flops.train": "forward + 2 * forward; inputs of the first layer need no gradient",

@@ -112,7 +112,7 @@ def test_a_file_is_a_design_or_says_why_not(tmp_path, capsys):
     capsys.readouterr()
     path.write_text('{"model_type": "nobody", "hidden_size": 64}', encoding="utf-8")
     assert cli.main(["cost", str(path)]) == 1
-    assert "'nobody' is a family that cannot be read yet" in capsys.readouterr().err
+    assert "'nobody' is no family known here" in capsys.readouterr().err
 
 
 def test_a_design_with_errors_is_not_costed(tmp_path, capsys):

@@ -56,7 +56,7 @@ def test_a_config_of_a_published_model_is_a_design(
     assert (design.name, design.depth, plan) == ("Mixtral", 2, Plan())
     said = capsys.readouterr()
     assert said.out == ""
-    assert "not understood: new_trick" in said.err
+    assert "1 key is not understood and was kept aside: new_trick." in said.err
     assert "yarn" in said.err
 
 

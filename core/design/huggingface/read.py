@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any
 
 from core.design.edits import parse
+from core.design.huggingface import words as w
 from core.design.huggingface.config import Config, ConfigError, printable
 from core.design.huggingface.family import Family
+from core.design.huggingface.ignored import IGNORED
 from core.design.huggingface.registry import FAMILIES, REFUSED
 from core.design.problems import Problem
 from core.design.spec import Design
 
 MOST_KEYS = 2000
 _SHOWN = 60
+_FEW = 6
 
 #: Where a composite model keeps its text model, and what of the outside counts for the inside too.
 _INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -32,6 +35,16 @@ class Imported:
     family: str
     unknown: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What to say about the import: as what, which keys were kept aside, then the notes."""
+        said = f"Imported as {self.family}."
+        if self.unknown:
+            n = len(self.unknown)
+            keys = "1 key is not understood and was" if n == 1 else f"{n} keys are not understood and were"
+            said += f" {keys} kept aside: {_listed(self.unknown)}."
+        return said, *self.notes
 
 
 def looks_like(document: Any) -> bool:
@@ -117,13 +130,13 @@ def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> 
             return family
     if not types and not classes:
         return _by_keys(values, notes)
-    raise _unknown((types or classes)[0])
+    raise _unknown((types or classes)[0], values)
 
 
 def _by_keys(values: dict[str, Any], notes: list[str]) -> Family:
     """Of the families whose signs are all there, the one that leaves fewest keys unread."""
     fits = [family for family in FAMILIES if family.signs and all(sign in values for sign in family.signs)]
-    left = {family.name: _unread(values, family) for family in fits}
+    left = {family.name: _left(values, family) for family in fits}
     known = [family for family in fits if left[family.name] is not None]
     if not known:
         raise ConfigError(
@@ -131,30 +144,65 @@ def _by_keys(values: dict[str, Any], notes: list[str]) -> Family:
             "This config names neither a model_type nor architectures, and its keys are those of no family.",
             f"To fix this, add the model_type; known families: {_known()}.",
         )
-    best = min(known, key=lambda family: (left[family.name] or 0, -len(family.signs)))
+    best = min(known, key=lambda family: (len(left[family.name] or ()), -len(family.signs)))
     notes.append(f"The config names no model_type; by its keys it was read as {best.name}.")
     return best
 
 
-def _unread(values: dict[str, Any], family: Family) -> int | None:
+def _left(values: dict[str, Any], family: Family) -> tuple[str, ...] | None:
     """Keys that the family would not understand; None where it refuses the config."""
     c = Config(values)
     try:
         family.write(c)
     except ConfigError:
         return None
-    return sum(1 for _ in c.unknown(family.ignores))
+    return tuple(c.unknown(family.ignores | {"quantization_config"}))
 
 
-def _unknown(name: str) -> ConfigError:
-    kinds = {kind: family.name for family in FAMILIES for kind in (*family.types, *family.classes)}
-    near = get_close_matches(name[:_SHOWN], kinds, n=1)
-    hint = f" The nearest known is {near[0]}, of {kinds[near[0]]}." if near else ""
+def _unknown(name: str, values: dict[str, Any]) -> ConfigError:
+    """An unknown family: which known one its keys come nearest to, and what that one leaves unread."""
+    shown = repr(printable(name))
+    keys = [key for key in values if key not in IGNORED]
+    if not any(key in values for key in (*w.EXPERTS, "ffn_config", "layer_types", "layers_block_type")):
+        return ConfigError(
+            "model_type",
+            f"{shown} is no family known here, and no key of it counts experts: it looks like a dense model.",
+            "To fix this, import the config.json of a mixture of experts, or start from a preset.",
+        )
+    near = _nearest(name, values)
+    if near is None:
+        return ConfigError(
+            "model_type",
+            f"{shown} is no family known here, and read as any that is, its values make no model.",
+            f"To fix this, import one of: {_known()}; or start from a preset.",
+        )
+    unread = _left(values, near) or ()
+    missing = f"; it has no meaning for {_listed(unread)}" if unread else ""
+    read = len(keys) - len([key for key in unread if "." not in key])
     return ConfigError(
         "model_type",
-        f"{name[:_SHOWN]!r} is a family that cannot be read yet: what its keys mean is missing here.{hint}",
-        f"To fix this, import one of: {_known()}; or draw the model from a preset.",
+        f"{shown} is no family known here. Nearest is {near.name}, which understands {read} of its"
+        f" {len(keys)} keys{missing}.",
+        f'To fix this, set model_type to "{near.types[0]}" if the model is built like one and import again;'
+        " or start from a preset.",
     )
+
+
+def _nearest(name: str, values: dict[str, Any]) -> Family | None:
+    """The family that leaves fewest keys unread; of several, the one whose name is closest."""
+    left = {family.name: _left(values, family) for family in FAMILIES}
+    fits = [family for family in FAMILIES if left[family.name] is not None]
+
+    def order(family: Family) -> tuple[int, float]:
+        close = max(SequenceMatcher(None, name[:_SHOWN], kind).ratio() for kind in family.types)
+        return len(left[family.name] or ()), -close
+
+    return min(fits, key=order, default=None)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    rest = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return ", ".join(names[:_FEW]) + rest
 
 
 def _known() -> str:

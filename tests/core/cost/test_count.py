@@ -150,3 +150,16 @@ def test_windows_shorten_the_cache_and_only_with_a_context():
     assert gpt.kv_elements(128) == 128 * gpt.kv_elements()
     assert gpt.kv_elements(4096) == 36_864 / 2 * (4096 + 128)
     assert count(preset("qwen3-next-80b-a3b")).state_elements() == 36 * 32 * 128 * 128
+
+
+def test_cached_numbers_with_windows_are_an_average_over_the_context():
+    near = {"body": {"kind": "attention", "heads": 2, "kv_heads": 1, "window": 4}}
+    counts = count(moe_design())
+    design = counts.design.model_dump(mode="json")
+    design["stacks"][0]["layers"][0]["pattern"][0]["parts"].append(near)
+    both = count(Design.model_validate(design))
+    assert counts.cached().value == counts.cached(16).value == 32
+    assert both.cached().value == 64
+    assert both.cached(16).value == 32 + 32 * 4 / 16
+    with pytest.raises(ValueError, match="A context of 0 tokens is empty"):
+        both.cached(0)

@@ -32,10 +32,11 @@ def write(c: Config) -> JSON:
 def _refuse_small(c: Config) -> None:
     """The small dense models read a table of tokens in every layer and share keys and values."""
     if c.integer("hidden_size_per_layer_input", default=256, low=0):
+        dense = "" if c.flag("enable_moe_block", default=False) else " has no experts, and"
         raise w.refuse(
             "hidden_size_per_layer_input",
-            "This Gemma 4 adds an embedding to every layer (hidden_size_per_layer_input; 256 where it is not"
-            " given), and the vocabulary has no such part.",
+            f"This Gemma 4{dense} adds an embedding to every layer (hidden_size_per_layer_input; 256 where it"
+            " is not given), and the vocabulary has no such part.",
             "import one without, such as the 26B-A4B, where it is 0",
         )
     if c.integer("num_kv_shared_layers", default=0, low=0):

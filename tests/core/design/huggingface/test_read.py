@@ -155,11 +155,32 @@ def test_deepseek_v4_is_refused_by_name() -> None:
 
 
 def test_an_unknown_family_says_what_is_missing() -> None:
-    problem = bad({"model_type": "mixtrall", **SIZES})
-    assert "cannot be read yet" in problem.message
-    assert "mixtral, of Mixtral" in problem.message
-    assert "Qwen3-Next" in problem.fix
+    problem = bad({**MIXTRAL, "model_type": "mixtrall", "mtp_loss": 3})
+    assert "Nearest is Mixtral, which understands 7 of its 8 keys; it has no meaning for mtp_loss." in str(
+        problem
+    )
+    assert 'set model_type to "mixtral"' in problem.fix
+    assert good({**MIXTRAL, "mtp_loss": 3}).unknown == ("mtp_loss",)
+    assert "looks like a dense model" in bad({"model_type": "llama", **SIZES}).message
+    assert "values make no model" in bad({**MIXTRAL, "model_type": "x", "hidden_size": -1}).message
     assert "neither a model_type nor architectures" in bad(SIZES).message
+
+
+def test_what_is_said_about_an_import() -> None:
+    assert good(MIXTRAL).told == ("Imported as Mixtral.",)
+    one, many = good({**MIXTRAL, "pad_to": 8}), good({**MIXTRAL, **{f"new_{i}": 1 for i in range(8)}})
+    assert one.told[0] == "Imported as Mixtral. 1 key is not understood and was kept aside: pad_to."
+    assert many.told[0].endswith("new_3, new_4, new_5 and 2 more.")
+    assert many.told[0].startswith(
+        "Imported as Mixtral. 8 keys are not understood and were kept aside: new_0"
+    )
+
+
+def test_an_auxiliary_loss_is_kept() -> None:
+    base = {"model_type": "deepseek_v3", **SIZES, **HEADS, "n_routed_experts": 8, "n_group": 1}
+    (bias, loss) = part({**base, "aux_loss_alpha": 0.001, "seq_aux": True}, 1, 3).balance
+    assert bias.kind == "bias_update"
+    assert (loss.kind, loss.coefficient, loss.per) == ("load_balance", 0.001, "sequence")
 
 
 def test_a_part_that_cannot_be_drawn_is_refused_by_its_key() -> None:
