@@ -6,6 +6,7 @@ import pytest
 
 from app import cli
 from core.design.presets.registry import describe, names, plan_for, preset
+from core.design.spec import Design
 
 
 def plain(text: str) -> str:
@@ -38,7 +39,7 @@ def test_check_against_data(capsys):
     assert "possible edit: Match the task" in out
 
 
-@pytest.mark.parametrize("name", [name for name in names() if describe(name).kind == "starter"])
+@pytest.mark.parametrize("name", [n for n in names() if describe(n).kind == "starter" and preset(n).depth])
 def test_every_starter_fits_the_data_of_its_plan(name, capsys):
     assert cli.main(["check", name, "--data", plan_for(name).data]) == 0
     assert "error" not in capsys.readouterr().out
@@ -122,3 +123,29 @@ def test_a_design_with_errors_is_not_costed(tmp_path, capsys):
     path.write_text(json.dumps(document), encoding="utf-8")
     assert cli.main(["cost", str(path)]) == 1
     assert "5 heads do not divide" in capsys.readouterr().err
+
+
+def test_presets_writes_a_design_and_its_small_proxy(tmp_path, capsys):
+    whole, small = tmp_path / "whole.json", tmp_path / "small.json"
+    assert cli.main(["presets", "deepseek-v3", "--out", str(whole)]) == 0
+    assert Design.model_validate_json(whole.read_text()) == preset("deepseek-v3")
+    assert cli.main(["presets", str(whole), "--shrink", "--out", str(small)]) == 0
+    said = capsys.readouterr().err
+    assert "Kept: 32 experts for each one used" in said
+    assert "cannot be trained yet" in said
+    assert cli.main(["check", str(small), "--stage", "train"]) == 0
+
+
+def test_presets_as_json_and_the_methods(capsys):
+    assert cli.main(["presets", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == list(names())
+    assert cli.main(["presets", "--methods"]) == 0
+    assert "Expert choice: Experts choose their tokens" in capsys.readouterr().out
+
+
+def test_shrinking_needs_a_design(capsys):
+    assert cli.main(["presets", "--shrink"]) == 1
+    assert "To fix this, name one" in capsys.readouterr().err
+    assert cli.main(["presets", "blank", "--shrink"]) == 1
+    assert "nothing to shrink" in capsys.readouterr().err

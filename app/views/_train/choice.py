@@ -16,7 +16,7 @@ from storage.drafts import Conflict, Document
 from storage.errors import NotFoundError
 from storage.records import Draft
 
-_STARTERS = tuple(entry.name for entry in PRESETS if entry.kind == "starter")
+_STARTERS = tuple(entry.name for entry in PRESETS if entry.kind == "starter" and preset(entry.name).depth)
 
 
 @dataclass(frozen=True)

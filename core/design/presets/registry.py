@@ -68,6 +68,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset("dense-twin", "starter", starters.dense_twin, _TEXT),
     Preset("digits-vit", "starter", starters.vision, _DIGITS),
     Preset("tabular", "starter", starters.tabular, _TABLE),
+    Preset("blank", "starter", starters.blank, {}),
     _published("mixtral-8x7b", mixtral.mixtral_8x7b, "arXiv 2401.04088"),
     _published("deepseek-v3", deepseek.deepseek_v3, "arXiv 2412.19437"),
     _published(

@@ -47,6 +47,11 @@ def dense_twin() -> JSON:
     return _text("Dense twin", dense(glu(256)))
 
 
+def blank() -> JSON:
+    """No layers yet: what a design built by hand starts from."""
+    return {"name": "Untitled", "width": 256, "task": language(128), "stacks": decoder()}
+
+
 def vision() -> JSON:
     """A patch vision transformer for digits with three answers."""
     balance = [{"kind": "load_balance", "coefficient": 0.01}]

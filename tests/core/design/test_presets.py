@@ -74,7 +74,7 @@ def test_every_preset_is_free_of_errors_at_design_and_cost(name: str) -> None:
     assert errors(check(preset(name), stage="cost")) == ()
 
 
-@pytest.mark.parametrize("name", [n for n in names() if describe(n).kind == "starter"])
+@pytest.mark.parametrize("name", [n for n in names() if describe(n).kind == "starter" and preset(n).depth])
 def test_starters_can_be_trained_as_they_are(name: str) -> None:
     assert errors(check(preset(name), plan_for(name), stage="train")) == ()
 
@@ -82,6 +82,10 @@ def test_starters_can_be_trained_as_they_are(name: str) -> None:
 def test_the_text_starter_comes_first() -> None:
     assert names()[0] == "starter"
     assert plan_for("starter").data == "text"
+
+
+def test_a_blank_design_is_free_of_errors_and_has_no_layers() -> None:
+    assert (preset("blank").depth, preset("blank").width) == (0, 256)
 
 
 def test_the_siblings_have_the_starters_active_width() -> None:

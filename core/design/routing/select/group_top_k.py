@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from core.design.base import field
+from core.design.edit import Edit
 from core.design.problems import Problem, Site
 from core.design.routing.select.base import SELECT, Select
 from core.design.routing.select.top_k import too_many
@@ -26,6 +27,9 @@ class GroupTopK(Select):
 
     def most(self, experts: int) -> int:
         return min(self.k, experts)
+
+    def instead(self, site: Site) -> Edit:
+        return site.set("", {"kind": "top_k", "k": self.k}, label="Use top-k")
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe
