@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 
 from app import state
+from app.composer import load
+from app.composer.desk import Desk
+from app.composer.heat import QUANTITIES, heat_of
 from app.guard import guarded
 from components.canvas import mount
+from components.canvas.heat import Heat
 from components.canvas.layout import draw
 from core.cost.count import count
 from core.design.problems import Problem
@@ -15,7 +19,11 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
     """Draw it; what stands only in the way of training is listed above, not drawn into the picture."""
     desk = state.desk()
     shown = [p for p in problems if p.stage in ("design", "cost")]
-    picture = draw(desk.design, count(desk.design), shown, opened=desk.opened, width=desk.column)
+    measured = load.load_of(db, desk.design, desk.opened)
+    heat = _heat(desk, measured)
+    picture = draw(desk.design, count(desk.design), shown, opened=desk.opened, width=desk.column, heat=heat)
+    heats = [{"key": key, "name": name, "off": ""} for key, name in QUANTITIES.items()]
+    off = measured if isinstance(measured, str) else ""
     mount.canvas(
         picture,
         key="canvas",
@@ -25,4 +33,16 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         on_outbox=guarded(lambda outbox: desk.take(db, outbox)),
         problems=shown,
         said=desk.said,
+        draft=desk.draft.id if desk.draft else "",
+        name=desk.design.name,
+        heat=heat.key if heat else "",
+        heats=[*heats, {"key": load.KEY, "name": load.NAME, "off": off}],
+        clip=bool(desk.clip),
     )
+
+
+def _heat(desk: Desk, measured: Heat | str) -> Heat | None:
+    """The colours that are switched on; a load that is no longer measured falls back to the plain drawing."""
+    if desk.heat == load.KEY:
+        return measured if isinstance(measured, Heat) else None
+    return heat_of(desk.design, desk.heat, desk.opened) if desk.heat in QUANTITIES else None

@@ -42,7 +42,8 @@ class Desk:
     for each other.
 
     `before` is the design before the last act of this session, None right after opening.
-    `lost` is what this session could not save because another one was faster.
+    `lost` is what this session could not save because another one was faster. `heat` is the quantity that
+    colours the drawing, empty for none; `clip` what was copied, as JSON, empty for nothing.
     """
 
     draft: Draft | None = None
@@ -51,6 +52,8 @@ class Desk:
     selected: str = ""
     opened: set[str] = field(default_factory=set)
     column: int = COLUMNS[1]
+    heat: str = ""
+    clip: str = ""
     acked: Acked = field(default_factory=Acked)
     message: str = ""
     said: str = ""
@@ -194,6 +197,8 @@ class Desk:
             (self.opened.add if op.open else self.opened.discard)(op.target)
         elif op.type == "column" and op.width in COLUMNS:
             self.column = op.width
+        elif op.type == "heat":
+            self.heat = op.what
         elif op.type == "edit" and op.edit is not None:
             self.edit(db, op.edit)
         elif op.type in ("undo", "redo"):

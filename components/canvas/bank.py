@@ -49,13 +49,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring groups whose rule stands at `y` from `left` to `right`: first group, last group, words."""
+    """Neighbouring groups with their words from `left` to `right` below `y`, under a rule if they alone stand
+    there: first group, last group.
+    """
 
     left: float
     right: float
     y: float
     groups: tuple[int, int]
     text: str
+    ruled: bool = True
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,12 @@ def picks(body: Moe) -> frozenset[int]:
     if not body.router.select.token_choice or not 0 < k < body.count:
         return frozenset()
     return frozenset((2 * i + 1) * body.count // (2 * k) for i in range(k))
+
+
+def _columns(body: Moe, columns: int) -> frozenset[int]:
+    """Columns of a grid that some of the example's picks stand in: at most every other one."""
+    k = min(len(picks(body)), columns // 2)
+    return frozenset((2 * i + 1) * columns // (2 * k) for i in range(k))
 
 
 def _scaled(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
@@ -132,7 +141,7 @@ def _under(panel: Panel, boxes: Sequence[Box]) -> tuple[Block, ...]:
 
 
 def _shared_out(panel: Panel, left: float, right: float, y: float) -> tuple[Block, ...]:
-    """Rules for groups that stand in several rows: equal pieces below all of them, or one for all."""
+    """Words for groups that stand in several rows: equal pieces below all of them, or one for all."""
     groups = panel.body.experts
     each = (right - left + 8) / len(groups)
     texts = [f"{group.count} × {notes.expert_size(group)}" for group in groups]
@@ -140,7 +149,8 @@ def _shared_out(panel: Panel, left: float, right: float, y: float) -> tuple[Bloc
         return (Block(left, right, y, (0, 0), notes.group_notes(groups)[0][1]),)
     if all(each - 8 >= 52 + 6 * len(text) for text in texts):
         return tuple(
-            Block(left + i * each, left + (i + 1) * each - 8, y, (i, i), text) for i, text in enumerate(texts)
+            Block(left + i * each, left + (i + 1) * each - 8, y, (i, i), text, ruled=False)
+            for i, text in enumerate(texts)
         )
     text = f"{panel.body.count} experts in {len(groups)} groups"
     return (Block(left, right, y, (0, len(groups) - 1), text),)
@@ -225,10 +235,11 @@ def _grid(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
         top, line = bottom + STRIP, boxes[-1].line + 1
     right = left + room
     entries = tuple(left + c * (w + gap) + w / 2 for c in range(columns))
-    seen = frozenset(pick % columns for pick in picks(panel.body))
     ruled = tuple(blocks) if apart else _shared_out(panel, left, right, bottom)
     marks = () if apart else _marks(experts, boxes, gap)
-    return Bank(left, right, bottom, entries, seen, tuple(boxes), ruled, line - 1, 0.0, marks)
+    return Bank(
+        left, right, bottom, entries, _columns(panel.body, columns), tuple(boxes), ruled, line - 1, 0.0, marks
+    )
 
 
 def _swarm(panel: Panel, y: float) -> Bank:
@@ -253,12 +264,13 @@ def _swarm(panel: Panel, y: float) -> Bank:
             title=text,
             said=notes.expert_words(group),
             moves=target,
+            cells=group.count,
         )
         boxes.append(box)
         bottom = top + height
         blocks.append(Block(left, left + room, bottom, (g, g), text))
         top = bottom + (STRIP if apart else CELL_GAP)
     entries = tuple(left + room * (c + 0.5) / GRID_COLUMNS for c in range(GRID_COLUMNS))
-    seen = frozenset(range(1, GRID_COLUMNS, 2)) if picks(panel.body) else frozenset[int]()
+    seen = _columns(panel.body, GRID_COLUMNS)
     ruled = tuple(blocks) if apart else _shared_out(panel, left, left + room, bottom)
     return Bank(left, left + room, bottom, entries, seen, tuple(boxes), ruled, boxes[-1].line)

@@ -102,9 +102,13 @@ def _rules(panel: Panel, out: Drawn, experts: Bank) -> None:
     """Below the experts: which ones are alike, with handles for more and fewer of them."""
     for x, top, bottom in experts.marks:
         out.wires.append(Wire("rule", f"M{x:.1f} {top:.1f}V{bottom:.1f}"))
+    if not all(block.ruled for block in experts.blocks):
+        y = experts.bottom + BELOW
+        out.wires.append(Wire("rule", f"M{experts.left:.1f} {y:g}v4H{experts.right:.1f}v-4"))
     for block in experts.blocks:
         y = block.y + BELOW
-        out.wires.append(Wire("rule", f"M{block.left:.1f} {y:g}v4H{block.right:.1f}v-4"))
+        if block.ruled:
+            out.wires.append(Wire("rule", f"M{block.left:.1f} {y:g}v4H{block.right:.1f}v-4"))
         wide, room = LETTER * len(block.text), block.right - block.left
         middle = (block.left + block.right) / 2
         labelled = room >= wide + 2 * HANDLE + 8

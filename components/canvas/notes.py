@@ -14,6 +14,8 @@ from core.design.spec import Design
 from core.design.structure import Part
 
 GLYPHS = {"dense": "dense", "moe": "moe", "routed_block": "moe"}
+#: Gated units have names of their own (arXiv 2002.05202).
+_GATED = {"silu": "SwiGLU", "gelu": "GEGLU", "gelu_tanh": "GEGLU", "relu": "ReGLU"}
 _SHORT = {"glu": "gated", "mlp": "MLP", "glu_lowrank": "gated, low rank"}
 
 
@@ -38,7 +40,9 @@ def body_note(body: Body) -> str:
         return moe_note(body)
     expert = getattr(body, "expert", None)
     if isinstance(expert, Expert):
-        return f"{fixed(expert.inner, 0)}, {getattr(expert, 'activation', expert.kind)}"
+        activation = getattr(expert, "activation", expert.kind)
+        gated = _GATED.get(activation) if expert.kind == "glu" else None
+        return f"{fixed(expert.inner, 0)}, {gated or humanise(activation)}"
     words = []
     heads, kv = getattr(body, "heads", None), getattr(body, "kv_heads", None)
     if heads:

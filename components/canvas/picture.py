@@ -44,7 +44,8 @@ class Box:
     `moves` is the pointer of what dragging the box moves. A box with a `scale` is resized by its right edge:
     pixels for one hidden unit, `inner` units now, `number` counts the experts of its list. A `count` box is a
     handle: pressing it changes the experts of the group `target` by `by`. `heat` is 0 to 1 on the colour
-    scale, None where the quantity does not apply; `dead` marks an expert that got no token: hatch it.
+    scale, None where the quantity does not apply; `dead` marks an expert that got no token: hatch it. A
+    `swarm` box stands for so many `cells`, one for each expert.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Box:
     heat: float | None = None
     heat_text: str = ""
     dead: bool = False
+    cells: int = 0
 
 
 @dataclass(frozen=True)

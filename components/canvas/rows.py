@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 from components.canvas import moe_panel
 from components.canvas.bank import Panel
+from components.canvas.letters import width_of
 from components.canvas.pen import GUTTER, PROBLEM, ROOMY, SPINE, Pen
 from components.canvas.picture import Box, Fix
 from components.words import humanise
 from core.design.bodies.moe import Moe
 from core.design.problems import Problem
 
-#: Pixels of a row that its columns, glyph and margins take, and of a letter of its name and of its note.
-_TAKEN, _NAME, _NOTE = 345.0, 7.2, 6.2
+#: Pixels of a row that its columns, glyph and margins take.
+_TAKEN = 330.0
 
 
 def row(
@@ -30,7 +31,7 @@ def row(
     texts, share = pen.figures("/task" if figures else target, figures)
     problems = pen.problems.get(target, ())
     pen.line += 1
-    fits = pen.width >= ROOMY or _TAKEN + _NAME * len(name) + _NOTE * len(note) <= pen.width
+    fits = pen.width >= ROOMY or _TAKEN + width_of(name, 13.5) + width_of(note, 12) <= pen.width
     box = Box(
         id=target,
         kind="row",

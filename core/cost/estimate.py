@@ -179,7 +179,7 @@ class Cell:
 
 #: Targets of the strip: name, weights.
 STRIP = (("h100-sxm", "bf16"), ("zcu104", "w8a8"))
-_STRIP_CONTEXT = 4096
+STRIP_CONTEXT = 4096
 
 
 def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
@@ -188,7 +188,7 @@ def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
     Contexts above 4096 tokens are cut to that, so that the cache does not hide the weights.
     """
     counts = count(design, measured).folded()
-    context = min(design.task.tokens, _STRIP_CONTEXT)
+    context = min(design.task.tokens, STRIP_CONTEXT)
     active = counts.active("R1")
     share = "measured" if measured else "expected"
     cells = [
