@@ -13,6 +13,7 @@ from app.composer.desk import Desk
 
 _DESIGN = "design"
 _RUN = "run"
+_PACKED = "d"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -70,6 +71,25 @@ def take_message() -> str:
     """What the last callback left, once."""
     text: str = st.session_state.pop(_key("message"), "")
     return text
+
+
+def pin(mark: str, text: str) -> None:
+    """Keep `text` for as long as `mark`, such as a draft and its revision, stays the same."""
+    st.session_state[_key("pinned")] = (mark, text)
+
+
+def pinned(mark: str) -> str:
+    """What was pinned to `mark`; empty once it is another."""
+    kept: tuple[str, str] = st.session_state.get(_key("pinned"), ("", ""))
+    return kept[1] if kept[0] == mark else ""
+
+
+def take_packed() -> str | None:
+    """The design that the link holds as text, once: the address forgets it, so a reload opens no other."""
+    packed: str | None = st.query_params.get(_PACKED)
+    if packed is not None:
+        del st.query_params[_PACKED]
+    return packed
 
 
 def keep_link() -> tuple[str, ...]:

@@ -35,20 +35,17 @@ class Conflict:
 
 def create(db: Database, document: Document) -> Draft:
     """A new draft, also a branch of another one."""
-    now = time.time()
     with db.write() as session:
-        row = DraftRow(
-            id=new_id(document.name),
-            name=document.name,
-            design=document.json,
-            sha=document.sha,
-            created_at=now,
-            updated_at=now,
-        )
-        session.add(row)
-        session.flush()
-        session.add(SnapshotRow(draft_id=row.id, seq=0, design=document.json, sha=document.sha))
-        return _public(session, row)
+        return _new(session, document)
+
+
+def find_or_create(db: Database, document: Document) -> Draft:
+    """The draft that is this very document as it stands, the last edited one; else a new one."""
+    same = select(DraftRow).where(DraftRow.sha == document.sha, DraftRow.name == document.name)
+    with db.write() as session:
+        if found := session.exec(same.order_by(col(DraftRow.updated_at).desc())).first():
+            return _public(session, found)
+        return _new(session, document)
 
 
 def get(db: Database, draft_id: str) -> Draft:
@@ -131,10 +128,36 @@ def versions(db: Database, draft_id: str | None = None) -> tuple[Version, ...]:
         return tuple(Version.model_validate(row) for row in session.exec(query))
 
 
+def version(db: Database, version_id: str) -> Version:
+    """A named version. Raises NotFoundError."""
+    with db.read() as session:
+        if (row := session.get(VersionRow, version_id)) is None:
+            raise NotFoundError(
+                "This version was deleted in another tab. To fix this, choose another version."
+            )
+        return Version.model_validate(row)
+
+
 def remove_version(db: Database, version_id: str) -> None:
     """Delete a named version; a missing one is no error."""
     with db.write() as session:
         session.execute(delete(VersionRow).where(col(VersionRow.id) == version_id))
+
+
+def _new(session: Session, document: Document) -> Draft:
+    now = time.time()
+    row = DraftRow(
+        id=new_id(document.name),
+        name=document.name,
+        design=document.json,
+        sha=document.sha,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    session.flush()
+    session.add(SnapshotRow(draft_id=row.id, seq=0, design=document.json, sha=document.sha))
+    return _public(session, row)
 
 
 def _step(db: Database, draft_id: str, expected_revision: int, by: int) -> Draft | Conflict:

@@ -1,11 +1,13 @@
-"""The row above the drawing: name, file menu, saved when, undo and redo, the way on."""
+"""The row above the drawing: name and its menu, saved when, undo and redo, compare, share, the way on."""
 
 import time
 
 import streamlit as st
 
 from app import pages, state
+from app.composer import history
 from app.composer.desk import Desk, document, pasted
+from app.composer.share import share_menu
 from app.designs import MOST_BYTES
 from app.guard import guarded
 from components import page
@@ -16,20 +18,25 @@ from core.design.presets.registry import describe, names, preset
 from core.design.problems import Problem
 from storage import drafts
 from storage.database import Database
+from storage.records import Version
 
 
 def title_row(db: Database, problems: tuple[Problem, ...], blocked: int) -> None:
     """Draw the row. `blocked` counts the errors that stand in the way of training."""
     desk = state.desk()
     assert desk.draft is not None
+    kept = drafts.versions(db, desk.draft.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(page.plain(desk.design.name), anchor=False, width="content")
-        _file_menu(db)
+        _menu(db, kept)
         st.caption(f"Saved {_since(desk.draft.updated_at)}", width="content")
         st.space("stretch")
         _problems(db, problems)
         _step("Undo", desk.draft.undo, "undo", lambda: desk.undo(db))
         _step("Redo", desk.draft.redo, "redo", lambda: desk.redo(db))
+        if st.button("Compare", icon=":material/difference:", type="tertiary"):
+            history.compare(db, history.first_choice(kept))
+        share_menu()
         go = st.button(
             page.primary("Train this design"),
             type="primary",
@@ -89,39 +96,53 @@ def _past(stage: str) -> str:
     return {"cost": "costed", "train": "trained"}.get(stage, "exported")
 
 
-def _file_menu(db: Database) -> None:
+def _menu(db: Database, kept: tuple[Version, ...]) -> None:
+    """Versions, and below them the rest. Filled only when it is opened: its differences take time."""
     desk = state.desk()
     assert desk.draft is not None
-    with st.popover("File", type="tertiary", width="content"):
-        typed = st.text_input("Name", value=desk.design.name, max_chars=80, key=f"name:{desk.design.name}")
-        if (name := typed.strip()) and name != desk.design.name:
-            renamed = desk.design.model_copy(update={"name": name})
-            # Refused after a lost race, it would be refused at each rerun.
-            if desk.replace(db, renamed, f"Rename to {name}"):
-                st.rerun()
-        chosen = st.selectbox(
-            "New from a preset",
-            names(),
-            index=None,
-            format_func=lambda n: preset(n).name,
-            placeholder="Choose one",
-            # The page stays the same and would keep the choice, and open it again and again.
-            key=f"preset:{desk.draft.id}",
-        )
-        if chosen:
-            open_new(db, chosen)
-        if st.button("Duplicate", icon=":material/content_copy:", width="stretch"):
-            copy = desk.design.model_copy(update={"name": f"{desk.design.name[:72]} copy"})
-            _switch(drafts.create(db, document(copy)).id)
-        with st.expander("Copy as JSON"):
-            st.code(desk.design.model_dump_json(indent=1, exclude_defaults=True), language="json", height=220)
-        with st.expander("Paste JSON"):
-            _paste(db)
+    menu = st.popover(
+        history.where_we_are(kept, desk.draft.sha),
+        type="tertiary",
+        width="content",
+        key="versions",
+        on_change="rerun",
+    )
+    if menu.open:
+        with menu:
+            history.versions_menu(db, kept)
+            with st.expander("Rename, duplicate, new"):
+                _file(db)
+
+
+def _file(db: Database) -> None:
+    desk = state.desk()
+    assert desk.draft is not None
+    typed = st.text_input("Name", value=desk.design.name, max_chars=80, key=f"name:{desk.design.name}")
+    if (name := typed.strip()) and name != desk.design.name:
+        renamed = desk.design.model_copy(update={"name": name})
+        # Refused after a lost race, it would be refused at each rerun.
+        if desk.replace(db, renamed, f"Rename to {name}"):
+            st.rerun()
+    chosen = st.selectbox(
+        "New from a preset",
+        names(),
+        index=None,
+        format_func=lambda n: preset(n).name,
+        placeholder="Choose one",
+        # The page stays the same and would keep the choice, and open it again and again.
+        key=f"preset:{desk.draft.id}",
+    )
+    if chosen:
+        open_new(db, chosen)
+    if st.button("Duplicate", icon=":material/content_copy:", width="stretch"):
+        copy = desk.design.model_copy(update={"name": f"{desk.design.name[:72]} copy"})
+        _switch(drafts.create(db, document(copy)).id)
+    _paste(db)
 
 
 def _paste(db: Database) -> None:
-    text = st.text_area("Design as JSON", height=140, max_chars=MOST_BYTES, key="pasted")
-    if st.button("Open as a new design", disabled=not text.strip()):
+    text = st.text_area("Design as JSON", height=100, max_chars=MOST_BYTES, key="pasted")
+    if st.button("Open as a new design", disabled=not text.strip(), width="stretch"):
         result = pasted(text)
         if isinstance(result, str):
             st.error(page.plain(result), icon=":material/error:")

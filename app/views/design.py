@@ -4,8 +4,10 @@ import streamlit as st
 
 from app import state, text
 from app.composer.canvas import canvas
+from app.composer.desk import Desk
 from app.composer.figures import cells
 from app.composer.inspector import inspector
+from app.composer.share import open_linked
 from app.composer.title import title_row
 from app.designs import argument
 from app.guard import guarded
@@ -21,9 +23,10 @@ from storage.errors import NotFoundError
 def main() -> None:
     """The open design, or the way to one."""
     db = database.open(data_root())
+    refused = open_linked(db)
     desk, wanted = state.desk(), state.design_id()
     if wanted is None:
-        return no_design("Design", text.DESIGN_EMPTY)
+        return no_design("Design", refused or text.DESIGN_EMPTY)
     try:
         desk.open(db, wanted)
     except NotFoundError as error:
@@ -32,8 +35,7 @@ def main() -> None:
     problems = check(desk.design, stage="train")
     title_row(db, problems, len(errors(problems)))
     lost(db)
-    if notes := state.take_message():
-        st.info(notes, icon=":material/info:")
+    said(desk, refused)
     row = st.container(horizontal=True, wrap=False, gap="small")
     with row.container(width="stretch"):
         canvas(db, problems)
@@ -43,6 +45,16 @@ def main() -> None:
     with st.bottom:
         strip(cells(desk.design, desk.before), last_edit(), key="strip")
     return None
+
+
+def said(desk: Desk, refused: str) -> None:
+    """How a design came to be open, until its first edit: the drawing asks for reruns of its own."""
+    assert desk.draft is not None
+    mark = f"{desk.draft.id} {desk.draft.revision}"
+    if notes := page.plain(refused) or state.take_message():
+        state.pin(mark, notes)
+    if kept := state.pinned(mark):
+        st.info(kept, icon=":material/info:")
 
 
 def lost(db: database.Database) -> None:
