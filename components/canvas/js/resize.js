@@ -1,4 +1,5 @@
 // The width of an expert by its right edge or by keys. Python makes the edit; here only its picture is stretched.
+const HIT = 24; // no box gets narrower than a pointer can hit
 const moeOf = (target) => target.split("/body/")[0];
 /** A sixteenth of the power of two at or below `width`: 32 from 512, 64 from 1024. */
 const snapOf = (width) => Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, width))) / 16);
@@ -18,32 +19,39 @@ function resizing(ui) {
         const raw = box.inner + (event.clientX - press.clientX) / (ui.k() * box.scale), step = event.altKey ? 1 : snap;
         width = Math.max(step, Math.round(raw / step) * step); alone = !event.shiftKey;
         if (Math.abs(raw - box.inner) < step / 2) width = box.inner;
-        alike(box).forEach((other) => preview(other, !alone || other.id === box.id ? width : other.inner));
+        preview(box, width, alone);
         const r = ui.root.getBoundingClientRect();
         tip.style.translate = `${event.clientX - r.left + 12}px ${event.clientY - r.top - 34}px`;
         tip.textContent = `${alone ? name(box) : "Whole group"}: ${grouped(width)}`;
       },
-      drop: () => { if (width !== box.inner) tell(box, width, alone); else alike(box).forEach((other) => preview(other, other.inner)); },
-      end: () => { tip.remove(); ui.root.classList.remove("stretching"); if (!ui.shifting()) alike(box).forEach((other) => preview(other, other.inner)); },
+      drop: () => { if (width !== box.inner) tell(box, width, alone); },
+      end: () => { tip.remove(); ui.root.classList.remove("stretching"); if (!ui.shifting()) preview(box, box.inner); },
     });
   };
   const name = (box) => (box.kind === "shared" ? "Shared expert" : `Expert ${box.number}`);
-  const alike = (box) => ui.data.picture.boxes.filter((other) => other.target === box.target && other.inner);
   const tell = (box, width, alone) => ui.act(() => {
     const values = { target: box.target, width, alone };
     if (box.number !== undefined) values.number = box.number;
-    ui.hope(ui.emit("resize", values), () => alike(box).forEach((other) => { if (!alone || other.id === box.id) preview(other, width); }));
+    ui.hope(ui.emit("resize", values), () => preview(box, width, alone));
     ui.say(`${name(box)}, width ${grouped(width)}.`);
   });
 
-  /** `box` as wide as `width` will make it at this scale. */
-  function preview(box, width) {
-    const node = ui.nodes.get(box.id), more = (width - box.inner) * box.scale;
-    if (!node) return;
-    const fill = node.querySelector(".fill"), grip = node.querySelector(".grip"), words = node.querySelector(".note");
-    node.style.width = `${Math.max(box.w, box.w + more)}px`; node.classList.toggle("wider", more > 0);
-    if (fill) fill.style.width = `${Math.max(2, (box.fill ?? box.w) + more)}px`;
-    if (grip) grip.style.left = `${(box.fill ?? box.w) + more - Math.min(9, box.w * 0.4)}px`;
+  /** `box`, or its whole group, as wide as `width` will make it at this scale; what stands right of it moves over. */
+  function preview(box, width, alone = false) {
+    const here = ui.data.picture.boxes.filter((other) => EXPERTS.has(other.kind) && moeOf(other.target) === moeOf(box.target)).sort((a, b) => a.x - b.x), over = new Map();
+    for (const other of here) {
+      const grows = other.id === box.id || (!alone && other.target === box.target), wide = grows ? width : other.inner;
+      const fill = (other.fill ?? other.w) + (wide - other.inner) * (other.scale || 0), w = other.kind === "cell" ? other.w : Math.max(HIT, fill), start = over.get(other.y) || 0;
+      over.set(other.y, start + w - other.w);
+      stretch(ui.nodes.get(other.id), other, wide, { x: other.x + start, w, fill });
+    }
+  }
+  function stretch(node, box, width, { x, w, fill }) {
+    const solid = node.querySelector(".fill"), grip = node.querySelector(".grip"), words = node.querySelector(".note");
+    node.text = ""; // so that the next redraw starts from the picture
+    node.style.left = `${x}px`; node.style.width = `${w}px`;
+    if (solid) solid.style.width = `${Math.max(2, fill)}px`;
+    if (grip) grip.style.left = `${fill - Math.min(9, box.w * 0.4)}px`;
     if (words && !box.heat_text) words.textContent = width === box.inner ? box.note : grouped(width);
   }
 
@@ -60,6 +68,6 @@ function resizing(ui) {
       wishes.delete(key);
       if (same) tell(same, wish, true);
     });
-    else preview(box, width);
+    else preview(box, width, true);
   };
 }
