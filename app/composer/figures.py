@@ -1,9 +1,11 @@
-"""The cells of the cost strip for a design, against the one before the last edit."""
+"""What follows from the open design, kept while it stays the same: its cost, against before, its problems."""
 
 from functools import lru_cache
 
 from components.strip.cells import Cell, cell
 from core.cost import estimate
+from core.design.problems import Problem
+from core.design.rules import check
 from core.design.spec import Design
 
 
@@ -24,3 +26,9 @@ def cells(design: Design, before: Design | None) -> tuple[Cell, ...]:
 @lru_cache(maxsize=64)
 def _strip(design: Design) -> tuple[estimate.Cell, ...]:
     return estimate.strip(design)
+
+
+@lru_cache(maxsize=16)
+def hindrances(design: Design) -> tuple[Problem, ...]:
+    """What stands in the way of training it."""
+    return check(design, stage="train")

@@ -5,7 +5,7 @@ import streamlit as st
 from app import state, text
 from app.composer.canvas import canvas
 from app.composer.desk import Desk
-from app.composer.figures import cells
+from app.composer.figures import cells, hindrances
 from app.composer.inspector import inspector
 from app.composer.share import open_linked
 from app.composer.title import title_row
@@ -15,7 +15,7 @@ from app.paths import data_root
 from app.views._empty import no_design
 from components import page
 from components.strip.mount import strip
-from core.design.rules import check, errors
+from core.design.rules import errors
 from storage import database
 from storage.errors import NotFoundError
 
@@ -32,7 +32,10 @@ def main() -> None:
     except NotFoundError as error:
         state.open_design(None)
         return no_design("Design", str(error))
-    problems = check(desk.design, stage="train")
+    # First, so that the figures are on screen before all else is drawn again.
+    with st.bottom:
+        strip(cells(desk.design, desk.before), last_edit(), key="strip")
+    problems = hindrances(desk.design)
     title_row(db, problems, len(errors(problems)))
     lost(db)
     said(desk, refused)
@@ -42,8 +45,6 @@ def main() -> None:
     with row.container(border=True, width=306, height="stretch", gap="small"):
         inspector(db)
     page.command(f"python -m app cost {argument(desk.design)[0]}")
-    with st.bottom:
-        strip(cells(desk.design, desk.before), last_edit(), key="strip")
     return None
 
 
