@@ -64,7 +64,7 @@ def _by_part(design: Design, problems: Sequence[Problem]) -> dict[str, list[Prob
     """Problems under the pointer of the row they belong to."""
     out: dict[str, list[Problem]] = defaultdict(list)
     known = {part.pointer for part in design.parts()} if problems else set()
-    for problem in problems:
+    for problem in (one for found in problems for one in found.apart()):
         path = problem.path
         home = "/".join(path.split("/")[:9])
         if home not in known:
