@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.design import dial as dial  # registers the size dial
 from core.design import strategies as strategies  # registers the edits that write numbers by a rule
 from core.design.edit import Batch, Edit
 from core.design.plain import Choice

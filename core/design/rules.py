@@ -10,6 +10,7 @@ from typing import Any
 
 from core.design.base import Spec
 from core.design.bodies.moe import Moe
+from core.design.dial import Resize
 from core.design.edit import Edit, Merge, SetValue
 from core.design.edits import apply, together
 from core.design.facts import DataFacts
@@ -19,7 +20,6 @@ from core.design.plan import Plan
 from core.design.planned import plan_rules
 from core.design.problems import Problem, Site
 from core.design.spec import Design, Stack
-from core.design.strategies import Resize
 from core.design.structure import Part, Repeat
 
 #: Parameters the studio trains in one process: weights, gradients, two moments in float32 stay under 4 GB.
@@ -142,7 +142,7 @@ def _shrink(design: Design) -> Edit:
     factor = 0.9 * min(1.0, (MOST_TRAINED / design.parameters) ** 0.5)
     for _ in range(24):
         # An edit that stays alone keeps its own label.
-        edit = together((*fewer, Resize(factor=factor, label="Shrink it")), "Shrink it")
+        edit = together((*fewer, Resize(width=factor, label="Shrink it")), "Shrink it")
         result = apply(design, edit)
         if isinstance(result, Design) and result.parameters <= MOST_TRAINED:
             return edit

@@ -1,4 +1,4 @@
-"""Edits that write explicit numbers by a rule: width strategies, fine-graining, the size dial."""
+"""Edits that write explicit numbers by a rule: width strategies and fine-graining."""
 
 from __future__ import annotations
 
@@ -90,44 +90,3 @@ class FineGrain(Edit):
         if isinstance(k, int) and select["kind"] in ("top_k", "group_top_k"):
             select["k"] = k * self.factor
         return document
-
-
-@EDIT.register
-class Resize(Edit):
-    """The size dial: width, hidden widths and heads times one factor; depth and counts of experts stay."""
-
-    kind: Literal["resize"] = "resize"
-    factor: float = field(gt=0, le=64)
-
-    def write(self, document: Any) -> Any:
-        old = document["width"]
-        document["width"] = _rounded(old * self.factor, 8)
-        scale = document["width"] / old
-        for stack in document["stacks"]:
-            _rescale(stack, scale)
-        return document
-
-
-#: Fields that grow with the model. Heads keep their width, so their number grows.
-_WIDTHS = ("hidden", "q_rank", "kv_rank", "dt_rank", "rank")
-
-
-def _rescale(node: Any, scale: float) -> None:
-    if isinstance(node, list):
-        for entry in node:
-            _rescale(entry, scale)
-    elif isinstance(node, dict):
-        for name in _WIDTHS:
-            if isinstance(node.get(name), int):
-                node[name] = _rounded(node[name] * scale)
-        if node.get("kind") == "attention":
-            _rescale_heads(node, scale)
-        for value in node.values():
-            _rescale(value, scale)
-
-
-def _rescale_heads(attention: dict[str, Any], scale: float) -> None:
-    heads, shared = attention.get("heads", 4), attention.get("kv_heads", 4)
-    group = max(1, heads // shared)
-    attention["kv_heads"] = _rounded(shared * scale)
-    attention["heads"] = attention["kv_heads"] * group

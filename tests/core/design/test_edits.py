@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.design.dial import Resize
 from core.design.edit import Batch, Duplicate, Insert, Isolate, Merge, Move, Remove, SetValue
 from core.design.edits import apply
 from core.design.pointer import get
 from core.design.problems import Problem
 from core.design.spec import Design
-from core.design.strategies import FineGrain, Resize, Widths
+from core.design.strategies import FineGrain, Widths
 from tests.core.design.samples import BODY, starter
 
 
@@ -70,13 +71,6 @@ def test_fine_graining_keeps_parameters_and_active_width() -> None:
     assert (moe.count, moe.per_token, moe.experts[0].inner) == (32, 8, 32)  # type: ignore[attr-defined]
 
 
-def test_the_size_dial_keeps_depth_experts_and_head_width() -> None:
-    after = edited(Resize(factor=2))
-    assert (after.width, after.depth) == (2 * starter().width, starter().depth)
-    attention = next(p.part.body for p in after.parts() if p.part.body.kind == "attention")
-    assert attention.heads == 8  # type: ignore[attr-defined]
-
-
 def test_a_stale_edit_is_refused() -> None:
     fresh = SetValue(path="/width", value=128, revision=starter().sha)
     assert isinstance(apply(starter(), fresh), Design)
@@ -112,7 +106,7 @@ edits = st.one_of(
     st.builds(Merge, path=paths, values=st.dictionaries(st.sampled_from(["width", "kind", "x"]), values)),
     st.builds(Widths, path=paths),
     st.builds(FineGrain, path=paths, factor=st.integers(2, 5)),
-    st.builds(Resize, factor=st.floats(0.01, 64)),
+    st.builds(Resize, width=st.floats(0.01, 64), depth=st.floats(0.01, 64), experts=st.floats(0.01, 64)),
 )
 
 
