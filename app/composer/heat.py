@@ -112,8 +112,10 @@ def _latency(counts: Counts, found: Estimate) -> Shares:
     """
     placed = {part.pointer: part for part in counts.parts if part.placed is not None}
     ends = {"embedding": "/task", "head": _home(counts, counts.parts[-1])}
-    parts: dict[str, float] = defaultdict(float)
-    experts: dict[str, float] = {}
+    # What has no operator takes no time: an expert that does nothing, an encoder while a decoder decodes.
+    parts: dict[str, float] = defaultdict(float, dict.fromkeys(placed, 0.0))
+    experts = {group.pointer: 0.0 for part in placed.values() for group in part.groups}
+    experts |= {pointer: 0.0 for part in placed.values() for pointer, *_ in _shared(counts, part)}
     for op in found.ops:
         parts[op.pointer if op.pointer in placed else ends.get(op.name, op.pointer)] += op.seconds
         part = placed.get(op.pointer)

@@ -1,7 +1,8 @@
 """The routed experts of an opened layer: boxes to scale, a grid of cells, or surfaces for hundreds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Literal
 
 from components.canvas import notes
 from components.canvas.picture import Box
@@ -112,11 +113,13 @@ def _scaled(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
     unit = min(unit_width([*line, *shared], room, gap) for line in lines)
     height = EXPERT if rows == 1 else LOW_EXPERT
     boxes: list[Box] = []
+    words = [_words(group) for group in panel.body.experts]
     for r, line in enumerate(lines):
         top = y + r * (height + gap)
         for i, segment in enumerate(segments(line, left, unit, gap), r * per_row):
-            box = _expert_box(panel, i, *experts[i], segment.x, top, segment.w, height, panel.line + 2 + r)
-            boxes.append(_sized(box, segment.fill, unit, experts[i][1]))
+            g, at = experts[i][0], (segment.x, top, segment.w, height)
+            made = _expert_box(panel, i, g, words[g], widths[i], "expert", at, unit, panel.line + 2 + r)
+            boxes.append(made)
     right = max(box.x + box.w for box in boxes)
     entries = tuple(box.x + box.w / 2 for box in boxes[:per_row])
     bottom = y + rows * (height + gap) - gap
@@ -171,35 +174,42 @@ def _expert_box(
     panel: Panel,
     number: int,
     group: int,
-    expert: Expert,
-    x: float,
-    y: float,
-    w: float,
-    height: float,
+    words: tuple[str, str],
+    inner: int,
+    kind: Literal["expert", "cell"],
+    at: tuple[float, float, float, float],
+    unit: float,
     line: int,
 ) -> Box:
+    """One expert. `words` are its size and what it is, `at` left, top, width and height, `unit` its scale.
+
+    Made in one go: there are hundreds of them, and copying one costs more than making it.
+    """
+    x, y, w, h = at
+    size, said = words
     target = f"{panel.target}/body/experts/{group}"
     return Box(
         id=f"{target}@{number}",
-        kind="expert",
+        kind=kind,
         target=target,
         x=x,
         y=y,
         w=w,
-        h=height,
+        h=h,
         line=line,
         title=str(number),
-        note=notes.expert_size(expert) if w >= 31 and height >= EXPERT else "",
-        said=f"Expert {number}: {notes.expert_words(expert)}",
+        note=size if kind == "expert" and w >= 31 and h >= EXPERT else "",
+        fill=inner * unit,
+        said=f"Expert {number}: {said}",
+        scale=unit if inner else 0.0,
+        inner=inner,
         number=number,
         moves=target,
     )
 
 
-def _sized(box: Box, fill: float, unit: float, expert: Expert) -> Box:
-    """The box with its width to scale; one without a hidden width cannot be resized."""
-    scale = unit if expert.inner else 0.0
-    return replace(box, fill=fill, scale=scale, inner=expert.inner)
+def _words(group: Expert) -> tuple[str, str]:
+    return notes.expert_size(group), notes.expert_words(group)
 
 
 def _grid_room(panel: Panel) -> float:
@@ -214,19 +224,20 @@ def _grid(panel: Panel, experts: list[tuple[int, Expert]], y: float) -> Bank:
     height, gap = (HIT, 3.0) if low else (CELL, CELL_GAP)
     columns = min(GRID_COLUMNS, int((room + gap) // (HIT + gap)))
     w = (room - gap * (columns - 1)) / columns
-    unit = w / max(1, *(expert.inner for _, expert in experts))
     groups = panel.body.experts
+    unit = w / max(1, *(group.inner for group in groups))
     apart = 1 < len(groups) <= MOST_BLOCKS
     runs = [group.count for group in groups] if apart else [len(experts)]
     boxes: list[Box] = []
     blocks: list[Block] = []
     top, line = y, panel.line + 2
+    words, inner = [_words(group) for group in groups], [group.inner for group in groups]
     for run, count in enumerate(runs):
         for i in range(count):
-            group, expert = experts[len(boxes)]
-            x, here = left + i % columns * (w + gap), top + i // columns * (height + gap)
-            box = _expert_box(panel, len(boxes), group, expert, x, here, w, height, line + i // columns)
-            boxes.append(_sized(replace(box, kind="cell", note=""), unit * expert.inner, unit, expert))
+            g = experts[len(boxes)][0]
+            row, column = divmod(i, columns)
+            at = (left + column * (w + gap), top + row * (height + gap), w, height)
+            boxes.append(_expert_box(panel, len(boxes), g, words[g], inner[g], "cell", at, unit, line + row))
         bottom = boxes[-1].y + height
         if apart:
             right = left + min(count, columns) * (w + gap) - gap

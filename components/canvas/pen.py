@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from components.canvas.picture import Picture
 from components.canvas.slots import Place, spread
@@ -64,4 +65,10 @@ class Pen:
         parameters = sum(part.parameters for part in parts)
         flops = sum(2 * (part.gemm_macs + part.token_macs + self.attention(part)) for part in parts)
         share = sum(part.times * part.active for part in parts) / self.active if self.active else 0.0
-        return (letters(parameters), letters(flops), size(parameters * WEIGHT_BYTES)), share
+        return _texts(parameters, flops), share
+
+
+@lru_cache(maxsize=1024)
+def _texts(parameters: int, flops: float) -> tuple[str, ...]:
+    """The columns of a row. Layers are alike, so most of these are asked again and again."""
+    return letters(parameters), letters(flops), size(parameters * WEIGHT_BYTES)

@@ -176,15 +176,24 @@ class Picture:
 
 #: Pixels need a tenth; these are no pixels.
 _FINE = {"share": 4, "heat": 3, "scale": 6}
-_USUAL = [(f.name, f.default) for f in fields(Box)]
+_USUAL = [(f.name, f.default) for f in fields(Box) if f.default is not MISSING]
 
 
 def _lean(box: Box) -> dict[str, Any]:
     """The box without what is as usual."""
-    values, out = vars(box), {}
+    values = vars(box)
+    out: dict[str, Any] = {
+        "id": box.id,
+        "kind": box.kind,
+        "x": round(box.x, 1),
+        "y": round(box.y, 1),
+        "w": round(box.w, 1),
+        "h": round(box.h, 1),
+    }
     for key, usual in _USUAL:
         value = values[key]
-        if usual is not MISSING and value == usual:
+        # Most are the very object of the default, so that comparing is rarely needed.
+        if value is usual or value == usual:
             continue
         out[key] = round(value, _FINE.get(key, 1)) if isinstance(value, float) else value
     if box.fixes:

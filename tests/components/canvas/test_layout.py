@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.canvas.layout import COLUMNS, GUTTER, draw
+from components.canvas.letters import width_of
+from components.canvas.pen import BLOCK_GAP, GAP, LAYER_GAP
+from components.canvas.picture import Box
 from components.canvas.scale import HIT, rows_for, segments, unit_width
 from core.cost.count import count
 from core.design.bodies.moe import Moe
@@ -104,6 +107,113 @@ def test_many_experts_become_a_grid(experts, kind):
     picture = opened(apply(preset("starter"), SetValue(path=path, value=experts)))
     kinds = {box.kind for box in picture.boxes if "/experts/" in box.target}
     assert kinds == {kind, "count"}
+
+
+def unequal(groups: list[tuple[int, int]], shared: list[tuple[int, int]]) -> Design:
+    """The starter with groups of (experts, hidden width)."""
+    document = preset("starter").model_dump(mode="json")
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"] |= {
+        name: [{"kind": "glu", "count": n, "hidden": hidden} for n, hidden in chosen]
+        for name, chosen in (("experts", groups), ("shared", shared))
+    }
+    design = parse(document)
+    assert isinstance(design, Design), design
+    return design
+
+
+GROUPS = st.lists(
+    st.tuples(st.sampled_from([1, 1, 2, 3, 8, 30, 300]), st.integers(1, 4096)), min_size=1, max_size=6
+)
+SHARED = st.lists(st.tuples(st.integers(1, 2), st.integers(1, 4096)), max_size=2)
+
+
+def overlap(a, b) -> bool:
+    return (
+        a.x < b.x + b.w - 0.01
+        and b.x < a.x + a.w - 0.01
+        and a.y < b.y + b.h - 0.01
+        and b.y < a.y + a.h - 0.01
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(GROUPS, SHARED, st.sampled_from(COLUMNS))
+def test_experts_and_their_handles_never_lie_on_each_other(groups, shared, width):
+    picture = opened(unequal(groups, shared), width)
+    boxes = [box for box in picture.boxes if box.kind not in ("panel", "open", "problem")]
+    for i, box in enumerate(boxes):
+        assert not [other.id for other in boxes[i + 1 :] if overlap(box, other)], box.id
+    handles = [box for box in boxes if box.kind == "count"]
+    assert {(box.w, box.h) for box in handles} == {(HIT, HIT)}
+    for label in picture.labels:
+        if label.anchor == "middle":
+            half = width_of(label.text, 11) / 2
+            text = Box("", "row", label.x - half, label.y - 9, 2 * half, 11)
+            assert not [box.id for box in handles if overlap(box, text)], label
+
+
+@settings(max_examples=40, deadline=None)
+@given(GROUPS, SHARED, st.sampled_from(COLUMNS))
+def test_a_box_that_can_be_resized_is_to_its_scale(groups, shared, width):
+    design = unequal(groups, shared)
+    body = design.stacks[0].layers[0].pattern[0].parts[1].body
+    boxes = [box for box in opened(design, width).boxes if box.kind in ("expert", "cell", "shared")]
+    for box in boxes:
+        assert box.fill == pytest.approx(box.scale * box.inner)
+        assert box.scale > 0
+        assert box.moves == box.target
+    for kinds, bank in ((("expert", "cell"), body.experts), (("shared",), body.shared)):
+        numbered = [(box.number, box.inner) for box in boxes if box.kind in kinds]
+        widths = [group.inner for group in bank for _ in range(group.count)]
+        assert numbered in (list(enumerate(widths)), [])
+    if body.count <= 256:
+        assert len({round(box.scale, 6) for box in boxes if box.kind != "shared"}) == 1
+
+
+def test_handles_change_the_group_they_stand_below():
+    picture = opened(unequal([(6, 512), (1, 1024), (1, 900)], [(1, 1024)]))
+    handles = [(box.target.split("/body/")[1], box.by) for box in picture.boxes if box.kind == "count"]
+    # Single experts side by side share a rule, whose handles work on the last of them.
+    assert handles == [
+        *(("experts/0", -1), ("experts/0", 1), ("experts/2", -1), ("experts/2", 1)),
+        *(("shared/0", -1), ("shared/0", 1)),
+    ]
+    assert {box.said.split(":")[0] for box in picture.boxes if box.kind == "count"} == {
+        *("More experts", "Fewer experts", "More shared experts", "Fewer shared experts"),
+    }
+
+
+def test_the_last_expert_has_no_handle_that_takes_it_away():
+    picture = opened(unequal([(1, 512)], []))
+    assert [box.by for box in picture.boxes if box.kind == "count"] == [1]
+
+
+def test_rows_move_by_themselves_and_brackets_by_their_repeat():
+    picture = opened(preset("deepseek-v3"))
+    moves = {box.id: box.moves for box in picture.boxes if box.kind in ("row", "open", "repeat")}
+    assert moves.pop("/task") == moves.pop("/embedding") == ""
+    assert all(name == where for name, where in moves.items())
+    assert "/stacks/0/layers/1" in moves
+
+
+def test_layers_of_an_unrolled_design_are_numbered_and_close_together():
+    layer = preset("starter").stacks[0].layers[0].pattern[0].model_dump(mode="json")
+    document = preset("starter").model_dump(mode="json")
+    document["stacks"][0]["layers"] = [{"times": 1, "pattern": [layer]}] * 24
+    picture = draw(design := parse(document), count(design))
+    single = [box for box in picture.boxes if box.kind == "layer"]
+    assert [(box.title, box.target) for box in single] == [
+        (str(n + 1), f"/stacks/0/layers/{n}") for n in range(24)
+    ]
+    rows = [box for box in picture.boxes if box.kind == "row"]
+    gaps = {b.y - a.y - a.h for a, b in pairwise(rows)}
+    assert gaps == {GAP, LAYER_GAP, BLOCK_GAP}
+    document["stacks"][0]["layers"] = [{"times": 6, "pattern": [layer, layer]}]
+    picture = draw(design := parse(document), count(design))
+    assert [(b.title, b.target) for b in picture.boxes if b.kind == "layer"] == [
+        (str(n + 1), f"/stacks/0/layers/0/pattern/{n}") for n in range(2)
+    ]
+    assert [b.title for b in picture.boxes if b.kind == "repeat"] == ["×6"]
 
 
 def test_a_problem_stands_on_its_part_with_its_button():
