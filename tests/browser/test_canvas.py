@@ -392,7 +392,7 @@ def test_an_empty_design_says_how_to_begin(open_page: OpenPage, server: Server):
     design["stacks"][0]["layers"] = []
     draft = drafts.create(database.open(server.data), document(Design.model_validate(design))).id
     page = open_page(f"/design?design={draft}")
-    expect(page.get_by_text("No layers yet")).to_be_visible()
+    expect(page.get_by_text("No layers yet. Drag a part here")).to_be_visible()
     page.locator(".empty").get_by_role("button", name="MoE layer").click()
     expect(part(page, "MoE layer")).to_be_visible()
     assert json.loads(stored(server, draft).model_dump_json())["stacks"][0]["layers"] != []

@@ -96,13 +96,11 @@ function painting(ui) {
 
   function empty(picture) {
     const blank = !picture.boxes.some((box) => box.target?.startsWith("/stacks/"));
-    const shown = ui.stage.querySelector(".empty");
-    if (!blank) { shown?.remove(); return; }
-    if (shown) return;
+    ui.world.querySelector(".empty")?.remove();
+    if (!blank) return;
     const ways = ui.data.palette.flatMap((group) => group.items).filter((item) => ["attention", "moe", "layer"].includes(item.what));
-    ui.stage.append(h("div", { class: "empty" }, h("p", { class: "head" }, "No layers yet"),
-      h("p", {}, "Drag a part here from the left, or start with one of these."),
-      h("div", { class: "ways" }, ways.map((item) => h("button", { type: "button", class: "fix", onclick: () => ui.add(item) }, item.name)))));
+    ui.world.append(h("div", { class: "empty", css: { top: `${picture.height + 14}px`, width: `${picture.width + ui.data.gutter}px` } }, h("p", {}, "Or start with"),
+      ways.map((item) => h("button", { type: "button", class: "fix", onclick: () => ui.add(item) }, item.name))));
   }
 }
 
