@@ -71,11 +71,12 @@ def _version(db: Database, desk: Desk, short: str, version: Version) -> None:
     name = f"**{short}** {page.plain(version.name)}".strip()
     when = ago(time.time() - version.created_at)
     since = changes(design, desk.design)
-    st.markdown(
+    entry = st.container(gap=None)
+    entry.markdown(
         f"{name}  :gray[:small[{when} · {sizes(design)}]]  \n"
         f":gray[:small[{'Since then: ' + page.plain(summary(since)) if since else 'Shown now'}]]"
     )
-    with st.container(horizontal=True, gap="small", wrap=False):
+    with entry.container(horizontal=True, gap="small", wrap=False):
         if st.button("Compare", key=f"compare:{version.id}", type="tertiary"):
             compare(db, f"version:{version.id}")
         st.button(
@@ -148,9 +149,9 @@ def compare(db: Database, before: str) -> None:
     left, right = st.columns(2, gap="small")
     keys = list(choices)
     first = left.selectbox(
-        "From", keys, keys.index(before) if before in keys else 0, choices.__getitem__, key="compare.from"
+        "From", keys, keys.index(before) if before in keys else 0, choices.__getitem__, key=f"from:{before}"
     )
-    second = right.selectbox("To", keys, keys.index(NOW), choices.__getitem__, key="compare.to")
+    second = right.selectbox("To", keys, keys.index(NOW), choices.__getitem__, key=f"to:{before}")
     try:
         x, y = (_chosen(db, desk, key) for key in (first, second))
     except StorageError as error:

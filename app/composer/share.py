@@ -35,7 +35,13 @@ def open_linked(db: Database) -> str:
 
 def share_menu() -> None:
     """The link, the JSON and the file. Filled only when it is opened: packing takes time at each edit."""
-    menu = st.popover("Share", icon=":material/ios_share:", width="content", key="share", on_change="rerun")
+    menu = st.popover(
+        "Share",
+        icon=":material/ios_share:",
+        width="content",
+        key=f"share:{state.design_id()}",
+        on_change="rerun",
+    )
     if menu.open:
         with menu:
             _share()
@@ -54,10 +60,13 @@ def _share() -> None:
             f"{digits(MOST_CHARACTERS)}. This link opens it in this studio only; send the file elsewhere."
         )
         path = own_address(desk.draft.id)
-    st.code(absolute(path, st.context.url), language=None, wrap_lines=False)
+    # A scrolled container, unlike a scrolled line, holds a button that takes focus: keys reach all of it.
+    with st.container(height=100, border=False):
+        st.code(absolute(path, st.context.url), language=None, wrap_lines=True)
     text = desk.design.model_dump_json(indent=1, exclude_defaults=True)
     st.caption("As JSON")
-    st.code(text, language="json", height=180)
+    with st.container(height=180, border=False):
+        st.code(text, language=None, wrap_lines=True)
     st.download_button(
         "Download design.json",
         text,

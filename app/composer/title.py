@@ -6,7 +6,8 @@ import streamlit as st
 
 from app import pages, state
 from app.composer import history
-from app.composer.desk import Desk, document, pasted
+from app.composer.desk import Desk, document
+from app.composer.pasting import pasted
 from app.composer.share import share_menu
 from app.designs import MOST_BYTES
 from app.guard import guarded
@@ -70,7 +71,10 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
     desk = state.desk()
     worst = "error" if any(p.severity == "error" for p in problems) else "warning"
     with st.popover(
-        plural(len(problems), "problem"), icon=f":material/{worst}:", type="tertiary", width="content"
+        page.quiet(plural(len(problems), "problem")),
+        icon=f":material/{worst}:",
+        type="tertiary",
+        width="content",
     ):
         for i, problem in enumerate(problems):
             sign = "error" if problem.severity == "error" else "warning"
@@ -101,10 +105,11 @@ def _menu(db: Database, kept: tuple[Version, ...]) -> None:
     desk = state.desk()
     assert desk.draft is not None
     menu = st.popover(
-        history.where_we_are(kept, desk.draft.sha),
+        page.quiet(history.where_we_are(kept, desk.draft.sha)),
         type="tertiary",
         width="content",
-        key="versions",
+        # Another design starts with its menu closed.
+        key=f"versions:{desk.draft.id}",
         on_change="rerun",
     )
     if menu.open:

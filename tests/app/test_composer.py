@@ -35,6 +35,12 @@ def studio(view: str, design: str | None = None) -> AppTest:
     return app
 
 
+def with_menu(app: AppTest, design: str) -> AppTest:
+    """With the menu beside the name open."""
+    app.session_state[f"versions:{design}"] = True
+    return app.run()
+
+
 def strip_of(app: AppTest) -> dict[str, dict[str, str]]:
     cells = json.loads(app.get_by_key("strip").proto.json)["cells"]
     return {cell["label"]: cell for cell in cells}
@@ -79,16 +85,18 @@ def test_a_problem_is_listed_with_a_button_that_mends_it(db):
 
 
 def test_a_preset_from_the_file_menu_is_opened_once(db):
-    app = studio("design", drafts.create(db, document(preset("starter"))).id)
+    draft = drafts.create(db, document(preset("starter")))
+    app = with_menu(studio("design", draft.id), draft.id)
     box = next(box for box in app.selectbox if box.label == "New from a preset")
     box.set_value("tabular").run().run()
     assert [draft.name for draft in drafts.listing(db)] == [preset("tabular").name, preset("starter").name]
+    app = with_menu(app, drafts.listing(db)[0].id)
     assert next(box for box in app.selectbox if box.label == "New from a preset").value is None
 
 
 def test_a_name_that_only_gains_a_blank_stays(db):
     draft = drafts.create(db, document(preset("starter")))
-    app = studio("design", draft.id)
+    app = with_menu(studio("design", draft.id), draft.id)
     next(field for field in app.text_input if field.label == "Name").set_value("Starter ").run()
     assert drafts.get(db, draft.id).revision == draft.revision
 
