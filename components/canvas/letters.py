@@ -25,3 +25,11 @@ def cut(text: str, size: float, room: float) -> str:
     while text and width_of(text + "…", size) > room:
         text = text[:-1]
     return text.rstrip() + "…" if text else ""
+
+
+def fitting(note: str, size: float, room: float) -> str:
+    """As many of the pieces between commas as there is room for, from the first on."""
+    pieces = note.split(", ")
+    while pieces and width_of(", ".join(pieces), size) > room:
+        pieces.pop()
+    return ", ".join(pieces)

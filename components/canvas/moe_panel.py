@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from components.canvas import notes
 from components.canvas.bank import EXPERT, SHARED_APART, Bank, Panel, bank
+from components.canvas.letters import fitting, width_of
 from components.canvas.picture import Box, Label, Wire
 from components.canvas.scale import HIT
 from components.words import humanise
@@ -28,10 +29,11 @@ class Drawn:
     labels: list[Label] = field(default_factory=list)
 
 
-def note(body: Moe, width: float) -> str:
+def note(body: Moe, room: float) -> str:
     """What stands beside the name; the bold wires are explained where there are any, and room for it."""
-    bold = width > 600 and body.router.select.token_choice and body.count > body.per_token
-    return notes.moe_note(body) + (". Bold: an example" if bold else "")
+    text, more = notes.moe_note(body), ". Bold: an example"
+    bold = body.router.select.token_choice and body.count > body.per_token
+    return text + more if bold and width_of(text + more, 12) <= room else fitting(text, 12, room)
 
 
 def draw(panel: Panel) -> Drawn:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from components.canvas.picture import Picture
 from components.canvas.slots import Place, spread
 from core.cost.count import PartCount
+from core.cost.estimate import STRIP_CONTEXT
 from core.cost.flops import mean_keys
 from core.cost.format import letters, size
 from core.design.problems import Problem
@@ -56,8 +57,11 @@ class Pen:
         self.waiting.clear()
 
     def attention(self, part: PartCount) -> float:
-        """Multiply-adds of scores and values for a token of the design's own context."""
-        return part.pair_macs * mean_keys(part, self.design.task.tokens) if part.pair_macs else 0.0
+        """Multiply-adds of scores and values for a token, in a context as the cost strip has it: the FLOPs of
+        the rows and of the strip add up.
+        """
+        context = min(self.design.task.tokens, STRIP_CONTEXT)
+        return part.pair_macs * mean_keys(part, context) if part.pair_macs else 0.0
 
     def figures(self, pointer: str, kind: str = "") -> tuple[tuple[str, ...], float]:
         """Texts of the columns for one turn of a part, and its share of all active parameters."""

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from components.canvas import moe_panel
 from components.canvas.bank import Panel
-from components.canvas.letters import width_of
-from components.canvas.pen import GUTTER, PROBLEM, ROOMY, SPINE, Pen
+from components.canvas.letters import fitting, width_of
+from components.canvas.pen import GUTTER, PROBLEM, SPINE, Pen
 from components.canvas.picture import Box, Fix
 from components.words import humanise
 from core.design.bodies.moe import Moe
 from core.design.problems import Problem
 
-#: Pixels of a row that its columns, glyph and margins take.
-_TAKEN = 330.0
+#: Pixels of a row that its columns, glyph and margins take, and the sign that folds it.
+_TAKEN, _FOLD = 330.0, 20.0
 
 
 def row(
@@ -31,7 +31,6 @@ def row(
     texts, share = pen.figures("/task" if figures else target, figures)
     problems = pen.problems.get(target, ())
     pen.line += 1
-    fits = pen.width >= ROOMY or _TAKEN + width_of(name, 13.5) + width_of(note, 12) <= pen.width
     box = Box(
         id=target,
         kind="row",
@@ -43,7 +42,7 @@ def row(
         line=pen.line,
         glyph=glyph,
         title=name,
-        note=note if fits else "",
+        note=fitting(note, 12, _room(pen, name, folds)),
         figures=texts,
         share=share,
         mark=_worst(problems),
@@ -63,6 +62,7 @@ def opened(pen: Pen, target: str, body: Moe) -> None:
     texts, share = pen.figures(target)
     problems = pen.problems.get(target, ())
     pen.line += 1
+    name = humanise(body.kind)
     panel = Panel(target, body, GUTTER, pen.y, pen.width, SPINE, pen.line)
     drawn = moe_panel.draw(panel)
     bottom = drawn.bottom + (PROBLEM if problems else 0)
@@ -77,8 +77,8 @@ def opened(pen: Pen, target: str, body: Moe) -> None:
         h=moe_panel.HEAD,
         line=pen.line,
         glyph="moe",
-        title=humanise(body.kind),
-        note=moe_panel.note(body, pen.width),
+        title=name,
+        note=moe_panel.note(body, _room(pen, name, "open")),
         figures=texts,
         share=share,
         mark=_worst(problems) if marked == drawn.boxes else "",
@@ -94,6 +94,11 @@ def opened(pen: Pen, target: str, body: Moe) -> None:
     pen.y = drawn.bottom
     _problem(pen, target, problems)
     pen.last = pen.y
+
+
+def _room(pen: Pen, name: str, folds: str) -> float:
+    """Pixels for the note beside a name."""
+    return pen.width - _TAKEN - width_of(name, 13.5) - (_FOLD if folds else 0.0)
 
 
 def _problem(pen: Pen, target: str, problems: Sequence[Problem]) -> None:

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.canvas.layout import COLUMNS, GUTTER, draw
-from components.canvas.letters import width_of
-from components.canvas.pen import BLOCK_GAP, GAP, LAYER_GAP
-from components.canvas.picture import Box
+from components.canvas.letters import fitting, width_of
+from components.canvas.pen import BLOCK_GAP, GAP, LAYER_GAP, Pen
+from components.canvas.picture import Box, Picture
 from components.canvas.scale import HIT, rows_for, segments, unit_width
 from core.cost.count import count
+from core.cost.estimate import strip
 from core.design.bodies.moe import Moe
 from core.design.edit import SetValue
 from core.design.edits import apply, parse
@@ -245,3 +246,24 @@ def test_any_design_can_be_drawn(design):
     picture = draw(design, count(design), check(design), opened=set(moe_parts(design)))
     json.dumps(picture.as_json(), allow_nan=False)
     assert {box.target for box in picture.boxes} >= {part.pointer for part in design.parts()}
+
+
+@pytest.mark.parametrize("name", ["starter", "mixtral-8x7b", "deepseek-v3"])
+def test_the_figures_of_the_rows_add_up_to_those_of_the_strip(name):
+    design = preset(name)
+    counts = count(design)
+    pen = Pen(design, {}, 0.0, {}, (), COLUMNS[1], Picture(0.0))
+    each = {part.pointer + part.kind: part for part in counts.parts}.values()
+    flops = sum(2 * p.times * (p.gemm_macs + p.token_macs + pen.attention(p)) for p in each)
+    shown = next(cell for cell in strip(design) if cell.label == "FLOPs per token")
+    assert flops == pytest.approx(shown.figure.value)
+
+
+def test_a_note_keeps_what_there_is_room_for():
+    assert fitting("256 experts, top-8, 1 shared", 12, 1000) == "256 experts, top-8, 1 shared"
+    assert fitting("256 experts, top-8, 1 shared", 12, 110) == "256 experts, top-8"
+    assert fitting("256 experts, top-8, 1 shared", 12, 10) == ""
+    for width in COLUMNS:
+        for box in opened(preset("deepseek-v3"), width).boxes:
+            if box.kind in ("row", "open"):
+                assert 330 + width_of(box.title, 13.5) + width_of(box.note, 12) <= width
