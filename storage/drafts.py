@@ -14,7 +14,9 @@ from storage.ids import new_id
 from storage.records import Draft, Version
 from storage.tables import DraftRow, SnapshotRow, VersionRow
 
-HISTORY = 100
+#: Steps that can be undone while a draft is open, more than anybody makes in a session; and after it.
+HISTORY = 2000
+KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def save(
             draft_id=draft_id, seq=seq, design=document.json, sha=document.sha, label=label[:200]
         )
         session.add(new)
-        session.execute(history.where(col(SnapshotRow.seq) <= seq - HISTORY))
+        session.execute(history.where(col(SnapshotRow.seq) < seq - HISTORY))
         _show(row, new, document.name)
         session.flush()
         return _public(session, row)
@@ -95,6 +97,14 @@ def undo(db: Database, draft_id: str, expected_revision: int) -> Draft | Conflic
 def redo(db: Database, draft_id: str, expected_revision: int) -> Draft | Conflict:
     """Show the state after the edit that was undone last; with none undone nothing changes."""
     return _step(db, draft_id, expected_revision, +1)
+
+
+def prune(db: Database, draft_id: str, keep: int = KEPT) -> None:
+    """Forget all but the last `keep` steps before the present state. For a session that opens the draft."""
+    with db.write() as session:
+        row = _row(session, draft_id)
+        old = delete(SnapshotRow).where(col(SnapshotRow.draft_id) == draft_id)
+        session.execute(old.where(col(SnapshotRow.seq) < row.cursor - keep))
 
 
 def remove(db: Database, draft_id: str) -> None:

@@ -1,12 +1,14 @@
 """The drawing of the open design, wired to the desk."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from app import state
 from app.composer import load
 from app.composer.desk import Desk
 from app.composer.heat import QUANTITIES, heat_of
 from app.guard import guarded
+from components import page
 from components.canvas import mount
 from components.canvas.heat import Heat
 from components.canvas.layout import draw
@@ -30,7 +32,7 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         selected=desk.selected,
         column=desk.column,
         acked=desk.acked,
-        on_outbox=guarded(lambda outbox: desk.take(db, outbox)),
+        on_outbox=guarded(lambda outbox: _take(db, desk, outbox)),
         problems=shown,
         said=desk.said,
         draft=desk.draft.id if desk.draft else "",
@@ -39,6 +41,14 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         heats=[*heats, {"key": load.KEY, "name": load.NAME, "off": off}],
         clip=bool(desk.clip),
     )
+
+
+def _take(db: Database, desk: Desk, outbox: Any) -> None:
+    """Do what the hand did. Where that opened another design, the page goes on with it."""
+    desk.take(db, outbox)
+    if desk.draft is not None and desk.draft.id != state.design_id():
+        state.open_design(desk.draft.id)
+        state.leave_message(page.plain(desk.message))
 
 
 def _heat(desk: Desk, measured: Heat | str) -> Heat | None:

@@ -1,19 +1,22 @@
 """The open design of one browser session: what is shown, what was just done, saving by compare and swap."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import RLock
 from typing import Any
 
-from components.canvas.additions import addition, duplication, part_at, removal, shift
+from app.composer.pasting import pasted
+from app.composer.saying import said_of
 from components.canvas.layout import COLUMNS
 from components.canvas.ops import Acked, Op, unseen
+from core.design.compose.acts import ACTS, act
+from core.design.compose.clip import Clip, copied
+from core.design.compose.sketch import Done, part_at
 from core.design.edit import Edit
-from core.design.edits import apply, parse
-from core.design.huggingface import read as huggingface
+from core.design.edits import apply
 from core.design.pointer import PointerError, get
+from core.design.presets.registry import UnknownPresetError, preset
 from core.design.problems import Problem
 from core.design.spec import Design
 from storage import drafts
@@ -43,7 +46,7 @@ class Desk:
 
     `before` is the design before the last act of this session, None right after opening.
     `lost` is what this session could not save because another one was faster. `heat` is the quantity that
-    colours the drawing, empty for none; `clip` what was copied, as JSON, empty for nothing.
+    colours the drawing, empty for none; `clip` what was copied, from whichever design.
     """
 
     draft: Draft | None = None
@@ -53,7 +56,7 @@ class Desk:
     opened: set[str] = field(default_factory=set)
     column: int = COLUMNS[1]
     heat: str = ""
-    clip: str = ""
+    clip: Clip | None = None
     acked: Acked = field(default_factory=Acked)
     message: str = ""
     said: str = ""
@@ -75,6 +78,7 @@ class Desk:
         with self.lock:
             draft = drafts.get(db, draft_id)
             if self.draft is None or self.draft.id != draft.id:
+                drafts.prune(db, draft.id)
                 kept = self.branch(db) if self.lost is not None else None
                 self._reset(draft)
                 if kept is not None:
@@ -156,7 +160,8 @@ class Desk:
         before = self.design
         self.draft, self.lost = result, None
         if self.design != before:
-            self.before, self.last, self.said = before, label, f"{label}." if label else ""
+            self.before, self.last = before, label
+            self.said = said_of(label, before, self.design)
         self._keep_in_sight()
         return True
 
@@ -183,7 +188,7 @@ class Desk:
 
     # ---- the drawing
     def take(self, db: Database, outbox: Any) -> None:
-        """Do every act of `outbox` that was not done yet, in order."""
+        """Do every act of `outbox` that was not done yet, in order. An act may open another draft."""
         with self.lock:
             for op, acked in list(unseen(outbox, self.acked)):
                 self.act(db, op, acked)
@@ -203,10 +208,14 @@ class Desk:
             self.edit(db, op.edit)
         elif op.type in ("undo", "redo"):
             (self.undo if op.type == "undo" else self.redo)(db)
-        elif op.type == "delete":
-            self.delete(db, op.target)
-        elif op.type in ("add", "duplicate", "move"):
-            self._place(db, op)
+        elif op.type == "copy":
+            self._copy(op)
+        elif op.type == "start":
+            self._start(db, op.what)
+        elif op.type == "open":
+            self._open_text(db, op.text)
+        elif op.type in ACTS:
+            self._compose(db, op)
 
     def select(self, target: str) -> None:
         """Show `target` in the inspector, and open the MoE layer it lies in."""
@@ -218,34 +227,82 @@ class Desk:
 
     def add(self, db: Database, what: str) -> None:
         """Add a part below the selection."""
-        self._place(db, Op("add", what=what))
+        self._compose(db, Op("add", what=what))
 
     def delete(self, db: Database, target: str) -> None:
         """Take away what `target` stands for."""
-        edit = removal(self.design, target)
-        if isinstance(edit, str):
-            self.message = edit
-        else:
-            self.edit(db, edit)
+        self._compose(db, Op("delete", target=target))
 
-    def _place(self, db: Database, op: Op) -> None:
-        if op.type == "add":
-            found = addition(self.design, op.what, self.selected)
-        elif op.type == "duplicate":
-            found = duplication(op.target)
-        else:
-            found = shift(self.design, op.target, op.by)
-        if found is None:
-            self.message = "There is no MoE layer to add it to. Add one first." if op.type == "add" else ""
+    def _targets(self, op: Op) -> tuple[str, ...]:
+        return op.targets or (op.target or self.selected,)
+
+    def _copy(self, op: Op) -> bool:
+        clip = copied(self.design, self._targets(op))
+        if isinstance(clip, str):
+            self._say(clip)
+            return False
+        self.clip, self.message, self.said = clip, "", f"Copied {clip.said}."
+        return True
+
+    def _compose(self, db: Database, op: Op) -> None:
+        """An act that changes the design: its edit, saved; then what it leaves selected and open."""
+        if op.type == "cut" and not self._copy(op):
             return
-        edit, target = found
-        if self.edit(db, edit):
-            if self._kind(target) == "moe":
-                self.opened.add(target)
-            self.select(target)
+        done = act(
+            self.design,
+            op.type,
+            self._targets(op),
+            place=op.place,
+            what=op.what,
+            by=op.by,
+            number=op.number,
+            width=op.width,
+            alone=op.alone,
+            clip=self.clip,
+        )
+        if isinstance(done, str):
+            self._say(done)
+        elif done.edit is None or self.edit(db, done.edit):
+            self._follow(op, done)
 
-    def _kind(self, target: str) -> str:
-        return next((p.part.body.kind for p in self.design.parts() if p.pointer == target), "")
+    def _follow(self, op: Op, done: Done) -> None:
+        opened = {done.moved[part] for part in self.opened if part in done.moved}
+        moes = {placed.pointer for placed in self.design.parts() if placed.part.body.kind == "moe"}
+        if op.type in ("add", "method") and done.select in moes:
+            opened.add(done.select)
+        self.opened = opened
+        self.select(done.select)
+        if done.note:
+            self._say(done.note)
+
+    def _say(self, message: str) -> None:
+        self.message = self.said = message
+
+    def _start(self, db: Database, name: str) -> None:
+        """A preset as a new draft, which this session goes on with."""
+        try:
+            design = preset(name)
+        except UnknownPresetError as error:
+            self._say(str(error))
+            return
+        self._open_new(db, design)
+
+    def _open_text(self, db: Database, text: str) -> None:
+        found = pasted(text)
+        if isinstance(found, str):
+            self._say(found)
+            return
+        self._open_new(db, found.design)
+        self.message = " ".join([self.message, *found.notes]).strip()
+
+    def _open_new(self, db: Database, design: Design) -> None:
+        try:
+            draft = drafts.create(db, document(design))
+            self.open(db, draft.id)
+        except StorageError as error:
+            self._say(str(error))
+            return
+        self.said = f"Opened {design.name}."
 
     def _keep_in_sight(self) -> None:
         """A pointer that leads nowhere any more falls back to what is left around it."""
@@ -269,34 +326,3 @@ def _stands(content: object, target: str) -> bool:
     except PointerError:
         return False
     return True
-
-
-@dataclass(frozen=True)
-class Pasted:
-    """A design from text, and what to know about how it was read."""
-
-    design: Design
-    notes: tuple[str, ...] = ()
-
-
-def pasted(text: str) -> Pasted | str:
-    """A design from JSON text, ours or a Hugging Face config.json, or what is wrong with the text."""
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg[0].lower()}{error.msg[1:]}"
-        return f"This is not a design: line {error.lineno}, {reason}. Nothing was changed."
-    except RecursionError:
-        return "This is not a design: it is nested too deeply. Nothing was changed."
-    except ValueError:
-        return "This is not a design: one of its numbers has thousands of digits. Nothing was changed."
-    if huggingface.looks_like(content):
-        imported = huggingface.read(content)
-        if isinstance(imported, Problem):
-            return str(imported)
-        unknown = (
-            [f"Keys that are not understood: {', '.join(imported.unknown)}."] if imported.unknown else []
-        )
-        return Pasted(imported.design, (f"Read as a {imported.family} model.", *imported.notes, *unknown))
-    result = parse(content)
-    return str(result) if isinstance(result, Problem) else Pasted(result)

@@ -6,9 +6,9 @@ from typing import Any
 import streamlit as st
 
 from components.assets import component
-from components.canvas.additions import PALETTE
 from components.canvas.layout import COLUMNS, GUTTER
 from components.canvas.ops import Acked
+from components.canvas.palette import palette
 from components.canvas.picture import Picture
 from components.words import plural
 from core.design.problems import Problem
@@ -74,7 +74,7 @@ def canvas(
         "column": column,
         "columns": list(COLUMNS),
         "gutter": GUTTER,
-        "palette": PALETTE,
+        "palette": palette(),
         "ack": acked.as_json(),
         "problems": _summary(problems),
         "said": said,

@@ -4,7 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.composer.desk import Desk, Pasted, document, pasted, read
+from app.composer.desk import Desk, document, read
+from app.composer.pasting import Pasted, pasted
 from components.canvas.ops import Acked, Op
 from core.design.edit import SetValue
 from core.design.presets.registry import preset
@@ -159,17 +160,20 @@ def test_overlapping_runs_do_each_act_once(db, desk):
 def test_a_selection_that_is_gone_falls_back_to_what_is_left(db, desk):
     desk.act(db, Op("add", what="shared_expert"), Acked("tab", 1))
     desk.act(db, Op("delete", target=desk.selected), Acked("tab", 2))
-    assert desk.selected == f"{MOE}/body/shared"
+    assert desk.selected == MOE
     desk.act(db, Op("delete", target=MOE), Acked("tab", 3))
-    assert desk.selected == "/stacks/0/layers/0/pattern/0/parts"
+    assert desk.selected == "/stacks/0/layers/0/pattern/0/parts/0"
     assert desk.opened == set()
 
 
-def test_the_last_layer_is_not_deleted(db, desk):
+def test_deleting_ends_at_a_blank_canvas_and_undo_brings_all_back(db, desk):
     for n in range(3):
         desk.act(db, Op("delete", target="/stacks/0/layers/0/pattern/0/parts/0"), Acked("tab", n + 1))
-    assert "only layer left" in desk.message
-    assert desk.design.depth == 3
+    assert desk.message == "Nothing stands here any more."
+    assert (desk.design.depth, desk.selected) == (0, "")
+    for _ in range(2):
+        desk.undo(db)
+    assert desk.design == preset("starter")
 
 
 def test_another_design_starts_a_fresh_view(db, desk):
@@ -202,4 +206,4 @@ def test_a_pasted_config_of_a_published_model_is_a_design_with_notes():
     found = pasted('{"model_type": "mixtral", "num_hidden_layers": 2, "new_trick": 1}')
     assert (found.design.name, found.design.depth) == ("Mixtral", 2)
     assert "Keys that are not understood: new_trick." in found.notes
-    assert "family that cannot be read yet" in pasted('{"model_type": "nobody"}')
+    assert "is no family known here" in pasted('{"model_type": "nobody"}')

@@ -42,15 +42,33 @@ def test_undo_survives_a_new_start_of_the_studio(db: Database) -> None:
     assert back.revision == draft.revision + 1
 
 
-def test_a_hundred_states_are_kept(db: Database) -> None:
+@pytest.mark.parametrize(("opened_again", "steps", "start"), [(False, 130, "0"), (True, drafts.KEPT, "30")])
+def test_all_steps_of_a_session_are_kept_and_a_hundred_after_it(
+    db: Database, opened_again: bool, steps: int, start: str
+) -> None:
     draft = drafts.create(db, document("0"))
     for n in range(1, 131):
         draft = saved(drafts.save(db, draft.id, draft.revision, document(str(n)), f"edit {n}"))
+    if opened_again:
+        drafts.prune(db, draft.id)
     undone = 0
     while draft.undo is not None:
         draft = saved(drafts.undo(db, draft.id, draft.revision))
         undone += 1
-    assert (undone, draft.design) == (drafts.HISTORY - 1, '{"n":"31"}')
+    assert (undone, draft.design) == (steps, f'{{"n":"{start}"}}')
+    if opened_again:
+        drafts.prune(db, draft.id)
+        assert drafts.get(db, draft.id).redo == "edit 31"
+
+
+def test_a_history_has_an_end(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafts, "HISTORY", 3)
+    draft = drafts.create(db, document("0"))
+    for n in range(1, 8):
+        draft = saved(drafts.save(db, draft.id, draft.revision, document(str(n))))
+    for _ in range(5):
+        draft = saved(drafts.undo(db, draft.id, draft.revision))
+    assert draft.design == '{"n":"4"}'
 
 
 @given(steps=st.lists(st.one_of(st.sampled_from(["undo", "redo"]), st.integers(0, 9).map(str)), max_size=25))

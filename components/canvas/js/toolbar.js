@@ -8,7 +8,7 @@ function partList(ui) {
     if (now === shown) return;
     shown = now;
     side.replaceChildren(h("button", { type: "button", class: "search", "aria-keyshortcuts": "/", onclick: () => ui.find() }, h("span", {}, "Add a part"), h("kbd", { "aria-hidden": "true" }, "/")),
-      ...ui.data.palette.flatMap((group) => [h("h3", {}, group.title), ...group.items.map((item) => {
+      ...ui.data.palette.flatMap((group) => [h("h3", {}, group.title), ...group.items.filter((item) => item.shown).map((item) => {
         const button = h("button", { type: "button", class: `item k-${item.glyph}`, title: item.help, onclick: () => ui.add(item) },
           glyph(item.glyph), h("span", {}, item.name), item.key ? h("kbd", {}, item.key) : null);
         button.onpointerdown = (event) => { if (!event.button && event.pointerType !== "touch" && !ui.view.matches) ui.dragItem(event, item); };

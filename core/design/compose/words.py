@@ -1,0 +1,81 @@
+"""What acts call the things they move: "attention", "layer 3", "layers 3–26", "4 layers"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.design.compose.sketch import JSON, Sketch, Spot
+
+_BODIES = {
+    "dense": "dense FFN",
+    "moe": "MoE layer",
+    "mla": "latent attention",
+    "gated_delta": "gated DeltaNet",
+    "kda": "Kimi delta attention",
+}
+_NOUNS = {
+    "repeat": "repeat",
+    "layer": "layer",
+    "part": "part",
+    "expert": "expert group",
+    "shared": "shared expert",
+    "other": "entry",
+}
+
+
+def body_name(kind: str) -> str:
+    """What a part with this body is called."""
+    return _BODIES.get(kind, kind.replace("_", " "))
+
+
+def several(count: int, noun: str) -> str:
+    """`1 layer`, `3 layers`."""
+    return (
+        f"{count} {noun}"
+        if count == 1
+        else f"{count} {noun[:-1]}ies"
+        if noun == "entry"
+        else f"{count} {noun}s"
+    )
+
+
+def span(sketch: Sketch, pointer: str) -> tuple[int, int]:
+    """First and last layer, counted from 1 in its stack, that a pointer below a repeat stands for."""
+    keys = pointer.split("/")
+    repeats = sketch.document["stacks"][int(keys[2])]["layers"]
+    before = sum(_layers(repeat) for repeat in repeats[: int(keys[4])])
+    repeat = repeats[int(keys[4])]
+    if len(keys) > 6 and repeat["times"] == 1:
+        return before + int(keys[6]) + 1, before + int(keys[6]) + 1
+    return before + 1, before + _layers(repeat)
+
+
+def where(sketch: Sketch, pointer: str) -> str:
+    """`layer 3` or `layers 3–26`."""
+    first, last = span(sketch, pointer)
+    return f"layer {first}" if first == last else f"layers {first}–{last}"
+
+
+def name(sketch: Sketch, spots: Sequence[Spot]) -> str:
+    """What an act on these entries is called; `sketch` as it was before the act."""
+    if len(spots) > 1:
+        levels = {spot.level for spot in spots}
+        alike = levels.pop() if len(levels) == 1 else ""
+        # A lone layer is a repeat of one, which nobody calls so.
+        if alike == "repeat" and all(_layers(spot.entry) == 1 for spot in spots):
+            alike = "layer"
+        return several(len(spots), _NOUNS[alike]) if alike else f"{len(spots)} things"
+    (spot,) = spots
+    if spot.level in ("repeat", "layer"):
+        return where(sketch, spot.pointer)
+    if spot.level == "part":
+        return body_name(spot.entry["body"]["kind"])
+    return (
+        _NOUNS[spot.level]
+        if spot.level != "other"
+        else str(spot.entry.get("kind", "entry")).replace("_", " ")
+    )
+
+
+def _layers(repeat: JSON) -> int:
+    return int(repeat["times"]) * len(repeat["pattern"])
