@@ -6,15 +6,20 @@ import streamlit as st
 
 from app import state
 from app.composer.desk import Desk
+from app.composer.dial import dial
+from app.composer.method import OWN_MIX, method_box, method_of
+from app.composer.place import PART, Step, body_at, cut, moe_at, place
+from app.composer.sentences import body_formula, formula_of, router_sentence, sentence
+from app.composer.weight import weight_line
 from app.guard import guarded
 from components import page
 from components.canvas.notes import select_note
 from components.canvas.ops import Op
 from components.forms.form import Form
-from components.words import humanise, plural
+from components.words import plural
 from core.design.bodies.moe import Moe
 from core.design.compose.parts import NAMES
-from core.design.compose.sketch import entry_at, part_at
+from core.design.compose.sketch import entry_at
 from core.design.edit import Edit, Isolate
 from core.design.pointer import get
 from core.design.spec import Design
@@ -34,37 +39,65 @@ def inspector(db: Database) -> None:
         desk.edit(db, edit)
 
     form = Form(desk.design.model_dump(mode="json"), emit=emit, prefix="inspect")
-    place, name = heading(desk.design, target)
-    st.caption(page.plain(place), width="stretch")
-    st.subheader(name, anchor=False)
+    above, name = place(desk.design, target)
+    if above:
+        _above(above)
+    else:
+        st.caption(page.plain(desk.design.name), width="stretch")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.subheader(name, anchor=False, width="content")
+        if target.endswith("/router") and moe_at(desk.design, target):
+            found = method_of(desk.design, cut(target, PART))
+            st.badge(page.plain(found.title if found else OWN_MIX), color="gray")
     if desk.message:
         st.warning(page.plain(desk.message), icon=":material/warning:")
     if target.startswith("/stacks/"):
         _scope(db, desk, target)
     _body(db, desk, form, target)
+    _foot(desk.design, target)
 
 
-def heading(design: Design, target: str) -> tuple[str, str]:
-    """Where the selection stands, and what it is called: ("Layers 1–3 › MoE layer", "Router")."""
-    if not target.startswith("/stacks/") or target.count("/") < 4:
-        names = {"/task": "Task", "/embedding": "Embedding and head", "/task/heads": "Output heads"}
-        return design.name, names.get(target, "Whole design")
-    keys = target.split("/")
-    stack, repeat = int(keys[2]), int(keys[4])
-    first = 1 + sum(r.layers for r in design.stacks[stack].layers[:repeat])
-    last = first + design.stacks[stack].layers[repeat].layers - 1
-    where = f"Layers {first}–{last}" if last > first else f"Layer {first}"
-    if "/parts/" not in target:
-        return design.name, f"{where}"
-    part = part_at(design, target)
-    body = next(p.part.body for p in design.parts() if p.pointer == part)
-    kind = humanise(body.kind)
-    below = target.removeprefix(f"{part}/body").strip("/").split("/")
-    if target == part or below == [""]:
-        return where, kind
-    names = {"router": "Router", "experts": "Expert group", "shared": "Shared expert", "balance": "Balancing"}
-    name = "Combine" if below[-1] == "combine" else names.get(below[0], humanise(below[0]))
-    return f"{where} › {kind}", name
+def _above(steps: tuple[Step, ...]) -> None:
+    """The names above the selection, each a way back up."""
+    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
+        for index, step in enumerate(steps):
+            if index:
+                st.caption("›", width="content")
+            st.button(
+                step.name,
+                key=f"up:{index}",
+                type="tertiary",
+                on_click=guarded(state.desk().select),
+                args=(step.target,),
+            )
+
+
+def _foot(design: Design, target: str) -> None:
+    """What the selection computes, in symbols and a sentence, and what it weighs."""
+    formula, words = _rule(design, target)
+    if formula:
+        st.markdown(formula)
+    if words:
+        st.caption(words)
+    if line := weight_line(design, target):
+        st.caption(page.plain(line))
+
+
+def _rule(design: Design, target: str) -> tuple[str, str]:
+    part = cut(target, PART)
+    body = body_at(design, part) if part else None
+    if body is None:
+        return "", ""
+    if target == part:
+        return body_formula(body), sentence(body.kind)
+    if not isinstance(body, Moe):
+        return "", ""
+    below = target.removeprefix(f"{part}/body/").split("/")
+    if target.endswith("/router"):
+        biased = any(balancer.kind == "bias_update" for balancer in body.balance)
+        rule = formula_of(body.router.model_dump(mode="json"), biased=biased)
+        return rule, router_sentence(body, method_of(design, part))
+    return "", sentence("combine" if below[-1] == "combine" else below[0])
 
 
 def _scope(db: Database, desk: Desk, target: str) -> None:
@@ -113,6 +146,7 @@ def _isolate(db: Database, desk: Desk, pointer: str, turn: int) -> None:
 def _body(db: Database, desk: Desk, form: Form, target: str) -> None:
     content = get(form.value, target)
     if target == "":
+        dial(db)
         form.at("", only=("width",))
         form.at("/norm")
         form.at("/embedding")
@@ -128,7 +162,9 @@ def _body(db: Database, desk: Desk, form: Form, target: str) -> None:
     elif isinstance(content, dict) and "body" in content:
         _part(db, desk, form, target, content)
     elif target.endswith("/router"):
-        _router(desk, form, target)
+        if moe_at(desk.design, target):
+            method_box(db, cut(target, PART))
+        _router(form, target)
     else:
         form.at(target)
     _actions(db, desk, target)
@@ -154,7 +190,7 @@ def _part(db: Database, desk: Desk, form: Form, target: str, content: dict[str, 
 
 def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
     """Counts and widths of the experts first: that is what people come for."""
-    body = next(p.part.body for p in desk.design.parts() if p.pointer == target)
+    body = body_at(desk.design, target)
     assert isinstance(body, Moe)
     for where, name in (("experts", "Experts"), ("shared", "Shared experts")):
         groups = getattr(body, where)
@@ -191,7 +227,7 @@ def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
         form.at(f"{target}/body", only=("kind", "shared_gate", "expert_scale", "islands"))
 
 
-def _router(desk: Desk, form: Form, target: str) -> None:
+def _router(form: Form, target: str) -> None:
     """The usual choices two by two, the other axes behind a click."""
     content = get(form.value, target)
     left, right = st.columns(2, gap="small")
@@ -211,20 +247,9 @@ def _router(desk: Desk, form: Form, target: str) -> None:
     body = target.removesuffix("/router")
     if get(form.value, body).get("kind") == "moe":
         form.usual(body, only=("balance",))
-    if formula := formula_of(content):
-        st.markdown(formula)
     with st.expander("More", key=f"more:{target}"):
         form.more(target, only=("score", "select", "capacity"))
         form.usual(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
-
-
-def formula_of(router: dict[str, Any]) -> str:
-    """The routing rule in symbols, for the axes that have a short one."""
-    functions = {"softmax": r"\mathrm{softmax}(xW_r)", "sigmoid": r"\sigma(xW_r)", "none": "xW_r"}
-    k = router["select"].get("k")
-    if router["score"]["kind"] != "linear" or router["select"]["kind"] != "top_k" or not isinstance(k, int):
-        return ""
-    return rf"$p={functions[router['score_function']]},\;\; S=\mathrm{{top}}_{{{k}}}(p)$"
 
 
 def _actions(db: Database, desk: Desk, target: str) -> None:

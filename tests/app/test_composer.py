@@ -6,9 +6,13 @@ import re
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.composer import dial
 from app.composer.desk import document, read
-from app.composer.inspector import formula_of, heading
+from app.composer.method import method_of
+from app.composer.place import place
+from app.composer.sentences import formula_of
 from app.composer.shelf import note, sizes
+from app.composer.weight import weight_line
 from core.design.edit import SetValue
 from core.design.edits import apply
 from core.design.presets.registry import preset
@@ -71,7 +75,7 @@ def test_one_layer_is_taken_out_of_its_repeat(db):
     next(button for button in app.button if button.label == "Take it out of the repeat").click().run()
     layers = read(drafts.get(db, draft.id).design).stacks[0].layers
     assert [repeat.times for repeat in layers] == [1, 1, 1]
-    assert "Layer 2" in [caption.value for caption in app.caption]
+    assert "Layer 2" in [button.label for button in app.button]
 
 
 def test_a_problem_is_listed_with_a_button_that_mends_it(db):
@@ -155,17 +159,109 @@ def test_words_about_a_design():
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("", ("Starter", "Whole design")),
-        ("/task", ("Starter", "Task")),
-        ("/stacks/0/layers/0", ("Starter", "Layers 1–3")),
-        (MOE, ("Layers 1–3", "MoE layer")),
-        (f"{MOE}/body/router", ("Layers 1–3 › MoE layer", "Router")),
-        (f"{MOE}/body/router/combine", ("Layers 1–3 › MoE layer", "Combine")),
-        (f"{MOE}/body/experts/0", ("Layers 1–3 › MoE layer", "Expert group")),
+        ("", "Whole design"),
+        ("/task", "Design › Task"),
+        ("/stacks/0/layers/0", "Design › Layers 1–3"),
+        (MOE, "Design › Layers 1–3 › MoE layer"),
+        (f"{MOE}/body/router", "Design › Layers 1–3 › MoE layer › Router"),
+        (f"{MOE}/body/router/combine", "Design › Layers 1–3 › MoE layer › Combine"),
+        (f"{MOE}/body/experts/0", "Design › Layers 1–3 › MoE layer › Expert group"),
     ],
 )
 def test_the_inspector_says_where_it_is(target, said):
-    assert heading(preset("starter"), target) == said
+    here = place(preset("starter"), target)
+    assert " › ".join([*(step.name for step in here.above), here.name]) == said
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("", "657.3\u2009k parameters, "),
+        ("/stacks/0/layers/0", "640.9\u2009k parameters, "),
+        (f"{MOE}/body/router", "512 parameters, 1\u2009024 FLOPs per token, 0.2\u2009% of the layer."),
+        (f"{MOE}/body/router/combine", ""),
+        ("/norm", ""),
+    ],
+)
+def test_what_a_selection_weighs(target, said):
+    line = weight_line(preset("starter"), target)
+    assert line.startswith(said) if said else line == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["starter", "deepseek-v3", "switch-base-8", "jamba-v0.1", "blank", "longcat-flash"]
+)
+def test_every_selection_has_a_place_and_a_weight(name):
+    design = preset(name)
+    for placed in design.parts():
+        for below in ("", "/body/router", "/body/experts/0", "/body/shared/0", "/body/router/combine"):
+            assert place(design, f"{placed.pointer}{below}").name
+            weight_line(design, f"{placed.pointer}{below}")
+
+
+def test_a_layer_knows_its_method():
+    assert method_of(preset("starter"), MOE).title == "Top-k softmax"
+    v3 = preset("deepseek-v3")
+    routed = next(placed.pointer for placed in v3.parts() if placed.part.body.kind == "moe")
+    assert (
+        method_of(v3, routed).name == "deepseek-v3"
+    )  # Without the loss that the method has beside its bias.
+    bare = apply(preset("starter"), SetValue(path=f"{MOE}/body/router/weigh/scale", value=3.0))
+    assert method_of(bare, MOE) is None
+
+
+def test_a_method_is_chosen_in_one_step(db):
+    draft = drafts.create(db, document(preset("starter")))
+    app = studio("design", draft.id)
+    app.session_state["studio.desk"].select(f"{MOE}/body/router")
+    app.run()
+    box = next(box for box in app.selectbox if box.label == "Method")
+    assert box.value == "top-k"
+    box.set_value("loss-free").run()
+    assert not app.exception
+    moe = read(drafts.get(db, draft.id).design).stacks[0].layers[0].pattern[0].parts[1].body
+    assert [balancer.kind for balancer in moe.balance] == ["bias_update"]
+    assert next(box for box in app.selectbox if box.label == "Method").value == "loss-free"
+
+
+def test_the_size_dial_shows_what_comes_and_is_one_step(db):
+    draft = drafts.create(db, document(preset("starter")))
+    app = studio("design", draft.id)
+    app.session_state["studio.desk"].select("")
+    app.run()
+    turn = next(button for button in app.button if button.label == "Apply")
+    assert turn.disabled
+    width = next(slider for slider in app.select_slider if slider.label == "Width")
+    width.set_value(2.0).run()
+    told = next(text.value.replace("\\", "") for text in app.caption if "→" in text.value)
+    assert "parameters: width 64 → 128" in told
+    next(button for button in app.button if button.label == "Apply").click().run()
+    saved = drafts.get(db, draft.id)
+    assert read(saved.design).width == 128
+    assert saved.undo == "Size dial: ×2 width"
+    next(box for box in app.text_input if box.label == "Or aim at parameters").set_value("1 M").run()
+    next(button for button in app.button if button.label == "Apply").click().run()
+    saved = drafts.get(db, draft.id)
+    assert 0.8e6 < read(saved.design).parameters < 1.25e6
+    assert saved.undo.startswith("Size dial: about 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("100 M", 10**8),
+        ("1.5B", 1_500_000_000),
+        ("7 b parameters", 7 * 10**9),
+        ("1 000 000", 10**6),
+        ("0", None),
+        ("-3", None),
+        ("many", None),
+        ("9" * 30, None),
+        ("", None),
+    ],
+)
+def test_a_size_is_read_from_words(text, number):
+    assert dial.parameters(text) == number
 
 
 def test_the_routing_rule_in_symbols():
