@@ -1,9 +1,15 @@
-"""How wide a line of text is, without a font: to place and to cut it."""
+"""How wide a line of text is, without a font: to place and to cut it.
+
+Layers are alike, so the same few words are asked for again and again.
+"""
+
+from functools import lru_cache
 
 #: Widths of letters as shares of the size, roughly those of Inter: to place and to cut text without a font.
 _NARROW, _WIDE, _CAPITAL, _OTHER = 0.3, 0.88, 0.68, 0.57
 
 
+@lru_cache(maxsize=4096)
 def width_of(text: str, size: float) -> float:
     """About how wide a line of text is."""
     return size * sum(
@@ -27,6 +33,7 @@ def cut(text: str, size: float, room: float) -> str:
     return text.rstrip() + "…" if text else ""
 
 
+@lru_cache(maxsize=4096)
 def fitting(note: str, size: float, room: float) -> str:
     """As many of the pieces between commas as there is room for, from the first on."""
     pieces = note.split(", ")
