@@ -27,6 +27,8 @@ OpType = Literal[
     "resize",
     "count",
     "repeat",
+    "gather",
+    "unroll",
     "method",
     "start",
     "open",
@@ -41,7 +43,7 @@ MOST_TEXT = 4_000_000
 @dataclass(frozen=True)
 class Op:
     """One act. `target` and `targets` are JSON pointers, `place` the pointer of the list entry that something
-    is put before (its index may be the length of the list).
+    is put before (its index may be the length of the list). Without any of them an act means the selection.
 
     | type | uses |
     |---|---|
@@ -56,6 +58,8 @@ class Op:
     | resize | target: expert group; number: expert in the layer; width: hidden units; alone: only this one |
     | count | target: expert group; by: experts more or fewer |
     | repeat | target: anything in a repeat; by: turns more or fewer |
+    | gather | targets: layers that stand next to each other become one repeat |
+    | unroll | target: anything in a repeat, whose turns then stand alone |
     | method | what: a routing method; target: the MoE layer or anything near it |
     | start | what: a preset to open as a new design |
     | open | text: JSON that was pasted or dropped |

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.design.compose import experts, lists, parts, repeats
 from core.design.compose.clip import Clip, copied, paste
-from core.design.compose.sketch import Done, part_at
+from core.design.compose.sketch import Done
 from core.design.pointer import PointerError
 from core.design.presets.methods import UnknownMethodError, method_edit
 from core.design.spec import Design
@@ -97,6 +97,5 @@ def _method(design: Design, target: str, what: str) -> Done | str:
         edit = method_edit(design, moe, what)
     except (UnknownMethodError, PointerError) as error:
         return str(error)
-    here = part_at(design, target)
     same = {placed.pointer: placed.pointer for placed in design.parts()}
-    return Done(edit, target if here == moe else moe, moved=same)
+    return Done(edit, target if target == f"{moe}/body/router" else moe, moved=same)

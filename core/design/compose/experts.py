@@ -72,7 +72,7 @@ def resize(design: Design, target: str, number: int, width: int, *, alone: bool)
     group = bank.groups[index]
     limits = _limits(group["kind"])
     if limits is None:
-        return f"{bank.name(index)} has no hidden width: it has no matrices."
+        return f"{bank.name(index)}: without matrices there is no hidden width."
     wanted, note = _clamped(width, limits)
     if alone and group["count"] > 1:
         index = _split(bank.groups, index, number - bank.first(index))

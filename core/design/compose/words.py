@@ -14,8 +14,6 @@ _BODIES = {
     "kda": "Kimi delta attention",
 }
 _NOUNS = {
-    "repeat": "repeat",
-    "layer": "layer",
     "part": "part",
     "expert": "expert group",
     "shared": "shared expert",
@@ -60,11 +58,9 @@ def name(sketch: Sketch, spots: Sequence[Spot]) -> str:
     """What an act on these entries is called; `sketch` as it was before the act."""
     if len(spots) > 1:
         levels = {spot.level for spot in spots}
-        alike = levels.pop() if len(levels) == 1 else ""
-        # A lone layer is a repeat of one, which nobody calls so.
-        if alike == "repeat" and all(_layers(spot.entry) == 1 for spot in spots):
-            alike = "layer"
-        return several(len(spots), _NOUNS[alike]) if alike else f"{len(spots)} things"
+        if levels <= {"repeat", "layer"}:
+            return several(sum(_layers(s.entry) if s.level == "repeat" else 1 for s in spots), "layer")
+        return several(len(spots), _NOUNS[levels.pop()]) if len(levels) == 1 else f"{len(spots)} things"
     (spot,) = spots
     if spot.level in ("repeat", "layer"):
         return where(sketch, spot.pointer)
