@@ -51,7 +51,7 @@ class Panel:
 @dataclass(frozen=True)
 class Block:
     """Neighbouring groups with their words from `left` to `right` below `y`, under a rule if they alone stand
-    there: first group, last group.
+    there: first group, last group. Not `written` where the boxes already say it.
     """
 
     left: float
@@ -60,6 +60,7 @@ class Block:
     groups: tuple[int, int]
     text: str
     ruled: bool = True
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -279,7 +280,7 @@ def _swarm(panel: Panel, y: float) -> Bank:
         )
         boxes.append(box)
         bottom = top + height
-        blocks.append(Block(left, left + room, bottom, (g, g), text))
+        blocks.append(Block(left, left + room, bottom, (g, g), text, written=False))
         top = bottom + (STRIP if apart else CELL_GAP)
     entries = tuple(left + room * (c + 0.5) / GRID_COLUMNS for c in range(GRID_COLUMNS))
     seen = _columns(panel.body, GRID_COLUMNS)

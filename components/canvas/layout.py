@@ -137,7 +137,7 @@ def _handle(pen: Pen, target: str, number: str, said: str, top: float) -> None:
     pen.picture.wire("bracket", f"M{x + 8:g} {top + 3:g}h-3V{pen.y - 3:g}h3")
     box = Box(
         id=f"{target}#layer",
-        kind="layer",
+        kind="repeat",
         target=target,
         x=x - 22,
         y=(top + pen.y) / 2 - 13,

@@ -113,7 +113,7 @@ def _rules(panel: Panel, out: Drawn, experts: Bank) -> None:
             out.wires.append(Wire("rule", f"M{block.left:.1f} {y:g}v4H{block.right:.1f}v-4"))
         wide, room = LETTER * len(block.text), block.right - block.left
         middle = (block.left + block.right) / 2
-        labelled = room >= wide + 2 * HANDLE + 8
+        labelled = block.written and room >= wide + 2 * HANDLE + 8
         apart = wide / 2 + 4 if labelled else 0.0
         if labelled:
             out.labels.append(Label(middle, y + 17, block.text, "middle"))

@@ -67,7 +67,6 @@ class Paint:
             "router": self._pill,
             "combine": self._pill,
             "repeat": self._beside,
-            "layer": self._beside,
             "panel": self._panel,
             "problem": self._problem,
         }[box.kind]
@@ -167,7 +166,12 @@ class Paint:
             f"h{number(w - 2)}v{number(h - 2)}h{number(2 - w)}z"
             for i in range(box.cells)
         )
-        return f'<path d="{cells}" fill="{colour}"/>' + self._mark(box)
+        middle, half = box.x + box.w / 2, width_of(box.title, 13) / 2 + 6
+        name = self._text(
+            middle, box.y + box.h / 2 + 4.5, self._span(box.title, theme.ink, bold=600), "middle"
+        )
+        ground = plate(middle - half, box.y + box.h / 2 - 10, 2 * half, 20, 4, theme.paper)
+        return f'<path d="{cells}" fill="{colour}"/>' + ground + name + self._mark(box)
 
     def _pill(self, box: Box) -> str:
         """Router and combine: sign, name, words, and the chip of the selection, in the middle of the pill."""
@@ -192,7 +196,7 @@ class Paint:
     def _beside(self, box: Box) -> str:
         """What stands in the margin: how often layers repeat, or which layer this is."""
         theme, right, middle = self.theme, box.x + box.w - 6, box.y + box.h / 2
-        if box.kind == "layer":
+        if not box.note:
             return self._text(right, middle + 4, self._span(box.title, theme.ink2), "end", 11)
         name = self._text(right, middle - 1, self._span(box.title, theme.ink, bold=650), "end", 15)
         return name + self._text(right, middle + 13, self._span(box.note, theme.ink2), "end", 11)

@@ -18,7 +18,6 @@ BoxKind = Literal[
     "shared",
     "combine",
     "repeat",
-    "layer",
     "panel",
     "problem",
     "count",
@@ -41,7 +40,8 @@ class Box:
     `line` counts the rows of boxes from the top for the arrow keys. `fill` is the width in pixels that is to
     scale, where the box itself is wider so that it can be hit. `figures` are the columns of a row.
 
-    `moves` is the pointer of what dragging the box moves. A box with a `scale` is resized by its right edge:
+    A `repeat` box stands in the margin: a bracket's "×24" with the layers it spans as its note, or the bare
+    number of a single layer. `moves` is the pointer of what dragging the box moves. A box with a `scale` is resized by its right edge:
     pixels for one hidden unit, `inner` units now, `number` counts the experts of its list. A `count` box is a
     handle: pressing it changes the experts of the group `target` by `by`. `heat` is 0 to 1 on the colour
     scale, None where the quantity does not apply; `dead` marks an expert that got no token: hatch it. A

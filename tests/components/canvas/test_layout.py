@@ -23,9 +23,6 @@ from core.design.rules import check
 from core.design.spec import Design
 from tests.strategies import any_designs
 
-#: What stands in the margin; the arrow keys pass it by.
-BESIDE = ("repeat", "layer")
-
 
 def moe_parts(design: Design) -> list[str]:
     return [part.pointer for part in design.parts() if isinstance(part.part.body, Moe)]
@@ -61,7 +58,7 @@ def test_every_part_and_every_expert_is_drawn_inside_the_column(name, width):
     for box in picture.boxes:
         assert box.w > 0
         assert box.h > 0
-        right = GUTTER if box.kind in ("repeat", "layer") else GUTTER + width
+        right = GUTTER if box.kind == "repeat" else GUTTER + width
         assert 0 <= box.x <= box.x + box.w <= right + 0.01, box
         assert box.y + box.h <= picture.height
     ids = [box.id for box in picture.boxes]
@@ -202,7 +199,7 @@ def test_layers_of_an_unrolled_design_are_numbered_and_close_together():
     document = preset("starter").model_dump(mode="json")
     document["stacks"][0]["layers"] = [{"times": 1, "pattern": [layer]}] * 24
     picture = draw(design := parse(document), count(design))
-    single = [box for box in picture.boxes if box.kind == "layer"]
+    single = [box for box in picture.boxes if box.kind == "repeat"]
     assert [(box.title, box.target) for box in single] == [
         (str(n + 1), f"/stacks/0/layers/{n}") for n in range(24)
     ]
@@ -211,10 +208,10 @@ def test_layers_of_an_unrolled_design_are_numbered_and_close_together():
     assert gaps == {GAP, LAYER_GAP, BLOCK_GAP}
     document["stacks"][0]["layers"] = [{"times": 6, "pattern": [layer, layer]}]
     picture = draw(design := parse(document), count(design))
-    assert [(b.title, b.target) for b in picture.boxes if b.kind == "layer"] == [
-        (str(n + 1), f"/stacks/0/layers/0/pattern/{n}") for n in range(2)
+    assert [(b.title, b.target) for b in picture.boxes if b.kind == "repeat"] == [
+        *((str(n + 1), f"/stacks/0/layers/0/pattern/{n}") for n in range(2)),
+        ("×6", "/stacks/0/layers/0"),
     ]
-    assert [b.title for b in picture.boxes if b.kind == "repeat"] == ["×6"]
 
 
 def test_a_problem_stands_on_its_part_with_its_button():
@@ -236,7 +233,7 @@ def test_a_repeat_has_its_bracket_and_says_which_layers():
 
 def test_arrow_keys_find_a_box_on_every_line():
     picture = opened(preset("starter"))
-    lines = sorted({box.line for box in picture.boxes if box.target and box.kind not in BESIDE})
+    lines = sorted({box.line for box in picture.boxes if box.target and box.kind != "repeat"})
     assert lines == list(range(lines[0], lines[-1] + 1))
 
 
@@ -266,4 +263,4 @@ def test_a_note_keeps_what_there_is_room_for():
     for width in COLUMNS:
         for box in opened(preset("deepseek-v3"), width).boxes:
             if box.kind in ("row", "open"):
-                assert 330 + width_of(box.title, 13.5) + width_of(box.note, 12) <= width
+                assert 321 + width_of(box.title, 13.5) + width_of(box.note, 12) <= width
