@@ -37,6 +37,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("Start", "start", "start.py"),
+    PageEntry("Gallery", "gallery", "gallery.py"),
     PageEntry("Design", "design", "design.py"),
     PageEntry("Cost", "cost", "cost.py"),
     PageEntry("Train", "train", "train.py"),

@@ -16,7 +16,7 @@ LOST = (
 FINGERPRINTS = (
     "One line per layer, one segment per expert, to scale. Solid: an example token’s experts. Violet: shared."
 )
-PUBLISHED = "Architectures with exact parameter counts. Shrink the sizes of their parts to train them here."
+PUBLISHED = "{} architectures with exact parameter counts, or a small faithful copy to train."
 OWN = (
     "A design saved from here or a Hugging Face config.json, as a file or as text."
     " What does not fit is "

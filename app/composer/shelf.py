@@ -2,19 +2,28 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import pandas as pd
 
 from app.composer.desk import read
+from components.gallery.fingerprint import packed
 from components.gallery.mount import Card
 from components.words import humanise, plural
 from core.cost.count import count
 from core.cost.format import ago, letters
 from core.design.bodies.moe import Moe
-from core.design.presets.registry import PRESETS, preset
+from core.design.edits import apply
+from core.design.presets.methods import Method, method, method_edit, methods
+from core.design.presets.registry import PRESETS, describe, preset
+from core.design.rules import faults
 from core.design.spec import Design
 from storage.records import Draft
+
+#: The four of the Start page: few experts, many, more, and the deepest.
+SHOWN = ("mixtral-8x7b", "olmoe-1b-7b", "qwen3-30b-a3b", "deepseek-v3")
+PUBLISHED, METHODS, STARTERS = "Published architectures", "Routing methods of papers", "Starters"
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -22,13 +31,77 @@ def names(kind: str) -> tuple[str, ...]:
     return tuple(entry.name for entry in PRESETS if entry.kind == kind)
 
 
+def design_of(key: str) -> Design:
+    """The design of a card: a preset, or a small one with a method written over its first MoE layer."""
+    group, _, name = key.partition("/")
+    return preset(name) if group == "preset" else with_method(method(name))
+
+
 @cache
-def cards(kind: str) -> tuple[tuple[Card, Design], ...]:
-    """Cards of all presets of a kind; presets do not change while the studio runs."""
-    return tuple(
-        (Card(name, preset(name).name, note(preset(name)), sizes(preset(name))), preset(name))
-        for name in names(kind)
+def with_method(chosen: Method) -> Design:
+    """The starter with a method; where it decides by looking at later tokens, the digits one."""
+    base = preset("digits-vit" if chosen.looks_ahead else "starter")
+    bank = next(placed.pointer for placed in base.parts() if isinstance(placed.part.body, Moe))
+    written = apply(base, method_edit(base, bank, chosen.name))
+    assert isinstance(written, Design)
+    return written.model_copy(update={"name": f"{chosen.title} on {base.name}"})
+
+
+@cache
+def shown() -> tuple[Card, ...]:
+    """The cards of the Start page."""
+    cards = (_card(f"preset/{name}", preset(name), preset(name).name) for name in SHOWN)
+    return tuple(replace(card, note=card.note.partition(", ")[2]) for card in cards)
+
+
+@cache
+def everything() -> tuple[Card, ...]:
+    """Published architectures, methods, starters; none of them changes while the studio runs."""
+    published = (_of_preset(name, PUBLISHED) for name in names("published"))
+    starters = (_of_preset(name, STARTERS) for name in names("starter"))
+    return (*published, *map(_of_method, methods()), *starters)
+
+
+def _of_preset(name: str, group: str) -> Card:
+    entry, design = describe(name), preset(name)
+    card = _card(f"preset/{name}", design, "Blank canvas" if not design.depth else design.name)
+    line = entry.title.partition(": ")[2] or entry.title
+    return _told(card, group, f"{line[:1].upper()}{line[1:]}", entry.source)
+
+
+def _of_method(entry: Method) -> Card:
+    card = _card(f"method/{entry.name}", with_method(entry), entry.title)
+    return _told(card, METHODS, entry.summary, entry.source)
+
+
+def _told(card: Card, group: str, line: str, source: str) -> Card:
+    """A card with what it is known for, whence, and whether the studio trains it as it is."""
+    trains = not any(problem.severity == "error" for problem in faults(design_of(card.key), stage="train"))
+    return replace(
+        card,
+        group=group,
+        line=line,
+        source=_called(source),
+        link=link(source),
+        badge="Trains here" if trains else "",
+        shrinks=not trains and bool(card.total and card.print.rows),
     )
+
+
+def _card(key: str, design: Design, name: str) -> Card:
+    return Card(key, name, design.name, note(design), sizes(design), count(design).total, packed(design))
+
+
+def link(source: str) -> str:
+    """Where a source stands on the web; empty where nowhere. Only the user ever follows it."""
+    if source.startswith("arXiv "):
+        return f"https://arxiv.org/abs/{source.removeprefix('arXiv ')}"
+    return f"https://{source}" if "/" in source else ""
+
+
+def _called(source: str) -> str:
+    """`arXiv 2401.04088`, or `Model card` of a long address."""
+    return "Model card" if source.startswith("huggingface.co/") else source
 
 
 def note(design: Design) -> str:
@@ -39,7 +112,9 @@ def note(design: Design) -> str:
         return f"{layers}, dense"
     bank = max(banks, key=lambda body: body.count)
     shared = sum(group.count for group in bank.shared)
-    words = [layers, plural(bank.count, "expert"), f"top-{bank.per_token:g}"]
+    used = f"{bank.per_token:g}"
+    chosen = f"top-{used}" if hasattr(bank.router.select, "k") else f"about {used} a token"
+    words = [layers, plural(bank.count, "expert"), chosen]
     return ", ".join(words + ([f"{shared} shared"] if shared else []))
 
 

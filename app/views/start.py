@@ -3,8 +3,8 @@
 import streamlit as st
 
 from app import pages, state, text
-from app.composer import shelf
-from app.composer.desk import document, pasted
+from app.composer import opening, shelf
+from app.composer.pasting import pasted
 from app.paths import data_root
 from components import page
 from components.gallery.mount import gallery, picture
@@ -20,20 +20,23 @@ def main() -> None:
     with first, page.card():
         starter(db)
     with second, page.card():
-        published(db)
+        published()
     with third, page.card():
         own(db)
-    every = shelf.cards("published")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.subheader("Published architectures", anchor=False, width="content")
         st.caption(text.FINGERPRINTS, width="content")
         st.space("stretch")
-        more = st.toggle(f"All {len(every)}", key="start.all")
-    chosen = gallery(every if more else every[:4], key="gallery")
+        st.page_link(
+            pages.page("gallery"),
+            label=f"All {len(shelf.names('published'))}",
+            icon=":material/arrow_forward:",
+        )
+    chosen = gallery(shelf.shown(), key="gallery")
     recent(db)
     page.command("python -m app presets", "python -m app cost starter")
     if chosen:
-        open_preset(db, chosen)
+        opening.open_card(db, chosen)
 
 
 def starter(db: database.Database) -> None:
@@ -42,26 +45,21 @@ def starter(db: database.Database) -> None:
     design = preset(name)
     page.head("Start from a working one", shelf.describe_starter(design))
     picture(design, f"{design.name}: {shelf.note(design)}", key="print-starter")
-    if st.button(page.primary("Open the starter"), type="primary", width="stretch"):
-        open_preset(db, name)
+    with st.container(horizontal=True, gap="small", wrap=False):
+        if st.button(page.primary("Open the starter"), type="primary", width="stretch"):
+            opening.open_new(db, design)
+        if st.button("Blank canvas", help="No layers yet: draw them yourself", width="stretch"):
+            opening.open_new(db, preset("blank"))
 
 
-def published(db: database.Database) -> None:
-    """The other starters and the published ones by name."""
-    page.head("Take one the world has published", text.PUBLISHED)
+def published() -> None:
+    """The way to the gallery, and one of it as a picture."""
+    architectures = len(shelf.names("published"))
+    page.head("Take one the world has published", text.PUBLISHED.format(architectures))
     design = preset("deepseek-v3")
     picture(design, f"{design.name}: {shelf.note(design)}", key="print-published")
-    every = [name for kind in ("published", "starter") for name in shelf.names(kind)]
-    chosen = st.selectbox(
-        "Architecture",
-        every,
-        index=None,
-        format_func=lambda name: preset(name).name,
-        placeholder="Choose one by name",
-        label_visibility="collapsed",
-    )
-    if chosen:
-        open_preset(db, chosen)
+    if st.button(f"Browse {architectures} architectures", width="stretch"):
+        st.switch_page(pages.page("gallery"))
 
 
 def own(db: database.Database) -> None:
@@ -78,7 +76,7 @@ def own(db: database.Database) -> None:
             st.error(page.plain(result), icon=":material/error:")
         else:
             state.leave_message("\n\n".join(page.plain(note) for note in result.notes))
-            open_draft(drafts.create(db, document(result.design)).id)
+            opening.open_new(db, result.design)
 
 
 def recent(db: database.Database) -> None:
@@ -108,18 +106,7 @@ def recent(db: database.Database) -> None:
         label_visibility="collapsed",
     )
     if right.button("Open this design"):
-        open_draft(chosen)
-
-
-def open_preset(db: database.Database, name: str) -> None:
-    """A new draft of a preset."""
-    open_draft(drafts.create(db, document(preset(name))).id)
-
-
-def open_draft(draft_id: str) -> None:
-    """On to the Design page."""
-    state.open_design(draft_id)
-    st.switch_page(pages.page("design"))
+        opening.open_draft(chosen)
 
 
 main()

@@ -1,53 +1,81 @@
-// Fingerprints of designs: one line a layer, one segment an expert, to scale. Solid is what one token uses.
+// A gallery of designs in one part: cards in groups, a filter, an order. Prints are drawn when they are seen.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".gallery"), kinds = palette(root);
   root.style.setProperty("--expert", kinds[2]); root.style.setProperty("--shared", kinds[7]);
   if (data.picture) {
     root.style.setProperty("--height", `${data.height}px`);
-    root.replaceChildren(h("div", { class: "print" }, print(data.picture.lines, data.picture.said)));
+    root.replaceChildren(h("div", { class: "print" }, draw(data.picture.print, data.picture.said)));
     return;
   }
   root.style.setProperty("--columns", data.columns);
   const text = JSON.stringify(data);
+  root.send = setTriggerValue;
   if (root.text === text) return;
   root.text = text;
-  root.replaceChildren(h("div", { class: "cards" }, ...data.cards.map((card) => h("div", { class: "card" },
-    h("div", { class: "print" }, print(card.lines, card.said)),
-    h("div", { css: { "min-width": "0" } }, h("div", { class: "name", title: card.name }, card.name), h("div", { class: "note", title: card.note }, card.note)),
-    h("button", { type: "button", class: "go", onclick: () => setTriggerValue("open", card.key) }, "Open", h("span", { class: "sr" }, ` ${card.name} as a new design`)),
-    h("div", { class: "size" }, card.size)))));
+  root.seen?.disconnect();
+  root.seen = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target }) => {
+    if (!isIntersecting) return;
+    root.seen.unobserve(target);
+    target.replaceChildren(draw(target.card.print, `${target.card.name}: ${target.card.note}`));
+  }), { rootMargin: "300px" });
+  const items = data.cards.map((card) => ({ card, element: cardOf(root, card) }));
+  root.replaceChildren(...(data.tools ? tooled(items) : [list(items)]));
 }
 
-function print(lines, said) {
-  const W = 300, H = 100, step = H / Math.max(1, lines.length), tall = Math.max(0.5, step * (lines.length > 40 ? 0.72 : 0.8));
-  const total = (line) => line.experts.reduce((sum, [n, w]) => sum + n * w, 0) + line.shared;
-  const scale = (W - 4) / Math.max(1, ...lines.map(total));
-  const paths = { idle: "", used: "", shared: "", dense: "" };
-  lines.forEach((line, row) => {
-    const y = (row * step).toFixed(2);
-    let x = 0;
-    const put = (kind, width, gap) => {
-      const w = width * scale, drawn = Math.max(0.3, w - (gap ? Math.min(1.6, w * 0.22) : 0));
-      paths[kind] += `M${x.toFixed(2)} ${y}h${drawn.toFixed(2)}v${tall.toFixed(2)}h-${drawn.toFixed(2)}z`; x += w;
-    };
-    const count = line.experts.reduce((sum, [n]) => sum + n, 0);
-    if (line.shared) { put("shared", line.shared); x += 2; }
-    if (count === 1) { put("dense", line.experts[0][1]); return; }
-    const used = pick(count, line.k, row + 1);
-    let number = 0;
-    for (const [n, width] of line.experts) for (let i = 0; i < n; i++) put(used.has(number++) ? "used" : "idle", width, true);
-  });
-  return s("svg", { viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", role: "img", "aria-label": said },
-    ...Object.entries(paths).map(([kind, d]) => s("path", { class: kind, d })));
+function cardOf(root, card) {
+  const print = h("div", { class: "print" });
+  print.card = card;
+  root.seen.observe(print);
+  const press = (act, label, more) => h("button", { type: "button", class: "go", onclick: () => root.send(act, card.key) },
+    label, h("span", { class: "sr" }, more));
+  const link = card.link && h("a", { href: card.link, target: "_blank", rel: "noopener noreferrer" },
+    card.source, h("span", { class: "sr" }, ` is the source of ${card.design}, opens a new tab`));
+  return h("li", { class: "card" }, print,
+    h("div", { class: "words" }, h("div", { class: "name", title: card.name }, card.name), h("div", { class: "note", title: card.note }, card.note)),
+    press("open", "Open", ` ${card.design} as a new design`),
+    h("div", { class: "size" }, card.size),
+    card.group && h("div", { class: "line", title: card.line }, card.line),
+    card.group && h("div", { class: "foot" }, h("span", { class: "source" }, link || card.source),
+      card.badge && h("span", { class: "badge" }, card.badge),
+      card.shrinks && press("shrink", "Shrink to train here", ` as a copy of ${card.design}`)));
 }
 
-// Which experts the example token uses in a line: always the same for the same design.
-function pick(count, k, seed) {
-  const chosen = new Set();
-  let z = (seed * 2654435761) >>> 0;
-  while (chosen.size < Math.min(k, count)) {
-    z ^= z << 13; z >>>= 0; z ^= z >>> 17; z ^= z << 5; z >>>= 0;
-    chosen.add(z % count);
-  }
-  return chosen;
+function list(items, label) {
+  return h("ul", { class: "cards", "aria-label": label }, ...items.map((item) => item.element));
+}
+
+const ORDERS = [
+  ["As listed", () => 0], ["Largest total first", (a, b) => b.card.total - a.card.total],
+  ["Smallest total first", (a, b) => a.card.total - b.card.total],
+];
+
+// The filter and the order live here: nothing of them concerns the server.
+function tooled(items) {
+  const groups = [...new Set(items.map((item) => item.card.group))];
+  let group = "", order = 0;
+  const search = h("input", { type: "search", class: "search", placeholder: "Filter by name, expert count or source", "aria-label": "Filter the gallery", spellcheck: "false" });
+  const pick = h("select", { class: "order", "aria-label": "Order of the gallery" }, ...ORDERS.map(([name], i) => h("option", { value: i }, name)));
+  const said = h("div", { class: "said", role: "status" }), body = h("div", {});
+  const tabs = ["", ...groups].map((name) => h("button", { type: "button", class: "tab", "aria-pressed": String(name === ""),
+    onclick: (event) => { group = name; tabs.forEach((tab) => tab.setAttribute("aria-pressed", String(tab === event.currentTarget))); show(); } }, name || "All"));
+  const clear = () => { search.value = ""; group = ""; tabs.forEach((tab, i) => tab.setAttribute("aria-pressed", String(i === 0))); show(); search.focus(); };
+  const words = ({ card }) => `${card.name} ${card.note} ${card.line} ${card.source} ${card.badge}`.toLowerCase();
+  const show = () => {
+    const asked = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const found = items.filter((item) => (!group || item.card.group === group) && asked.every((word) => words(item).includes(word)));
+    said.textContent = found.length === items.length ? `${items.length} designs` : `${found.length} of ${items.length} designs`;
+    const kept = [...found].sort(ORDERS[order][1]);
+    if (!kept.length) { body.replaceChildren(none(search.value.trim(), clear)); return; }
+    body.replaceChildren(...groups.map((name) => [name, kept.filter((item) => item.card.group === name)]).filter(([, part]) => part.length)
+      .flatMap(([name, part]) => [h("h2", {}, name, h("span", { class: "count" }, ` ${part.length}`)), list(part, name)]));
+  };
+  search.oninput = show;
+  pick.onchange = () => { order = Number(pick.value); show(); };
+  show();
+  return [h("div", { class: "tools", role: "search" }, search, h("div", { class: "tabs", role: "group", "aria-label": "Kind" }, ...tabs), pick, said), body];
+}
+
+function none(asked, clear) {
+  return h("p", { class: "none" }, `No architecture or method has “${asked}” in its name. `,
+    h("button", { type: "button", class: "clear", onclick: clear }, "Clear the filter"), ", or import its config.json on the Start page.");
 }

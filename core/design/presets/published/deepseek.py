@@ -36,7 +36,7 @@ def deepseek_v2_lite() -> JSON:
 
 
 def deepseek_v3() -> JSON:
-    """DeepSeek-V3 (arXiv 2412.19437); the multi-token head is counted apart."""
+    """DeepSeek-V3 (arXiv 2412.19437): islands, balance without a loss; the extra head is counted apart."""
     mixer = latent(128)
     bank = sigmoid_bank([glu(2048, 256)], 8, 2.5, shared=[glu(2048)], islands=8)
     bank["router"]["select"] = {"kind": "group_top_k", "k": 8, "top_islands": 4, "island_score": "top2_sum"}

@@ -11,22 +11,22 @@ def switch_base_8() -> JSON:
 
 
 def switch_base_16() -> JSON:
-    """Switch-base with 16 experts (arXiv 2101.03961)."""
+    """Switch-base with 16 experts (arXiv 2101.03961): one expert a token."""
     return _switch_base(16)
 
 
 def switch_base_32() -> JSON:
-    """Switch-base with 32 experts (arXiv 2101.03961)."""
+    """Switch-base with 32 experts (arXiv 2101.03961): one expert a token."""
     return _switch_base(32)
 
 
 def switch_base_128() -> JSON:
-    """Switch-base with 128 experts (arXiv 2101.03961)."""
+    """Switch-base with 128 experts (arXiv 2101.03961): one expert a token."""
     return _switch_base(128)
 
 
 def switch_base_256() -> JSON:
-    """Switch-base with 256 experts (arXiv 2101.03961): 65 times the parameters of T5-base at its cost."""
+    """Switch-base with 256 experts (arXiv 2101.03961): one expert a token."""
     return _switch_base(256)
 
 
