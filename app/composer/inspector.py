@@ -61,11 +61,10 @@ def _above(steps: tuple[Step, ...]) -> None:
     """The names above the selection, each a way back up."""
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
         for index, step in enumerate(steps):
-            if index:
-                st.caption("›", width="content")
             st.button(
                 step.name,
                 key=f"up:{index}",
+                icon=":material/chevron_right:" if index else None,
                 type="tertiary",
                 on_click=guarded(state.desk().select),
                 args=(step.target,),
@@ -148,7 +147,9 @@ def _body(db: Database, desk: Desk, form: Form, target: str) -> None:
     if target == "":
         dial(db)
         form.at("", only=("width",))
+        st.caption("Norm")
         form.at("/norm")
+        st.caption("Embedding")
         form.at("/embedding")
         return
     if target == "/task/heads":
@@ -184,8 +185,9 @@ def _part(db: Database, desk: Desk, form: Form, target: str, content: dict[str, 
         _moe(db, desk, form, target)
     else:
         form.at(f"{target}/body")
-    with st.expander("Place in the layer", key=f"place:{target}"):
-        form.at(target, only=PLACE)
+    if (below := page.folded("Place in the layer", f"place:{target}")).open:
+        with below:
+            form.at(target, only=PLACE)
 
 
 def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
@@ -221,10 +223,12 @@ def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
         width="stretch",
         key="to-router",
     )
-    with st.expander("Balancing", key=f"balance:{target}"):
-        form.at(f"{target}/body", only=("balance",))
-    with st.expander("Kind and more", key=f"kind:{target}"):
-        form.at(f"{target}/body", only=("kind", "shared_gate", "expert_scale", "islands"))
+    if (below := page.folded("Balancing", f"balance:{target}")).open:
+        with below:
+            form.at(f"{target}/body", only=("balance",))
+    if (below := page.folded("Kind and more", f"kind:{target}")).open:
+        with below:
+            form.at(f"{target}/body", only=("kind", "shared_gate", "expert_scale", "islands"))
 
 
 def _router(form: Form, target: str) -> None:
@@ -247,9 +251,10 @@ def _router(form: Form, target: str) -> None:
     body = target.removesuffix("/router")
     if get(form.value, body).get("kind") == "moe":
         form.usual(body, only=("balance",))
-    with st.expander("More", key=f"more:{target}"):
-        form.more(target, only=("score", "select", "capacity"))
-        form.usual(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
+    if (below := page.folded("More", f"more:{target}")).open:
+        with below:
+            form.more(target, only=("score", "select", "capacity"))
+            form.usual(target, only=("scope", "condition", "modifiers", "uncertain", "combine", "input"))
 
 
 def _actions(db: Database, desk: Desk, target: str) -> None:

@@ -39,11 +39,14 @@ _BALANCE = {
 def formula_of(router: dict[str, Any], *, biased: bool = False) -> str:
     """The routing rule in symbols, for the axes that have a short one."""
     functions = {"softmax": r"\mathrm{softmax}(xW_r)", "sigmoid": r"\sigma(xW_r)", "none": "xW_r"}
-    k = router["select"].get("k")
-    if router["score"]["kind"] != "linear" or router["select"]["kind"] != "top_k" or not isinstance(k, int):
+    select = router["select"]
+    k, kind = select.get("k"), select["kind"]
+    short = kind in ("top_k", "group_top_k") and isinstance(k, int)
+    if router["score"]["kind"] != "linear" or not short:
         return ""
     chosen = "p+b" if biased else "p"
-    return rf"$p={functions[router['score_function']]},\;\; S=\mathrm{{top}}_{{{k}}}({chosen})$"
+    within = rf"\mid {select['top_islands']}\text{{ islands}}" if kind == "group_top_k" else ""
+    return rf"$p={functions[router['score_function']]},\;\; S=\mathrm{{top}}_{{{k}}}({chosen}{within})$"
 
 
 def body_formula(body: Body) -> str:

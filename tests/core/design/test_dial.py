@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.design.aim import aimed
@@ -31,6 +31,7 @@ def mistakes(design: Design) -> set[tuple[str, str]]:
     return {(p.code, general(p.path)) for p in errors(check(design, stage="design"))}
 
 
+@settings(max_examples=40)
 @given(st.one_of(designs(), any_designs()), factors, factors, factors)
 def test_any_turn_leaves_a_design_without_new_errors(
     design: Design, width: float, depth: float, experts: float
@@ -49,11 +50,13 @@ def test_a_published_design_keeps_its_rules_at_any_size(name: str) -> None:
             assert (after.parameters - design.parameters) * (factor - 1) >= 0
 
 
+@settings(max_examples=40)
 @given(st.one_of(designs(), any_designs()))
 def test_at_one_nothing_moves(design: Design) -> None:
     assert sized(design) == design
 
 
+@settings(max_examples=40)
 @given(
     st.one_of(designs(), any_designs()),
     st.sampled_from(["width", "depth", "experts"]),
