@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -139,3 +139,8 @@ def problems(messages: Sequence[tuple[str, str, str]]) -> None:
     for severity, message, fix in messages:
         icon, color = (":material/error:", "red") if severity == "error" else (":material/warning:", "orange")
         st.markdown(f":{color}[{icon}] {plain(message)} :gray[{plain(fix)}]")
+
+
+def folded(label: str, key: str) -> Any:
+    """An expander to fill only while it is `open`: what it hides is neither sent nor drawn at each edit."""
+    return st.expander(label, key=key, on_change="rerun")

@@ -271,3 +271,16 @@ def test_the_routing_rule_in_symbols():
     assert r"\mathrm{softmax}" in formula_of(router)
     assert r"\mathrm{top}_{2}" in formula_of(router)
     assert formula_of(router | {"score": {"kind": "cosine"}}) == ""
+
+
+def test_what_is_folded_away_is_not_drawn_until_it_is_opened(db):
+    draft = drafts.create(db, document(preset("starter")))
+    app = studio("design", draft.id)
+    assert "Islands" not in {widget.label for widget in app.number_input}
+    app.session_state[f"kind:{MOE}"] = True
+    app.run()
+    (islands,) = [widget for widget in app.number_input if widget.label == "Islands"]
+    islands.set_value(2).run()
+    assert not app.exception
+    assert read(drafts.get(db, draft.id).design).stacks[0].layers[0].pattern[0].parts[1].body.islands == 2
+    assert "Islands" in {widget.label for widget in app.number_input}
