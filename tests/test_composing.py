@@ -1,4 +1,4 @@
-"""Random acts on random designs: never an exception, undone to the start, every design on the way is whole."""
+"""Random acts on random designs: never an exception, and every design on the way is whole."""
 
 from __future__ import annotations
 

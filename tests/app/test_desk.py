@@ -6,13 +6,14 @@ import pytest
 
 from app.composer.desk import Desk, document, read
 from app.composer.pasting import Pasted, pasted
-from components.canvas.ops import Acked, Op
+from components.canvas.ops import MOST_TEXT, Acked, Op
 from core.design.edit import SetValue
 from core.design.presets.registry import preset
 from storage import database, drafts
 from storage.errors import NotFoundError
 
 MOE = "/stacks/0/layers/0/pattern/0/parts/1"
+LAYERS = "/stacks/0/layers"
 COUNT = f"{MOE}/body/experts/0/count"
 
 
@@ -207,3 +208,93 @@ def test_a_pasted_config_of_a_published_model_is_a_design_with_notes():
     assert (found.design.name, found.design.depth) == ("Mixtral", 2)
     assert "Keys that are not understood: new_trick." in found.notes
     assert "is no family known here" in pasted('{"model_type": "nobody"}')
+
+
+def do(db, desk, *ops):
+    for op in ops:
+        desk.act(db, op, Acked("tab", desk.acked.seq + 1))
+
+
+def depth_and_kinds(desk):
+    return desk.design.depth, [placed.part.body.kind for placed in desk.design.parts()]
+
+
+def test_a_model_is_built_from_a_blank_canvas_by_keys_and_undone_to_it(db, desk):
+    do(db, desk, Op("start", what="blank"))
+    blank = desk.design
+    do(db, desk, Op("add", what="attention"), Op("add", what="dense"), Op("add", what="layer"))
+    do(db, desk, *[Op("repeat", by=1)] * 4, Op("add", what="shared_expert"), Op("method", what="deepseek-v3"))
+    assert depth_and_kinds(desk) == (6, ["attention", "dense", "attention", "moe"])
+    assert desk.selected == "/stacks/0/layers/1/pattern/0/parts/1"
+    assert desk.selected in desk.opened
+    while desk.draft.undo is not None:
+        desk.undo(db)
+    assert desk.design == blank
+
+
+def test_copies_go_into_another_design(db, desk):
+    do(db, desk, Op("copy", targets=("/stacks/0/layers/0",)))
+    assert desk.said == "Copied 1 repeat."
+    do(db, desk, Op("start", what="blank"), Op("paste"))
+    assert desk.design.stacks[0].layers == preset("starter").stacks[0].layers
+    assert desk.last == "Paste 1 repeat"
+    do(db, desk, Op("cut", targets=(f"{LAYERS}/0",)))
+    assert (desk.design.depth, desk.clip.kind, desk.last) == (0, "repeats", "Cut layers 1–3")
+
+
+def test_what_cannot_be_done_is_said_and_leaves_the_clip(db, desk):
+    do(db, desk, Op("paste"))
+    assert "Nothing was copied yet" in desk.message
+    do(db, desk, Op("copy", targets=(MOE,)), Op("cut", target="/task"))
+    assert (desk.clip.kind, desk.message[:9]) == ("parts", "The ends ")
+    assert desk.draft.undo is None
+    do(db, desk, Op("start", what="nobody"))
+    assert "No preset is named 'nobody'" in desk.message
+
+
+def test_text_that_is_dropped_opens_as_a_new_design(db, desk):
+    first = desk.draft.id
+    do(db, desk, Op("open", text=preset("tabular").model_dump_json()), Op("heat", what="flops"))
+    assert (desk.design, desk.heat) == (preset("tabular"), "flops")
+    assert desk.draft.id != first
+    do(db, desk, Op("open", text='{"model_type": "mixtral", "num_hidden_layers": 2}'))
+    assert desk.message
+    assert desk.design.depth == 2
+    do(db, desk, Op("open", text="{"))
+    assert "This is not a design" in desk.message
+    do(db, desk, Op("open", text="[" * (MOST_TEXT + 1)))
+    assert "million characters" in desk.message
+
+
+def test_open_layers_stay_open_where_they_go(db, desk):
+    do(db, desk, Op("add", what="layer"), Op("add", what="layer"))
+    opened = {"/stacks/0/layers/0", "/stacks/0/layers/1", "/stacks/0/layers/2"}
+    assert desk.opened == {f"{repeat}/pattern/0/parts/1" for repeat in opened}
+    do(db, desk, Op("fold", target=f"{LAYERS}/0/pattern/0/parts/1"))
+    do(db, desk, Op("put", targets=(f"{LAYERS}/0",), place=f"{LAYERS}/3"))
+    assert desk.opened == {f"{LAYERS}/{n}/pattern/0/parts/1" for n in (0, 1)}
+    do(db, desk, Op("delete", targets=(f"{LAYERS}/0",)))
+    assert desk.opened == {f"{LAYERS}/0/pattern/0/parts/1"}
+
+
+def test_an_edit_is_said_with_the_new_total(db, desk):
+    do(db, desk, Op("resize", target=f"{MOE}/body/experts/0", number=7, width=896, alone=True))
+    assert desk.last == "Expert 7: width 128 → 896"
+    assert desk.said == "Expert 7: width 896. Total 1.1\xa0M, up 67.3\xa0%."
+    do(db, desk, Op("resize", target=f"{MOE}/body/experts/1", number=7, width=10**9, alone=True))
+    assert desk.message == desk.said == "A hidden width is 1 to 1000000 units, so it is 1000000."
+
+
+def test_more_than_a_hundred_steps_are_undone_in_a_session_and_a_hundred_in_the_next(db, desk):
+    for n in range(120):
+        do(db, desk, Op("count", target=f"{MOE}/body/experts/0", by=1))
+        assert experts(desk) == 9 + n
+    other = Desk()
+    for session, least in ((desk, 8), (other, 28)):
+        session.open(db, desk.draft.id)
+        while session.draft.undo is not None:
+            session.undo(db)
+        assert experts(session) == least
+        while session.draft.redo is not None:
+            session.redo(db)
+        assert experts(session) == 128

@@ -128,7 +128,14 @@ def test_a_layer_stays_in_a_pattern_that_turns():
         (THREE, [r(0, 0, 0)], r(1), [(1, "d1"), (1, "a1"), *THREE[1:]], r(1, 0, 0), None),
         (((1, "a1"), (1, "d2")), [r(1, 0, 0)], r(0, 0, 1), [(1, "a1 d2")], r(0, 0, 1), None),
         (THREE, [r(2, 0, 1)], r(0, 0, 1), [(1, "a1 m3 d1"), THREE[1], (1, "a3")], r(0, 0, 1), None),
-        (THREE, [r(0, 0, 1), r(2, 0, 1)], r(1), [(1, "a1"), (1, "d1"), (1, "m3"), THREE[1], (1, "a3")], r(1, 0, 0), None),
+        (
+            THREE,
+            [r(0, 0, 1), r(2, 0, 1)],
+            r(1),
+            [(1, "a1"), (1, "d1"), (1, "m3"), THREE[1], (1, "a3")],
+            r(1, 0, 0),
+            None,
+        ),
         # Parts of one layer stay together; a whole layer is a layer.
         (THREE, [r(0, 0, 0), r(0, 0, 1)], r(2), [THREE[1], THREE[0], THREE[2]], r(1, 0, 0), None),
         (PATTERN, [r(0, 0)], r(1), [(2, "a2 d2", "a3 d3"), (1, "a1 d1")], r(1, 0, 0), None),
@@ -138,7 +145,7 @@ def test_a_layer_stays_in_a_pattern_that_turns():
         (((1, "a1 a2 d3@1"),), [r(0, 0, 2)], r(1), [(1, "a1 a2"), (1, "d3")], r(1, 0, 0), None),
         (((1, "a1 a2 d3@1 d4"),), [r(0, 0, 0)], r(0, 0, 4), [(1, "a2 d3@0 d4 a1")], r(0, 0, 3), None),
     ],
-)  # fmt: skip
+)
 def test_put(start, targets, place, made, select, label):
     done = put(design(*start), targets, place)
     assert (shape(after(design(*start), done)), done.select) == (made, select)

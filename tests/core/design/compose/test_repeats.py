@@ -38,12 +38,16 @@ def test_turns_have_ends():
     [
         (((1, "a1 d1"), (1, "a1 d1"), (1, "a1 d1")), [r(0), r(1), r(2)], [(3, "a1 d1")]),
         (((1, "a1 d1"), (2, "a1 d1")), [r(0, 0, 0), r(1, 0, 1)], [(3, "a1 d1")]),
-        (((1, "a1"), (1, "d1"), (1, "a1"), (1, "d1"), (1, "a9")), [r(i) for i in range(4)], [(2, "a1", "d1"), (1, "a9")]),
+        (
+            ((1, "a1"), (1, "d1"), (1, "a1"), (1, "d1"), (1, "a9")),
+            [r(i) for i in range(4)],
+            [(2, "a1", "d1"), (1, "a9")],
+        ),
         (((1, "a1"), (1, "a2")), [r(1), r(0)], [(1, "a1", "a2")]),
         (((1, "a1", "a1"),), [r(0, 0)], [(2, "a1")]),
         (((2, "a1"), (1, "a2")), [r(0), r(1)], [(1, "a1", "a1", "a2")]),
     ],
-)  # fmt: skip
+)
 def test_gather(start, targets, made):
     done = gather(design(*start), targets)
     assert shape(after(design(*start), done)) == made
