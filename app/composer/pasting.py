@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from components.canvas import svg
 from components.canvas.ops import MOST_TEXT
 from core.design.edits import parse
 from core.design.huggingface import read as huggingface
@@ -23,7 +24,9 @@ def pasted(text: str) -> Pasted | str:
     if len(text) > MOST_TEXT:
         return f"More than {MOST_TEXT // 1_000_000} million characters are no design. Nothing was changed."
     try:
-        content = json.loads(text)
+        content = svg.design_of(text) if svg.is_svg(text) else json.loads(text)
+    except svg.NoDesignError as error:
+        return f"{error} Nothing was changed."
     except json.JSONDecodeError as error:
         reason = f"{error.msg[0].lower()}{error.msg[1:]}"
         return f"This is not a design: line {error.lineno}, {reason}. Nothing was changed."

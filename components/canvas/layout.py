@@ -123,16 +123,19 @@ def _repeat(pen: Pen, pointer: str, where: slots.Where) -> None:
         above = pen.y
         _layer(pen, f"{pointer}/pattern/{n}", layer, where, n)
         if several or repeat.layers == 1:
-            target = f"{pointer}/pattern/{n}" if several else pointer
-            _handle(pen, target, str(where.first + n), where.layer(n), above)
+            own = f"{pointer}/pattern/{n}"
+            _handle(pen, own if several else pointer, own, str(where.first + n), where.layer(n), above)
     pen.waiting += slots.of_pattern(pointer, where, len(repeat.pattern))
     pen.depth = where.last
     if repeat.layers > 1:
         _bracket(pen, pointer, where, top, line)
 
 
-def _handle(pen: Pen, target: str, number: str, said: str, top: float) -> None:
-    """A single layer: a thin bracket beside its rows and its number, by which it is chosen and moved."""
+def _handle(pen: Pen, target: str, moves: str, number: str, said: str, top: float) -> None:
+    """A single layer: a thin bracket beside its rows and its number, by which it is chosen and moved.
+
+    It moves as a layer, so that it fits into repeats too, whatever holds it now.
+    """
     x = BRACKET
     pen.picture.wire("bracket", f"M{x + 8:g} {top + 3:g}h-3V{pen.y - 3:g}h3")
     box = Box(
@@ -146,7 +149,7 @@ def _handle(pen: Pen, target: str, number: str, said: str, top: float) -> None:
         line=pen.line,
         title=number,
         said=said[0].upper() + said[1:],
-        moves=target,
+        moves=moves,
     )
     pen.picture.boxes.append(box)
 

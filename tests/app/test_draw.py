@@ -7,6 +7,7 @@ import pytest
 
 from app import cli
 from app.commands.draw import theme
+from app.composer.pasting import Pasted, pasted
 from app.designs import read_design
 from components.canvas.theme import text_on
 from core.design.presets.registry import preset
@@ -75,3 +76,13 @@ def test_the_drawing_is_the_same_bytes_each_time(tmp_path, capsys):
     for file in files:
         call(capsys, "draw", "starter", "--out", str(file), "--heat", "flops")
     assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
+
+
+def test_a_pasted_drawing_is_the_design_it_shows(capsys):
+    _, text, _ = call(capsys, "draw", "mixtral-8x7b", "--heat", "parameters")
+    result = pasted(text)
+    assert isinstance(result, Pasted)
+    assert result.design == preset("mixtral-8x7b")
+    refused = pasted("<svg/>")
+    assert isinstance(refused, str)
+    assert "holds no design" in refused

@@ -11,6 +11,7 @@ from components.canvas.pen import COLUMNS, GUTTER
 from components.canvas.slots import MOST
 from core.cost.count import count
 from core.design.bodies.moe import Moe
+from core.design.compose.acts import act
 from core.design.edit import Insert
 from core.design.edits import apply, parse
 from core.design.pointer import get
@@ -140,3 +141,42 @@ def test_an_empty_stack_has_one_place_and_says_what_to_do():
     assert slot.takes == ("part", "layer", "repeat")
     assert [label.text for label in picture.labels][-1] == EMPTY
     assert [box.glyph for box in picture.boxes] == ["embedding", "head"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(designs(), st.sampled_from(["attention", "moe", "layer"]))
+def test_what_is_dropped_stands_where_the_slot_was(design, what):
+    for slot in drawn(design, closed=True).slots:
+        if what == "layer" and "layer" not in slot.takes:
+            continue
+        done = act(design, "add", what=what, place=slot.place)
+        if isinstance(done, str):
+            assert "To fix this" in done
+            continue
+        assert done.edit is not None
+        result = apply(design, done.edit)
+        assert isinstance(result, Design), result
+        there = get(result.model_dump(mode="json"), slot.place)
+        if slot.place.rsplit("/", 2)[1] == "layers":
+            assert (there["times"], len(there["pattern"])) == (1, 1)
+            there = there["pattern"][0]
+        parts = there.get("parts", [there])
+        assert [part["body"]["kind"] for part in parts] == (
+            ["attention", "moe"] if what == "layer" else [what]
+        )
+
+
+def test_a_single_layer_is_dragged_by_its_number_to_every_place_of_layers():
+    layer = preset("starter").stacks[0].layers[0].pattern[0].model_dump(mode="json")
+    other = {"parts": layer["parts"][:1]}
+    design = starter_with([{"times": 1, "pattern": [other]}, {"times": 3, "pattern": [layer]}])
+    picture = drawn(design)
+    (moves,) = [box.moves for box in picture.boxes if box.kind == "repeat" and box.title == "1"]
+    for slot in picture.slots:
+        if "layer" in slot.takes:
+            done = act(design, "put", [moves], place=slot.place)
+            assert not isinstance(done, str), done
+            result = design if done.edit is None else apply(design, done.edit)
+            assert isinstance(result, Design), result
+            inside = "/pattern/" in slot.place
+            assert result.depth == (6 if inside else 4)
