@@ -4,33 +4,54 @@ function acting(ui) {
   ui.fold = (box) => ui.act(() => ui.emit("fold", { target: box.target, open: box.folds === "closed" }));
   ui.foldAll = (open) => ui.act(() => ui.data.picture.boxes.filter((box) => box.folds && (box.folds === "open") !== open).forEach((box) => ui.emit("fold", { target: box.target, open })));
   ui.mend = (fix) => ui.act(() => ui.emit("edit", { edit: fix.edit }));
-  ui.history = (type) => ui.act(() => ui.emit(type));
-  ui.count = (box) => ui.emit("count", { target: box.target, by: box.by });
-  ui.onTargets = (type, values = {}) => ui.act(() => { const targets = ui.targets(); if (targets.length) ui.emit(type, { targets, ...values }); });
+  ui.history = (type) => ui.soon(() => ui.emit(type));
+  ui.count = (box) => ui.act(() => { const now = ui.box(box.id); if (now) ui.emit("count", { target: now.target, by: now.by }); });
+  ui.onTargets = (type, values = {}) => ui.act(() => {
+    const targets = ui.targets();
+    if (!targets.length) return;
+    ui.emit(type, { targets, ...values });
+    if (type !== "copy") ui.picked.clear();
+  });
   ui.remove = (type = "delete") => ui.act(() => {
     const targets = ui.targets();
+    ui.picked.clear();
     if (targets.length) ui.hope(ui.emit(type, { targets }), () => ui.fade(targets));
   });
   ui.copy = () => { const targets = ui.targets(); ui.onTargets("copy"); if (targets.length) ui.say("Copied."); };
-  ui.repeat = (by) => { const box = ui.here(); if (box) ui.act(() => ui.emit("repeat", { target: box.target, by })); };
+  ui.repeat = (by) => ui.act(() => { const box = ui.here(); if (box) ui.emit("repeat", { target: box.target, by }); });
   ui.paste = (text) => {
-    if (text.trimStart().startsWith("{")) ui.act(() => ui.emit("open", { text }));
+    if (text.trimStart().startsWith("{")) ui.soon(() => ui.emit("open", { text }));
     else if (!ui.data.clip && !ui.shifting() && !ui.copied()) ui.warn("Nothing to paste. Copy a part with Ctrl+C first, or paste the text of a design.");
     else ui.act(() => ui.emit("paste", ui.shifting() ? {} : { target: ui.here()?.target || "" }));
   };
   /** Add a part of the list below what is chosen; while an act is under way Python knows best what that is. */
-  ui.add = (item) => {
-    const type = item.type || "add", box = ui.shifting() ? null : ui.here();
+  ui.add = (item) => ui.soon(() => {
+    const { type } = item, box = ui.shifting() ? null : ui.here();
     const number = ui.emit(type, { what: item.what, ...(box && type !== "start" ? { target: box.target } : {}) });
     const level = ITEM_LEVEL[item.what];
     if (box && type === "add" && level !== "moe") ui.hope(number, () => ui.land(below(box), item.name));
-  };
-  ui.item = (what) => ui.data.palette.flatMap((group) => group.items).find((item) => item.what === what);
+  });
+  ui.item = (what) => ui.data.palette.flatMap((group) => group.items).find((item) => item.type === "add" && item.what === what);
   function below(box) {
     const { boxes } = ui.data.picture, row = boxes.find((other) => ROWS.has(other.kind) && (box.target === other.target || box.target.startsWith(`${other.target}/`))) || box;
     const panel = boxes.find((other) => other.id === `${row.id}#panel`) || row;
     return { x: panel.x, y: panel.y + panel.h + 6, w: panel.w };
   }
+
+  /** On to the first field of the form beside the drawing, once it shows what is chosen; Escape leads back. */
+  ui.inspect = () => {
+    const box = ui.here(), form = document.querySelector(".st-key-inspector"), app = document.querySelector(".stApp");
+    if (!form || !box) return;
+    form.onkeydown = (event) => { if (event.key === "Escape" && !event.defaultPrevented) ui.focus(ui.here() || box); };
+    let tries = 40;
+    const go = () => {
+      const drawn = ui.data.selected === box.target && app?.dataset.testScriptState === "notRunning";
+      if (!drawn && --tries) { setTimeout(go, 50); return; }
+      const field = form.querySelector('input[type="number"]:not([disabled])') || form.querySelector("input:not([disabled])");
+      field?.focus(); field?.select?.();
+    };
+    go();
+  };
 
   // ---- heat
   let liked = "";

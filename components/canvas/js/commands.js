@@ -45,9 +45,9 @@ function commanding(ui) {
   function fill() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const score = (command) => {
-      const text = `${command.name} ${command.group}`.toLowerCase();
-      if (!words.every((word) => text.includes(word) || fuzzy(word, text))) return -1;
-      return words.reduce((sum, word) => sum + (text.startsWith(word) ? 4 : text.includes(` ${word}`) ? 3 : text.includes(word) ? 2 : 0), 1);
+      const text = command.name.toLowerCase(), more = `${command.group} ${command.help || ""}`.toLowerCase();
+      if (!words.every((word) => text.includes(word) || more.includes(word) || fuzzy(word, text))) return 0;
+      return words.reduce((sum, word) => sum + (text.startsWith(word) ? 8 : text.includes(` ${word}`) ? 6 : text.includes(word) ? 4 : more.includes(word) ? 1 : 0), 1);
     };
     found = commands(ui, about).map((command) => [score(command), command]).filter(([value]) => value > 0).sort((a, b) => b[0] - a[0]).map(([, command]) => command);
     at = 0;
@@ -73,7 +73,7 @@ function commands(ui, about) {
   const fixes = ui.problems().flatMap((problem) => (problem.fixes || []).map((fix) => ({ group: problem.title, name: fix.label, run: () => ui.mend(fix) })));
   return [
     ...fixes,
-    ...data.palette.flatMap((group) => group.items.map((item) => ({ group: group.title, key: item.key, run: () => ui.add(item),
+    ...data.palette.flatMap((group) => group.items.map((item) => ({ group: group.title, key: item.key, help: item.help, run: () => ui.add(item),
       name: `${{ method: "Route by", start: "Open" }[item.type] || "Add"} ${item.name}` }))),
     part("Duplicate", "Ctrl+D", () => ui.onTargets("duplicate")), part("Delete", "Delete", () => ui.remove()),
     part("Copy", "Ctrl+C", () => ui.copy()), part("Cut", "Ctrl+X", () => ui.remove("cut")),

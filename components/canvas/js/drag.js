@@ -1,5 +1,6 @@
 // Dragging: parts from the list and rows to another place, a marquee, the empty stage; only the drop is told.
 const THRESHOLD = 4, EDGE = 28;
+const LATE = "The design changed before this was dropped. To fix this, drag it again.";
 
 function tracking(ui) {
   let held = false;
@@ -116,7 +117,11 @@ function dragging(ui) {
       drop: (event) => {
         const slot = near(event);
         if (!slot || idle(slot, targets)) return;
-        ui.act(() => ui.hope(ui.emit("put", { targets, place: slot.place }), () => { ui.fade(targets); ui.land(slot, title(held)); }));
+        ui.act(() => {
+          if (!held.every(stands) || !offered(slot)) { ui.warn(LATE); return; }
+          ui.hope(ui.emit("put", { targets, place: slot.place }), () => { ui.fade(targets); ui.land(slot, title(held)); });
+          ui.picked.clear();
+        });
       },
       end: () => { ghost.remove(); held.forEach((other) => ui.node(other)?.classList.remove("lifted")); hide(); },
     });
@@ -128,7 +133,7 @@ function dragging(ui) {
     let ghost;
     ui.track(press, {
       begin: () => {
-        if (!["add", "method"].includes(item.type || "add")) return false;
+        if (!["add", "method"].includes(item.type)) return false;
         ghost = h("div", { class: "ghost item" }, glyph(item.glyph), item.name);
         root.append(ghost); show(level, []);
         return true;
@@ -141,14 +146,19 @@ function dragging(ui) {
       drop: (event) => {
         const slot = near(event);
         if (!slot) return;
-        const type = item.type || "add", where = slot.place ? { place: slot.place } : { target: slot.target };
-        ui.act(() => ui.hope(ui.emit(type, { what: item.what, ...where }), () => { if (slot.place) ui.land(slot, item.name); }));
+        const { type } = item, where = slot.place ? { place: slot.place } : { target: slot.target };
+        ui.act(() => {
+          if (slot.place && !offered(slot)) { ui.warn(LATE); return; }
+          ui.hope(ui.emit(type, { what: item.what, ...where }), () => { if (slot.place) ui.land(slot, item.name); });
+        });
       },
       end: () => { ghost.remove(); hide(); },
     });
   };
 
-  // ---- places
+  // ---- places; a drop that had to wait for an act is dropped if that act changed what stood here
+  const stands = (box) => ui.fresh(box)?.id === box.id;
+  const offered = (slot) => ui.data.picture.slots.some((other) => other.place === slot.place && other.said === slot.said);
   let slots = [], lines = [];
   function show(level, targets) {
     const inside = (place) => targets.some((target) => place.startsWith(`${target}/`));

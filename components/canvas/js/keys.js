@@ -10,7 +10,7 @@ function keying(ui) {
     Delete: () => ui.remove(), Backspace: () => ui.remove(), Escape: () => ui.clear(),
     "Alt+ArrowUp": () => ui.onTargets("move", { by: -1 }), "Alt+ArrowDown": () => ui.onTargets("move", { by: 1 }),
     "Shift+ArrowRight": () => ui.widen(1), "Shift+ArrowLeft": () => ui.widen(-1),
-    "Alt+Shift+ArrowRight": () => ui.widen(1, true), "Alt+Shift+ArrowLeft": () => ui.widen(-1, true),
+    "Alt+Shift+ArrowRight": () => ui.widen(1, true), "Alt+Shift+ArrowLeft": () => ui.widen(-1, true), i: () => ui.inspect(),
   };
   for (const [letter, what] of Object.entries(LETTERS)) anywhere[letter] = () => { const item = ui.item(what); if (item) ui.add(item); };
   const onBox = {
@@ -19,7 +19,7 @@ function keying(ui) {
     ArrowRight: (box) => (box.folds === "closed" ? ui.fold(box) : to(beside(box, 1))),
     ArrowLeft: (box) => (box.folds === "open" ? ui.fold(box) : to(beside(box, -1))),
     Home: () => to(walkable()[0]), End: () => to(walkable().at(-1)),
-    Enter: (box) => { if (box.kind === "count") { ui.count(box); return; } if (box.folds) ui.fold(box); ui.choose(box); },
+    Enter: (box) => { if (box.kind === "count") { ui.count(box); return; } if (box.folds) ui.fold(box); ui.choose(box); if (!box.folds) ui.inspect(); },
     " ": (box) => (box.kind === "count" ? ui.count(box) : ui.toggle(box)),
   };
 

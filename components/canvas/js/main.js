@@ -18,7 +18,7 @@ function mounted(parent) {
   ui.root = find(".canvas");
   for (const topic of [outbox, selecting, painting, viewing, mapping, tracking, dragging, resizing, acting, exporting, keying, partList, toolbar, commanding])
     topic(ui);
-  let late = null;
+  let late = null, started = false;
 
   ui.receive = (component) => {
     // A redraw under the hand would take away what it holds.
@@ -26,11 +26,14 @@ function mounted(parent) {
     const { data, setStateValue } = component;
     const focused = ui.boxes.contains(ui.focused()), moved = ui.settled(data, setStateValue);
     const worse = data.problems && ui.data && data.problems.text !== ui.data.problems?.text ? ` ${data.problems.text}.` : "";
+    const before = ui.data ? ui.pickedBoxes() : [];
     ui.data = data;
-    if (moved) ui.picked.clear();
+    if (moved) ui.follow(before);
     ui.colours(); ui.partList(); ui.toolbar(); ui.paint(); ui.recall(); ui.scale(); ui.measure();
     if (focused && (moved || !ui.boxes.contains(ui.focused()))) ui.refocus();
+    if (!started) { started = true; if (document.activeElement === document.body) ui.refocus(); }
     if (data.said && data.said + worse !== ui.live.textContent) ui.live.textContent = data.said + worse;
+    if (!ui.shifting()) ui.widths.clear();
     ui.flush();
   };
   ui.released = () => { const now = late; late = null; if (now) ui.receive(now); };

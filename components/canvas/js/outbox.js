@@ -18,6 +18,8 @@ function outbox(ui) {
   ui.shifting = () => ops.some((op) => SHIFTING.has(op.type));
   /** Do what names places of the picture: at once, or when the picture shows what was done before. */
   ui.act = (run) => { if (waiting.length || ui.shifting()) waiting.push(run); else run(); };
+  /** Do what names no place: at once, unless something waits that was done before. */
+  ui.soon = (run) => { if (waiting.length) waiting.push(run); else run(); };
   ui.flush = () => { while (waiting.length && !ui.shifting()) waiting.shift()(); };
   /** Show at once what an act will bring; `show` runs again after each redraw until the act is acknowledged. */
   ui.hope = (number, show) => { if (number) { hopes.push({ number, show }); show(); } };

@@ -98,7 +98,7 @@ function painting(ui) {
     const blank = !picture.boxes.some((box) => box.target?.startsWith("/stacks/"));
     ui.world.querySelector(".empty")?.remove();
     if (!blank) return;
-    const ways = ui.data.palette.flatMap((group) => group.items).filter((item) => ["attention", "moe", "layer"].includes(item.what));
+    const ways = ui.data.palette.flatMap((group) => group.items).filter((item) => item.type === "add" && ["attention", "moe", "layer"].includes(item.what));
     ui.world.append(h("div", { class: "empty", css: { top: `${picture.height + 14}px`, width: `${picture.width + ui.data.gutter}px` } }, h("p", {}, "Or start with"),
       ways.map((item) => h("button", { type: "button", class: "fix", onclick: () => ui.add(item) }, item.name))));
   }

@@ -7,6 +7,7 @@ const snapOf = (width) => Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, widt
 function resizing(ui) {
   // Widths that keys asked for while an act was under way, by MoE layer and expert.
   const wishes = new Map();
+  ui.widths = new Map(); // told, not yet drawn
 
   ui.stretch = (press, box) => {
     if (!box.scale) return;
@@ -24,17 +25,21 @@ function resizing(ui) {
         tip.style.translate = `${event.clientX - r.left + 12}px ${event.clientY - r.top - 34}px`;
         tip.textContent = `${alone ? name(box) : "Whole group"}: ${grouped(width)}`;
       },
-      drop: () => { if (width !== box.inner) tell(box, width, alone); },
+      drop: () => { if (width !== box.inner) ui.act(() => tell(box, width, alone)); },
       end: () => { tip.remove(); ui.root.classList.remove("stretching"); if (!ui.shifting()) preview(box, box.inner); },
     });
   };
   const name = (box) => (box.kind === "shared" ? "Shared expert" : `Expert ${box.number}`);
-  const tell = (box, width, alone) => ui.act(() => {
+  const who = (box) => `${moeOf(box.target)} ${box.kind === "shared"} ${box.number}`;
+  const tell = (asked, width, alone) => {
+    const box = ui.data.picture.boxes.find((other) => other.inner && who(other) === who(asked));
+    if (!box) return;
+    ui.widths.set(who(box), width);
     const values = { target: box.target, width, alone };
     if (box.number !== undefined) values.number = box.number;
     ui.hope(ui.emit("resize", values), () => preview(box, width, alone));
     ui.say(`${name(box)}, width ${grouped(width)}.`);
-  });
+  };
 
   /** `box`, or its whole group, as wide as `width` will make it at this scale; what stands right of it moves over. */
   function preview(box, width, alone = false) {
@@ -59,14 +64,13 @@ function resizing(ui) {
   ui.widen = (by, unit) => {
     const box = ui.here();
     if (!box?.inner) return;
-    const who = (other) => `${moeOf(other.target)} ${other.kind === "shared"} ${other.number ?? other.target}`, key = who(box), now = wishes.get(key) ?? box.inner;
+    const key = who(box), now = wishes.get(key) ?? ui.widths.get(key) ?? box.inner;
     const step = unit ? 1 : snapOf(by < 0 ? now - 1 : now), width = Math.max(1, unit ? now + by : (by > 0 ? Math.floor(now / step) + 1 : Math.ceil(now / step) - 1) * step);
     const first = !wishes.has(key);
     wishes.set(key, width);
     if (first) ui.act(() => {
-      const wish = wishes.get(key), same = ui.data.picture.boxes.find((other) => other.inner && who(other) === key);
-      wishes.delete(key);
-      if (same) tell(same, wish, true);
+      const wish = wishes.get(key);
+      wishes.delete(key); tell(box, wish, true);
     });
     else preview(box, width, true);
   };

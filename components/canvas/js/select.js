@@ -2,7 +2,7 @@
 const RESTS = 140; // ms an arrow key rests on a part before the inspector follows
 
 function selecting(ui) {
-  let timer = 0, last = null, spot = null;
+  let timer = 0, last = null, spot = null, meant = null;
   ui.picked = new Set(); ui.selected = "";
   ui.forget = () => clearTimeout(timer);
   ui.box = (id) => ui.data.picture.boxes.find((box) => box.id === id);
@@ -11,7 +11,7 @@ function selecting(ui) {
   ui.here = () => ui.focused()?.closest?.(".box.part")?.box || ui.primary();
   ui.primary = () => {
     const alike = ui.choosable().filter((box) => box.target === ui.selected);
-    return alike.find((box) => box.id === last) || alike[0];
+    return alike.find((box) => box.id === last) || alike.find((box) => box.number === spot?.number) || alike[0];
   };
   /** The boxes that an act is about. */
   ui.subjects = () => {
@@ -20,14 +20,30 @@ function selecting(ui) {
   };
   ui.targets = () => [...new Set(ui.subjects().map((box) => box.target))];
 
-  ui.select = (target) => ui.act(() => { if (target !== ui.data.selected || ui.selected !== target) ui.emit("select", { target }); });
   ui.choose = (box, wait = 0) => {
     ui.picked.clear(); keep(box);
     ui.selected = box.target; ui.mark();
     clearTimeout(timer);
-    const tell = () => { if (box.target !== ui.data.selected) ui.select(box.target); };
-    if (wait) timer = setTimeout(tell, wait); else ui.act(() => ui.emit("select", { target: box.target }));
+    if (ui.shifting()) meant = box;
+    const tell = () => ui.act(() => {
+      const now = ui.fresh(box);
+      meant = null;
+      if (now && (!wait || now.target !== ui.data.selected)) { ui.selected = now.target; ui.emit("select", { target: now.target }); }
+    });
+    if (wait && !meant) timer = setTimeout(tell, wait); else tell();
   };
+  /** The box as the present picture has it: while an act was under way its place may have become another one. */
+  ui.fresh = (box) => {
+    const alike = ui.data.picture.boxes.filter((other) => ["kind", "title", "note", "number"].every((key) => other[key] === box[key]));
+    return alike.find((other) => other.id === box.id) || alike.sort((a, b) => Math.abs(a.y - box.y) - Math.abs(b.y - box.y))[0];
+  };
+  /** After a redraw: what was chosen since the acts that it shows. */
+  ui.follow = (before) => {
+    const now = meant && ui.fresh(meant);
+    if (now) { ui.selected = now.target; keep(now); }
+    ui.picked = new Set(before.map((box) => box && ui.fresh(box)?.id).filter(Boolean));
+  };
+  ui.pickedBoxes = () => [...ui.picked].map(ui.box);
   ui.toggle = (box) => {
     const before = ui.primary();
     if (!ui.picked.size && before && before !== box) ui.picked.add(before.id);
@@ -68,6 +84,7 @@ function selecting(ui) {
       box = ui.choosable().filter((other) => other.kind !== "repeat").sort((a, b) => far(a) - far(b))[0];
       if (box) ui.choose(box, RESTS);
     }
+    box ||= ui.choosable().find((other) => other.kind !== "repeat");
     if (box) { keep(box); ui.stop(box); ui.node(box).focus({ preventScroll: true }); ui.node(box).scrollIntoView({ block: "nearest", inline: "nearest" }); }
   };
 }
