@@ -30,6 +30,6 @@ def run(args: argparse.Namespace) -> int:
     rows = [("", args.before[-24:], args.after[-24:], ""), *((c.label, *c.texts) for c in cost)]
     wide = [max(len(row[column]) for row in rows) for column in range(3)]
     print()
-    for label, x, y, change in rows:
-        print(f"{label:{wide[0]}}  {x:>{wide[1]}}  {y:>{wide[2]}}  {change}".rstrip())
+    for label, x, y, difference in rows:
+        print(f"{label:{wide[0]}}  {x:>{wide[1]}}  {y:>{wide[2]}}  {difference}".rstrip())
     return 0
