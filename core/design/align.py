@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
 #: Above this many pairs of entries, what is left between equal ends is matched by its place.
 _MOST_PAIRS = 250_000
@@ -90,3 +91,16 @@ def _paired(before: list[int], after: list[int], likeness: Callable[[int, int], 
             pairs.append(Pair(None, after[c]))
             c += 1
     return pairs
+
+
+def leaves(content: Any, path: str = "") -> frozenset[tuple[str, str]]:
+    """Every value of a document with its path."""
+    if isinstance(content, dict | list):
+        items = content.items() if isinstance(content, dict) else enumerate(content)
+        return frozenset().union(*(leaves(item, f"{path}/{key}") for key, item in items))
+    return frozenset(((path, repr(content)),))
+
+
+def share(x: frozenset[Any], y: frozenset[Any]) -> float:
+    """How much of two sets is common, 0 to 1."""
+    return 2 * len(x & y) / (len(x) + len(y)) if x or y else 1.0

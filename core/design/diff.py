@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from core.design import saying
-from core.design.align import Pair, align
+from core.design.align import Pair, align, leaves, share
 from core.design.experts.base import Expert
 from core.design.spec import Design, Stack
 from core.design.structure import Layer, Part
@@ -189,14 +189,14 @@ def _counted(said: _Said, layers: int) -> _Said:
 
 def _layers(before: Sequence[_Turn], after: Sequence[_Turn]) -> Iterator[_Found]:
     """What is said of each layer, by its number after the change, or before it where it is gone."""
-    leaves = {turn.key: _leaves(turn.layer.model_dump(mode="json")) for turn in (*before, *after)}
+    values = {turn.key: leaves(turn.layer.model_dump(mode="json")) for turn in (*before, *after)}
     known: dict[tuple[str, str], list[_Said]] = {}
     likenesses: dict[tuple[str, str], float] = {}
 
     def likeness(i: int, j: int) -> float:
         key = before[i].key, after[j].key
         if key not in likenesses:
-            likenesses[key] = _share(leaves[key[0]], leaves[key[1]])
+            likenesses[key] = share(values[key[0]], values[key[1]])
         return likenesses[key]
 
     pairs = align([turn.key for turn in before], [turn.key for turn in after], likeness)
@@ -391,7 +391,7 @@ def _aligned(
 
 
 def _likeness(before: BaseModel, after: BaseModel) -> float:
-    return _share(_leaves(before.model_dump(mode="json")), _leaves(after.model_dump(mode="json")))
+    return share(leaves(before.model_dump(mode="json")), leaves(after.model_dump(mode="json")))
 
 
 def _all(kind: type, *lists: Sequence[Any]) -> bool:
@@ -405,16 +405,3 @@ def _text(content: Any) -> str:
     if isinstance(content, tuple):
         return f"[{','.join(map(_text, content))}]"
     return repr(content)
-
-
-def _leaves(content: Any, path: str = "") -> frozenset[tuple[str, str]]:
-    """Every value of a document with its path."""
-    if isinstance(content, dict | list):
-        items = content.items() if isinstance(content, dict) else enumerate(content)
-        return frozenset().union(*(_leaves(item, f"{path}/{key}") for key, item in items))
-    return frozenset(((path, repr(content)),))
-
-
-def _share(x: frozenset[Any], y: frozenset[Any]) -> float:
-    """How much of two sets is common, 0 to 1."""
-    return 2 * len(x & y) / (len(x) + len(y)) if x or y else 1.0
