@@ -56,9 +56,10 @@ class Case:
     """A page under the clock: where its answer shows, how it is called, milliseconds of its edits."""
 
     name: str
+    address: str
+    where: str
     page: Page
     recorder: visit.Recorder
-    where: str
     took: list[float] = field(default_factory=list)
 
     def edit(self) -> None:
@@ -97,8 +98,8 @@ def designs() -> dict[str, Design]:
 
 
 @contextmanager
-def opened(browser: Browser, scratch: Path) -> Iterator[tuple[list[Case], dict[str, str]]]:
-    """A page for each design and one for the floor, at rest, and the addresses of the designs."""
+def opened(browser: Browser, scratch: Path) -> Iterator[list[Case]]:
+    """A page for the floor and one for each design, at rest."""
     script = scratch / "floor.py"
     script.write_text(FLOOR)
     data = scratch / "data"
@@ -106,10 +107,12 @@ def opened(browser: Browser, scratch: Path) -> Iterator[tuple[list[Case], dict[s
     db = database.open(data)
     links = {name: drafts.create(db, document(design)).id for name, design in designs().items()}
     with serve(data) as studio, serve(scratch / "floor", script) as floor:
-        addresses = {name: f"{studio.url}/design?design={link}" for name, link in links.items()}
         cases = [_case(browser, "floor", floor.url, "[data-testid='stText']")]
-        cases += [_case(browser, name, address, ".strip dl") for name, address in addresses.items()]
-        yield cases, addresses
+        cases += [
+            _case(browser, name, f"{studio.url}/design?design={link}", ".strip dl")
+            for name, link in links.items()
+        ]
+        yield cases
 
 
 def _case(browser: Browser, name: str, address: str, where: str) -> Case:
@@ -117,19 +120,19 @@ def _case(browser: Browser, name: str, address: str, where: str) -> Case:
     page.goto(address)
     page.wait_for_selector(where, timeout=60_000)
     visit.settle(page)
-    page.evaluate(WATCH, where if name == "floor" else ".strip")
-    return Case(name, page, recorder, where)
+    page.evaluate(WATCH, where.removesuffix(" dl"))
+    return Case(name, address, where, page, recorder)
 
 
-def first_paint(browser: Browser, address: str) -> tuple[float, float]:
-    """Milliseconds of a new visitor to the first contentful paint, and to the cost strip."""
-    page, _ = visit.new_page(browser, address.split("/design")[0])
-    page.goto(address)
-    page.wait_for_selector(".strip dl", timeout=60_000)
-    strip = float(page.evaluate("performance.now()"))
+def first_paint(browser: Browser, case: Case) -> tuple[float, float]:
+    """Milliseconds of a new visitor to the first contentful paint, and to what the edits change."""
+    page, _ = visit.new_page(browser, case.address.split("/design")[0])
+    page.goto(case.address)
+    page.wait_for_selector(case.where, timeout=60_000)
+    there = float(page.evaluate("performance.now()"))
     painted = float(page.evaluate(PAINTED))
     page.context.close()
-    return painted, strip
+    return painted, there
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -148,7 +151,7 @@ def main() -> None:
     loads = [os.getloadavg()[0]]
     with tempfile.TemporaryDirectory(prefix="moe-edit-") as scratch, sync_playwright() as play:
         browser = chromium.launch(play)
-        with opened(browser, Path(scratch)) as (cases, addresses):
+        with opened(browser, Path(scratch)) as cases:
             for case in cases:
                 case.edit()
                 case.took.clear()
@@ -156,20 +159,14 @@ def main() -> None:
                 for case in cases:
                     case.edit()
             outside = sum(len(case.recorder.outside_requests) for case in cases)
-            paints = {
-                name: [first_paint(browser, address) for _ in range(args.loads)]
-                for name, address in addresses.items()
-            }
+            paints = [[first_paint(browser, case) for _ in range(args.loads)] for case in cases]
         browser.close()
     loads.append(os.getloadavg()[0])
-    print("| | median ms | p95 ms | first paint ms | strip there ms |\n|---|---|---|---|---|")
-    for case in cases:
-        first = [f"{statistics.median(times):.0f}" for times in zip(*paints.get(case.name, ()), strict=True)]
-        paint, strip = first or ("", "")
-        print(
-            f"| {case.name} | {statistics.median(case.took):.0f} | {percentile(case.took, 0.95):.0f} "
-            f"| {paint} | {strip} |"
-        )
+    print("| | median ms | p95 ms | first paint ms | figures there ms |\n|---|---|---|---|---|")
+    for case, times in zip(cases, paints, strict=True):
+        paint, there = (statistics.median(each) for each in zip(*times, strict=True))
+        middle, high = statistics.median(case.took), percentile(case.took, 0.95)
+        print(f"| {case.name} | {middle:.0f} | {high:.0f} | {paint:.0f} | {there:.0f} |")
     print(f"\nn={args.edits}; requests to other hosts: {outside}; load {loads[0]:.1f} to {loads[1]:.1f}")
     print(json.dumps({case.name: [round(t) for t in case.took] for case in cases}), file=sys.stderr)
 
