@@ -58,6 +58,10 @@ class Config:
         """Whether the key holds a text, such as "auto"."""
         return isinstance(self._values.get(name), str)
 
+    def is_list(self, name: str) -> bool:
+        """Whether the key holds a list."""
+        return isinstance(self._values.get(name), list)
+
     def note(self, text: str) -> None:
         """Something the user should know about the import; said once."""
         if text not in self.notes:

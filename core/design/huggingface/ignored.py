@@ -17,7 +17,9 @@ _TOKENS = """
 bos_token_id eos_token_id pad_token_id sep_token_id cls_token_id mask_token_id unk_token_id eod_token_id
 decoder_start_token_id bad_words_ids forced_bos_token_id forced_eos_token_id begin_suppress_tokens
 suppress_tokens image_token_id video_token_id audio_token_id image_token_index boi_token_index
-eoi_token_index im_start_id im_end_id pad_id bos_id eos_id text_start_id text_end_id
+eoi_token_index
+boi_token_id eoi_token_id boa_token_id eoa_token_id eoa_token_index
+im_start_id im_end_id pad_id bos_id eos_id text_start_id text_end_id
 """
 _GENERATION = """
 max_length min_length max_new_tokens do_sample early_stopping num_beams num_beam_groups diversity_penalty

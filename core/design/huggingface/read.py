@@ -23,7 +23,8 @@ _FEW = 6
 
 #: Where a composite model keeps its text model, and what of the outside counts for the inside too.
 _INSIDE = ("text_config", "llm_config", "language_config", "thinker_config")
-_OUTER = ("tie_word_embeddings", "quantization_config", "architectures", "_name_or_path")
+_TIE = "tie_word_embeddings"
+_OUTER = (_TIE, "quantization_config", "architectures", "_name_or_path")
 _PARTS = re.compile(r"(vision|audio|image|video|mm|multi_?modal|speech|talker|code2wav|projector)", re.I)
 
 
@@ -72,8 +73,11 @@ def _read(config: Any) -> Imported | Problem:
             f"A config.json is one object of at most {MOST_KEYS} named values, and this is none.",
             "To fix this, give the file as the model's page has it.",
         )
-    values, outside, notes = _text_of(config)
+    text = _text_of(config)
+    values, notes = text.values, text.notes
     family = _family(values, config, notes)
+    if text.own is not None:
+        values = {**values, _TIE: family.tied(text.own.get(_TIE), config.get(_TIE))}
     c = Config(values, notes=notes)
     document = family.write(c)
     if c.has("quantization_config"):
@@ -81,30 +85,44 @@ def _read(config: Any) -> Imported | Problem:
     design = parse({"name": _name(values, family), **document})
     if isinstance(design, Problem):
         return design.model_copy(update={"message": f"As a {family.name} model: {design.message}"})
-    unknown = (*outside, *c.unknown(family.ignores | {"quantization_config"}))
+    unknown = (*text.unknown, *c.unknown(family.ignores | {"quantization_config"}))
     return Imported(design, family.name, tuple(dict.fromkeys(unknown)), tuple(notes))
 
 
-def _text_of(config: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...], list[str]]:
-    """The text model's own values, unknown keys around it, and notes on what is left out."""
+@dataclass(frozen=True)
+class _Text:
+    """The text model's own values with what counts from around it, and what is not read.
+
+    `own` are the values as they stand in a composite, None where the config is the text model itself.
+    """
+
+    values: dict[str, Any]
+    own: dict[str, Any] | None
+    unknown: tuple[str, ...]
+    notes: list[str]
+
+
+def _text_of(config: dict[str, Any]) -> _Text:
     values, notes = config, []
+    own: dict[str, Any] | None = None
     unknown: list[str] = []
-    for _ in _INSIDE:
+    for _ in range(len(_INSIDE) + 1):
+        left = sorted(n for n in values if isinstance(values[n], dict) and _PARTS.search(n))
+        if left:
+            notes.append(f"Only the text model is read; left out: {', '.join(printable(n) for n in left)}.")
+            values = {name: value for name, value in values.items() if name not in left}
         key = next((name for name in _INSIDE if isinstance(values.get(name), dict)), None)
         if key is None:
             break
-        rest = [name for name in values if name != key]
-        left = sorted(name for name in rest if isinstance(values[name], dict) and _PARTS.search(name))
-        if left:
-            notes.append(f"Only the text model is read; left out: {', '.join(printable(n) for n in left)}.")
-        around = Config({name: values[name] for name in rest if name not in left and not _PARTS.search(name)})
+        around = Config({n: value for n, value in values.items() if n != key and not _PARTS.search(n)})
         around.ignore(*_OUTER)
         unknown += around.unknown()
         shared = {name: values[name] for name in ("model_type", *_OUTER) if name in values}
-        values = {**shared, **values[key]}
+        own = values[key]
+        values = {**shared, **own}
         if len(values) > MOST_KEYS or not all(isinstance(name, str) for name in values):
             raise ConfigError(key, f"{key} holds too much.", "To fix this, give the file as published.")
-    return values, tuple(unknown), notes
+    return _Text(values, own, tuple(unknown), notes)
 
 
 def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> Family:

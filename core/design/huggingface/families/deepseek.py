@@ -18,6 +18,9 @@ def dense_first(c: Config, f: w.Frame, first: int) -> tuple[bool, ...]:
     """Which layers have experts: after `first_k_dense_replace`, every `moe_layer_freq`-th, or as listed."""
     listed = c.words("mlp_layer_types", known=FFN_KINDS, length=f.depth)
     start = c.integer("first_k_dense_replace", default=first, low=0)
+    if c.is_list("moe_layer_freq"):
+        old = c.integers("moe_layer_freq", length=f.depth) or ()
+        return tuple(bool(entry) for entry in old)
     every = c.integer("moe_layer_freq", default=1)
     if listed is not None:
         return tuple(kind == "moe" for kind in listed)
@@ -196,8 +199,13 @@ V2 = Family(
 )
 V3 = Family(
     "DeepSeek-V3",
-    ("deepseek_v3", "kimi_k2"),
-    ("DeepseekV3ForCausalLM", "KimiK2ForCausalLM"),
+    ("deepseek_v3", "kimi_k2", "kimi_k25", "kimi_vl"),
+    (
+        "DeepseekV3ForCausalLM",
+        "KimiK2ForCausalLM",
+        "KimiK25ForConditionalGeneration",
+        "KimiVLForConditionalGeneration",
+    ),
     write_v3,
     signs=("kv_lora_rank", "n_routed_experts", "moe_intermediate_size"),
 )

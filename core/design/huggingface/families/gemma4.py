@@ -106,4 +106,6 @@ FAMILY = Family(
     ("Gemma4ForCausalLM", "Gemma4ForConditionalGeneration"),
     write,
     signs=("enable_moe_block", "global_head_dim"),
+    ties="outer",
+    outer_tied=True,
 )

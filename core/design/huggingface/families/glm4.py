@@ -81,7 +81,11 @@ GLM4 = Family(
     signs=("n_routed_experts", "first_k_dense_replace", "use_qk_norm"),
 )
 GLM4V = Family(
-    "GLM-4.5V", ("glm4v_moe_text", "glm4v_moe"), ("Glm4vMoeForConditionalGeneration",), write_glm_v
+    "GLM-4.5V",
+    ("glm4v_moe_text", "glm4v_moe"),
+    ("Glm4vMoeForConditionalGeneration",),
+    write_glm_v,
+    ties="either",
 )
 DOTS = Family(
     "dots.llm1",

@@ -59,4 +59,5 @@ FAMILY = Family(
     ("Llama4ForCausalLM", "Llama4ForConditionalGeneration"),
     write,
     signs=("interleave_moe_layer_step", "intermediate_size_mlp"),
+    ties="inner",
 )

@@ -138,6 +138,7 @@ QWEN3_VL = Family(
     ("qwen3_vl_moe_text", "qwen3_vl_moe"),
     ("Qwen3VLMoeForConditionalGeneration",),
     write_qwen3_vl,
+    ties="outer",
 )
 QWEN3_OMNI = Family(
     "Qwen3-Omni-MoE",

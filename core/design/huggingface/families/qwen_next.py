@@ -71,4 +71,5 @@ QWEN35 = Family(
     ("Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration"),
     write_35,
     signs=("linear_num_value_heads", "linear_key_head_dim", "moe_intermediate_size"),
+    ties="outer",
 )

@@ -142,6 +142,55 @@ def test_a_composite_is_unwrapped_and_its_pictures_are_noted() -> None:
     assert good({**outer, "tie_word_embeddings": True}).design.embedding.tied
 
 
+@pytest.mark.parametrize(
+    ("outer_type", "inner_type", "told"),
+    [
+        # Embedding and head tied or not, for (outer, inner): as transformers 5.23 builds the composite.
+        (
+            "qwen3_vl_moe",
+            "qwen3_vl_moe_text",
+            {(None, None): 0, (None, True): 0, (True, False): 1, (False, True): 0},
+        ),
+        (
+            "qwen3_5_moe",
+            "qwen3_5_moe_text",
+            {(None, None): 0, (None, True): 0, (True, False): 1, (False, True): 0},
+        ),
+        (
+            "glm4v_moe",
+            "glm4v_moe_text",
+            {(None, None): 0, (None, True): 1, (True, False): 1, (False, True): 1},
+        ),
+        ("llama4", "llama4_text", {(None, None): 0, (None, True): 1, (True, None): 0, (False, True): 1}),
+        ("gemma4", "gemma4_text", {(None, None): 1, (None, False): 1, (False, True): 0, (False, None): 0}),
+    ],
+)
+def test_a_composite_ties_its_head_as_its_class_does(
+    outer_type: str, inner_type: str, told: dict[tuple[bool | None, bool | None], int]
+) -> None:
+    for (outer, inner), tied in told.items():
+        text = {"model_type": inner_type, **SIZES, **HEADS, "tie_word_embeddings": inner}
+        text |= {"num_experts_per_tok": 2, "hidden_size_per_layer_input": 0}
+        config = {"model_type": outer_type, "text_config": text, "tie_word_embeddings": outer}
+        assert good(config).design.embedding.tied == bool(tied), (outer, inner)
+
+
+def test_a_composite_may_stand_flat() -> None:
+    latent = {
+        "kv_lora_rank": 8,
+        "q_lora_rank": 8,
+        "qk_rope_head_dim": 4,
+        "qk_nope_head_dim": 4,
+        "v_head_dim": 4,
+    }
+    flat = {"model_type": "kimi_k25", **SIZES, **HEADS, **latent, "n_routed_experts": 8, "n_group": 1}
+    result = good({**flat, "vision_config": {"vt_num_hidden_layers": 27}})
+    assert (result.family, result.unknown) == ("DeepSeek-V3", ())
+    assert any("vision_config" in note for note in result.notes)
+    listed = good({**flat, "moe_layer_freq": [0, 1, 0, 1]}).design
+    assert [o.body.kind for o in listed.occurrences() if o.index == 1] == ["dense", "moe"] * 2
+
+
 def test_classes_name_the_family_where_the_type_is_new() -> None:
     assert (
         good({**MIXTRAL, "model_type": "mixtral_next", "architectures": ["MixtralForCausalLM"]}).family

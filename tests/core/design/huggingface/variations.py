@@ -494,7 +494,12 @@ def forms(config: JSON, made: Built) -> dict[str, JSON]:
         "whole": whole,
         "without nulls": {key: value for key, value in whole.items() if value is not None},
         "differences": differs,
-        "inside": {"model_type": "a_composite", "text_config": config, "vision_config": {"depth": 2}},
+        "inside": {
+            "model_type": "a_composite",
+            "text_config": config,
+            "tie_word_embeddings": bool(getattr(made.config, "tie_word_embeddings", False)),
+            "vision_config": {"depth": 2},
+        },
         "older": older(whole),
         "aliases": aliased(config, made.config.attribute_map),
     }
