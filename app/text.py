@@ -17,6 +17,7 @@ FINGERPRINTS = (
     "One line per layer, one segment per expert, to scale. Solid: an example token’s experts. Violet: shared."
 )
 PUBLISHED = "{} architectures with exact parameter counts, or a small faithful copy to train."
+FAMILIES = "Reads {} model families, old and new key names."
 OWN = (
     "A design saved from here or a Hugging Face config.json, as a file or as text."
     " What does not fit is "

@@ -23,7 +23,7 @@ def open_card(db: Database, chosen: Chosen) -> None:
     if isinstance(proxy, Problem):
         st.error(page.plain(str(proxy)), icon=":material/error:")
         return
-    state.leave_message("\n".join(f"- {page.plain(note)}" for note in proxy.notes))
+    state.leave_message("  \n".join(map(page.plain, proxy.notes)))
     open_new(db, proxy.design)
 
 

@@ -64,8 +64,9 @@ def everything() -> tuple[Card, ...]:
 
 def _of_preset(name: str, group: str) -> Card:
     entry, design = describe(name), preset(name)
-    card = _card(f"preset/{name}", design, "Blank canvas" if not design.depth else design.name)
-    line = entry.title.partition(": ")[2] or entry.title
+    card = _card(f"preset/{name}", design, design.name)
+    # A published title starts with the name, which the card says already.
+    line = entry.title.partition(": ")[2] if group == PUBLISHED else entry.title
     return _told(card, group, f"{line[:1].upper()}{line[1:]}", entry.source)
 
 
@@ -106,6 +107,8 @@ def _called(source: str) -> str:
 
 def note(design: Design) -> str:
     """`32 layers, 8 experts, top-2`; the widest MoE layer speaks for all."""
+    if not design.depth:
+        return "no layers yet"
     layers = plural(design.depth, "layer")
     banks = [p.part.body for p in design.parts() if isinstance(p.part.body, Moe)]
     if not banks:

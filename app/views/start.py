@@ -8,6 +8,7 @@ from app.composer.pasting import pasted
 from app.paths import data_root
 from components import page
 from components.gallery.mount import gallery, picture
+from core.design.huggingface.registry import FAMILIES
 from core.design.presets.registry import preset
 from storage import database, drafts
 
@@ -69,6 +70,7 @@ def own(db: database.Database) -> None:
     with st.popover("Paste JSON", width="stretch"):
         typed = st.text_area("Design as JSON", height=200, key="start.pasted")
         pressed = st.button("Open it", disabled=not typed.strip())
+    page.small(text.FAMILIES.format(len(FAMILIES)))
     content = upload.getvalue().decode("utf-8", errors="replace") if upload else typed if pressed else ""
     if content:
         result = pasted(content)

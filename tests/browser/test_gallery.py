@@ -31,7 +31,7 @@ def test_from_the_start_page_to_a_proxy_that_says_what_it_kept(page: Page, serve
     assert opened(server, page) == proxy.design
     visit.settle(page)
     expect(page.get_by_text("Kept: 32 experts for each one used")).to_be_visible()
-    expect(page.get_by_text("Changed: 61 layers to 4.")).to_be_visible()
+    expect(page.get_by_text("Changed: 61 layers to 4")).to_be_visible()
 
 
 def test_a_method_is_found_and_opened_by_keyboard(open_page, server: Server):

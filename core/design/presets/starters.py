@@ -49,7 +49,7 @@ def dense_twin() -> JSON:
 
 def blank() -> JSON:
     """No layers yet: what a design built by hand starts from."""
-    return {"name": "Untitled", "width": 256, "task": language(128), "stacks": decoder()}
+    return {"name": "Blank canvas", "width": 256, "task": language(128), "stacks": decoder()}
 
 
 def vision() -> JSON:

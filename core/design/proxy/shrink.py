@@ -28,10 +28,19 @@ NEAR = 0.05
 
 
 class Proxy(NamedTuple):
-    """A small design that trains here, and sentences on what it keeps and what it changes."""
+    """A small design that trains here; in words what it keeps, what it changes, and what had to be replaced
+    because the studio does not train it yet."""
 
     design: Design
-    notes: tuple[str, ...]
+    kept: tuple[str, ...]
+    changed: tuple[str, ...]
+    replaced: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for each of the three that has something to say."""
+        said = (("Kept", self.kept), ("Changed", self.changed), ("Not trained yet", self.replaced))
+        return tuple(f"{word}: {'; '.join(phrases)}." for word, phrases in said if phrases)
 
 
 def shrink(design: Design) -> Proxy | Problem:
@@ -59,7 +68,7 @@ def shrink(design: Design) -> Proxy | Problem:
     done = _repaired(_narrowed(built))
     if isinstance(done, Problem):
         return done
-    return Proxy(done, (*_sentences(design, done), *notes, *replaced))
+    return Proxy(done, tuple(_kept(design, done)), tuple(_changed(design, done)), (*notes, *replaced))
 
 
 def _one_stack(document: JSON) -> list[str]:
@@ -72,7 +81,7 @@ def _one_stack(document: JSON) -> list[str]:
             own = [part for part in layer["parts"] if not part["body"].get("cross")]
             layer["parts"] = [{**part, "reads": "stream"} for part in own] or layer["parts"]
     document["stacks"] = [last]
-    return ["The encoder is left out: only one stack trains here yet."]
+    return ["a second stack (the encoder is left out)"]
 
 
 def _few_layers(document: JSON) -> None:
@@ -111,7 +120,8 @@ def _replaced(design: Design) -> tuple[Design, list[str]]:
         if missing is None or not isinstance(result, Design):
             break
         what = missing.message.partition(" can be drawn")[0]
-        said[f"{missing.edits[0].label}: {what[:1].lower()}{what[1:]} cannot be trained yet."] = None
+        label = missing.edits[0].label
+        said[f"{what[:1].lower()}{what[1:]} ({label[:1].lower()}{label[1:]})"] = None
         design = result
     return design, list(said)
 
@@ -172,27 +182,30 @@ def _spare(bank: Moe) -> float:
     return bank.count / max(1.0, bank.per_token)
 
 
-def _sentences(before: Design, after: Design) -> Iterator[str]:
-    """What was kept, then what changed."""
+def _kept(before: Design, after: Design) -> Iterator[str]:
     old, new = _bank(before), _bank(after)
     if new is None:
-        yield "Kept: the order of layers, and widths relative to the model."
-    else:
-        routed = [group.inner / after.width for group in new.experts if group.inner]
-        ratio = f", each {routed[0]:.2g} of the model wide" if len(set(routed)) == 1 else ""
-        if old and abs(log(_spare(new) / _spare(old))) < NEAR:
-            yield f"Kept: {_spare(new):.3g} experts for each one used{ratio}."
-        if new.shared and routed:
-            wide = sum(group.count * group.inner for group in new.shared) / after.width
-            yield f"Kept: shared experts, {wide / routed[0]:.2g} times as wide as a routed one."
-        router = [f"{new.router.score_function} scores", f"{new.router.weigh.kind} weights"]
-        yield f"Kept: {', '.join(router + [b.kind.replace('_', ' ') for b in new.balance])}."
+        yield "the order of layers, widths relative to the model"
+        return
+    if old and abs(log(_spare(new) / _spare(old))) < NEAR:
+        yield f"{_spare(new):.3g} experts for each one used"
+    routed = [group.inner / after.width for group in new.experts if group.inner]
+    if len(set(routed)) == 1:
+        yield f"experts {routed[0]:.2g} of the model wide"
+    if new.shared and routed:
+        wide = sum(group.count * group.inner for group in new.shared) / after.width
+        yield f"shared width {wide / routed[0]:.2g} of an expert"
+    yield f"{new.router.score_function} scores, {new.router.weigh.kind} weights"
+    yield from (balancer.kind.replace("_", " ") for balancer in new.balance)
+
+
+def _changed(before: Design, after: Design) -> Iterator[str]:
+    old, new = _bank(before), _bank(after)
     if before.depth != after.depth:
-        yield f"Changed: {before.depth} layers to {after.depth}."
+        yield f"{before.depth} layers to {after.depth}"
     if before.width != after.width:
-        yield f"Changed: width {before.width} to {after.width}."
+        yield f"width {before.width} to {after.width}"
     if old and new and (old.count, old.per_token) != (new.count, new.per_token):
-        used = f"{old.per_token:g} of {old.count} experts a token to {new.per_token:g} of {new.count}"
-        yield f"Changed: {used}."
+        yield f"{old.per_token:g} of {old.count} experts a token to {new.per_token:g} of {new.count}"
     if before.task != after.task and after.task.kind == "language_model":
-        yield f"Changed: the vocabulary to bytes, the context to {after.task.tokens} tokens."
+        yield f"the vocabulary to bytes, the context to {after.task.tokens} tokens"

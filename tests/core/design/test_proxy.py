@@ -70,12 +70,17 @@ def test_the_order_of_layers_is_kept() -> None:
 
 
 def test_what_changed_is_said_in_words() -> None:
-    notes = proxy_of("deepseek-v3").notes
-    assert "Kept: 32 experts for each one used, each 0.28 of the model wide." in notes
-    assert "Changed: 61 layers to 4." in notes
-    assert "Changed: 8 of 256 experts a token to 2 of 64." in notes
-    assert any("the part 'mla' cannot be trained yet" in note for note in notes)
-    assert not any("experts for each one used" in note for note in proxy_of("switch-base-256").notes)
+    assert proxy_of("deepseek-v3").notes == (
+        "Kept: 32 experts for each one used; experts 0.28 of the model wide; shared width 1 of an expert;"
+        " sigmoid scores, renormalised weights; bias update.",
+        "Changed: 61 layers to 4; width 7168 to 64; 8 of 256 experts a token to 2 of 64;"
+        " the vocabulary to bytes, the context to 64 tokens.",
+        "Not trained yet: the part 'mla' (use attention in 2 places);"
+        " the selection 'group top k' (use top-k).",
+    )
+    switch = proxy_of("switch-base-256")
+    assert not any("for each one used" in phrase for phrase in switch.kept)
+    assert switch.replaced[0] == "a second stack (the encoder is left out)"
 
 
 def test_equal_designs_give_equal_proxies_and_a_proxy_is_its_own() -> None:
