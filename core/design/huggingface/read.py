@@ -13,7 +13,7 @@ from core.design.huggingface import words as w
 from core.design.huggingface.config import Config, ConfigError, printable
 from core.design.huggingface.family import Family
 from core.design.huggingface.ignored import IGNORED
-from core.design.huggingface.registry import FAMILIES, REFUSED
+from core.design.huggingface.registry import FAMILIES, PRESET_ONLY, REFUSED
 from core.design.problems import Problem
 from core.design.spec import Design
 
@@ -138,6 +138,13 @@ def _family(values: dict[str, Any], outer: dict[str, Any], notes: list[str]) -> 
                 "model_type",
                 f"{refused}, which cannot be drawn here.",
                 f"To fix this, import one of: {_known()}.",
+            )
+        drawn = next((title for known, title in PRESET_ONLY.items() if plain.startswith(known)), None)
+        if drawn is not None:
+            raise ConfigError(
+                "model_type",
+                f"The config.json of {printable(name)} cannot be read; its architecture is a preset.",
+                f"To fix this, start from the preset {drawn}.",
             )
     for name in types:
         for family in FAMILIES:

@@ -71,5 +71,14 @@ FAMILIES: tuple[Family, ...] = (
 
 #: Families that are known and refused, by the start of a type or class without signs, and what is lacking.
 REFUSED: dict[str, str] = {
+    "ernie45vl": "ERNIE-4.5-VL has two banks of experts in each layer, one for text and one for pictures",
     "deepseekv4": "DeepSeek-V4 needs compressed attention, hashed routing and several residual streams",
+}
+
+#: Families whose config.json is not read, by the start of a type or class, and the preset that draws them.
+PRESET_ONLY: dict[str, str] = {
+    "arctic": "arctic-480b",
+    "bailing": "ling-1t",
+    "grok": "grok-1",
+    "nllbmoe": "nllb-moe-54b",
 }

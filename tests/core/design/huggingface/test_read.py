@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from core.cost.count import count
 from core.design.huggingface.read import Imported, looks_like, read
-from core.design.huggingface.registry import FAMILIES
+from core.design.huggingface.registry import FAMILIES, PRESET_ONLY
 from core.design.huggingface.repeats import repeats
+from core.design.presets.registry import names
 from core.design.problems import Problem
 
 HERE = Path(__file__).parent
@@ -201,6 +202,12 @@ def test_classes_name_the_family_where_the_type_is_new() -> None:
 def test_deepseek_v4_is_refused_by_name() -> None:
     assert "DeepSeek-V4 needs" in bad({"model_type": "deepseek_v4", **SIZES}).message
     assert "DeepSeek-V4 needs" in bad({"architectures": ["DeepseekV4ForCausalLM"], **SIZES}).message
+
+
+@pytest.mark.parametrize(("model_type", "name"), [("bailing_moe", "ling-1t"), ("nllb-moe", "nllb-moe-54b")])
+def test_a_family_that_is_only_a_preset_names_it(model_type: str, name: str) -> None:
+    assert f"start from the preset {name}" in bad({"model_type": model_type, **SIZES}).fix
+    assert set(PRESET_ONLY.values()) <= set(names())
 
 
 def test_an_unknown_family_says_what_is_missing() -> None:
