@@ -156,7 +156,8 @@ def _handle(pen: Pen, target: str, moves: str, number: str, said: str, top: floa
 
 def _bracket(pen: Pen, pointer: str, where: slots.Where, top: float, line: int) -> None:
     """The layers that are repeated together, how often, and which these are."""
-    x = BRACKET - (NESTED if len(where.repeat.pattern) > 1 else 0)
+    several = len(where.repeat.pattern) > 1
+    x = BRACKET - (NESTED if several else 0)
     d = f"M{x + 6:g} {top + 2:g}h-2a6 6 0 0 0-6 6V{pen.y - 8:g}a6 6 0 0 0 6 6h2"
     pen.picture.wire("bracket", d)
     box = Box(
@@ -169,7 +170,7 @@ def _bracket(pen: Pen, pointer: str, where: slots.Where, top: float, line: int) 
         h=36,
         line=line + 1,
         title=f"×{where.repeat.times}",
-        note=f"layers {where.first}–{where.last}",
+        note=f"{'' if several else 'layers '}{where.first}–{where.last}",
         said=f"Repeat of {plural(len(where.repeat.pattern), 'layer')}",
         moves=pointer,
     )

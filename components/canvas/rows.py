@@ -12,7 +12,7 @@ from core.design.bodies.moe import Moe
 from core.design.problems import Problem
 
 #: Pixels of a row that its columns, glyph and margins take, and the sign that folds it.
-_TAKEN, _FOLD = 321.0, 18.0
+_TAKEN, _FOLD = 328.0, 18.0
 
 
 def row(

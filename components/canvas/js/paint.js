@@ -46,7 +46,7 @@ function painting(ui) {
     const text = JSON.stringify(box);
     if (node.text === text) return;
     node.text = text;
-    node.title = EXPERTS.has(box.kind) || box.kind === "count" ? box.said || "" : "";
+    node.title = EXPERTS.has(box.kind) || box.kind === "count" ? [box.said, box.dead ? "no token" : box.heat_text].filter(Boolean).join(", ") : "";
     node.replaceChildren(...inside(box).filter(Boolean));
     if (box.target) node.onclick = (event) => clicked(node.box, event);
   }
@@ -66,7 +66,8 @@ function painting(ui) {
       case "problem": return [glyph(box.glyph, 15), h("span", { class: "text", title: box.title }, box.title),
         ...(box.fixes || []).map((fix) => h("button", { type: "button", class: "fix", tabindex: -1, onclick: () => ui.mend(fix) }, fix.label))];
       case "count": return [glyph(box.by < 0 ? "minus" : "plus", 12), h("span", { class: "sr" }, box.title, said)];
-      case "repeat": case "swarm": return [name, note, sign, said];
+      case "swarm": return [box.cells > 64 && box.cells % 32 ? h("i", { class: "rest", css: { left: `${100 * (box.cells % 32) / 32}%` } }) : null, name, note, sign, said];
+      case "repeat": return [name, note, sign, said];
       default: return [glyph(box.glyph), name, note, chip, sign, said];
     }
   }
@@ -90,7 +91,7 @@ function painting(ui) {
   // Heat recolours fills; place, text and order stay.
   function colour(node, box) {
     const hot = box.heat !== undefined && box.heat !== null && ui.data.heat, tone = hot ? tint(stops, box.heat) : null;
-    node.classList.toggle("hot", Boolean(hot));
+    node.classList.toggle("hot", Boolean(hot)); node.classList.toggle("dead", Boolean(hot && box.dead));
     node.style.setProperty("--hot", tone ? tone.fill : ""); node.style.setProperty("--on", tone ? tone.ink : "");
   }
 

@@ -263,4 +263,4 @@ def test_a_note_keeps_what_there_is_room_for():
     for width in COLUMNS:
         for box in opened(preset("deepseek-v3"), width).boxes:
             if box.kind in ("row", "open"):
-                assert 321 + width_of(box.title, 13.5) + width_of(box.note, 12) <= width
+                assert 328 + width_of(box.title, 13.5) + width_of(box.note, 12) <= width
