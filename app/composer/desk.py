@@ -1,5 +1,6 @@
 """The open design of one browser session: what is shown, what was just done, saving by compare and swap."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,7 +15,7 @@ from core.design.compose.acts import ACTS, act
 from core.design.compose.clip import Clip, copied
 from core.design.compose.sketch import Done, part_at
 from core.design.edit import Edit
-from core.design.edits import apply
+from core.design.edits import apply, parse
 from core.design.pointer import PointerError, get
 from core.design.presets.registry import UnknownPresetError, preset
 from core.design.problems import Problem
@@ -29,7 +30,11 @@ from storage.records import Draft
 @lru_cache(maxsize=64)
 def read(text: str) -> Design:
     """A stored design. ValueError if the text is none, which only a damaged database can hold."""
-    return Design.model_validate_json(text)
+    # By `parse`, so that equal layers are one object, which every later cache finds by identity.
+    result = parse(json.loads(text))
+    if isinstance(result, Problem):
+        raise ValueError(str(result))
+    return result
 
 
 def document(design: Design) -> Document:
