@@ -38,9 +38,6 @@ def pasted(text: str) -> Pasted | str:
         imported = huggingface.read(content)
         if isinstance(imported, Problem):
             return str(imported)
-        unknown = (
-            [f"Keys that are not understood: {', '.join(imported.unknown)}."] if imported.unknown else []
-        )
-        return Pasted(imported.design, (f"Read as a {imported.family} model.", *imported.notes, *unknown))
+        return Pasted(imported.design, imported.told)
     result = parse(content)
     return str(result) if isinstance(result, Problem) else Pasted(result)
