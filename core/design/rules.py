@@ -20,7 +20,7 @@ from core.design.plan import Plan
 from core.design.planned import plan_rules
 from core.design.problems import Problem, Site
 from core.design.spec import Design, Stack
-from core.design.structure import Part, Repeat
+from core.design.structure import MOST_TURNS, Layer, Part, Repeat
 
 #: Parameters the studio trains in one process: weights, gradients, two moments in float32 stay under 4 GB.
 MOST_TRAINED = 250_000_000
@@ -139,15 +139,30 @@ def _shrink(design: Design) -> Edit:
             for s, stack in enumerate(design.stacks)
             for r in range(len(stack.layers))
         )
+    probe = design if fewer else _folded(design)
     factor = 0.9 * min(1.0, (MOST_TRAINED / design.parameters) ** 0.5)
     for _ in range(24):
         # An edit that stays alone keeps its own label.
         edit = together((*fewer, Resize(width=factor, label="Shrink it")), "Shrink it")
-        result = apply(design, edit)
+        result = apply(probe, edit)
         if isinstance(result, Design) and result.parameters <= MOST_TRAINED:
             return edit
         factor *= 0.6
     return SetValue(path="/stacks", value=[{"layers": PLAIN_LAYERS}], label="Start from plain layers")
+
+
+def _folded(design: Design) -> Design:
+    """As many parameters written once: equal patterns of a stack as one repeat, if it can turn so often."""
+    stacks = []
+    for stack in design.stacks:
+        turns: Counter[tuple[Layer, ...]] = Counter()
+        for repeat in stack.layers:
+            turns[repeat.pattern] += repeat.times
+        if any(times > MOST_TURNS for times in turns.values()):
+            return design
+        layers = tuple(Repeat(times=times, pattern=pattern) for pattern, times in turns.items())
+        stacks.append(stack.model_copy(update={"layers": layers}))
+    return design.model_copy(update={"stacks": tuple(stacks)})
 
 
 _Kind = tuple[str, str]

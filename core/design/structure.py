@@ -9,6 +9,9 @@ from core.design.base import Spec, field
 from core.design.bodies.base import BODY, Body
 from core.design.problems import Problem, Site
 
+#: Turns of one repeat.
+MOST_TURNS = 1024
+
 
 class PartNorm(Spec):
     """Where a part's norms stand: before it, after it (sandwich), or both.
@@ -60,7 +63,7 @@ class Layer(Spec):
 class Repeat(Spec):
     """A pattern of layers, `times` over, each turn with weights of its own."""
 
-    times: int = field(1, ge=1, le=1024, unit="times")
+    times: int = field(1, ge=1, le=MOST_TURNS, unit="times")
     pattern: tuple[Layer, ...] = field(min_length=1, max_length=64)
 
     @property

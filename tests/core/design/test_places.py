@@ -155,3 +155,11 @@ def test_equal_layers_are_read_once_and_unequal_ones_apart() -> None:
     assert layers[4] is layers[60]
     assert layers[0] is not layers[4]
     assert design == Design.model_validate(design.model_dump(mode="json"))
+
+
+def test_the_shrinking_edit_is_the_same_for_a_design_written_out() -> None:
+    found = [
+        next(p for p in check(design, stage="train") if p.code == "too-large")
+        for design in (preset("deepseek-v3"), unrolled(preset("deepseek-v3")))
+    ]
+    assert found[0].edits == found[1].edits
