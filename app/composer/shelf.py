@@ -115,10 +115,18 @@ def note(design: Design) -> str:
         return f"{layers}, dense"
     bank = max(banks, key=lambda body: body.count)
     shared = sum(group.count for group in bank.shared)
-    used = f"{bank.per_token:g}"
-    chosen = f"top-{used}" if hasattr(bank.router.select, "k") else f"about {used} a token"
-    words = [layers, plural(bank.count, "expert"), chosen]
+    words = [layers, plural(bank.count, "expert"), _chosen(bank)]
     return ", ".join(words + ([f"{shared} shared"] if shared else []))
+
+
+def _chosen(bank: Moe) -> str:
+    """How many experts a token gets: `top-2`, `about 2 a token`, `all a token`."""
+    used = f"{bank.per_token:g}"
+    if hasattr(bank.router.select, "k"):
+        return f"top-{used}"
+    if bank.router.select.ragged:
+        return f"about {used} a token"
+    return "all a token" if bank.per_token == bank.count else f"{used} a token"
 
 
 def sizes(design: Design) -> str:

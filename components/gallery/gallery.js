@@ -1,4 +1,4 @@
-// A gallery of designs in one part: cards in groups, a filter, an order. Prints are drawn when they are seen.
+// A gallery of designs in one part: cards in groups, a filter, an order.
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".gallery"), kinds = palette(root);
   root.style.setProperty("--expert", kinds[2]); root.style.setProperty("--shared", kinds[7]);
@@ -12,20 +12,12 @@ export default function ({ parentElement, data, setTriggerValue }) {
   root.send = setTriggerValue;
   if (root.text === text) return;
   root.text = text;
-  root.seen?.disconnect();
-  root.seen = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target }) => {
-    if (!isIntersecting) return;
-    root.seen.unobserve(target);
-    target.replaceChildren(draw(target.card.print, `${target.card.name}: ${target.card.note}`));
-  }), { rootMargin: "300px" });
   const items = data.cards.map((card) => ({ card, element: cardOf(root, card) }));
   root.replaceChildren(...(data.tools ? tooled(items) : [list(items)]));
 }
 
 function cardOf(root, card) {
-  const print = h("div", { class: "print" });
-  print.card = card;
-  root.seen.observe(print);
+  const print = h("div", { class: "print" }, draw(card.print, `${card.name}: ${card.note}`));
   const press = (act, label, more) => h("button", { type: "button", class: "go", onclick: () => root.send(act, card.key) },
     label, h("span", { class: "sr" }, more));
   const link = card.link && h("a", { href: card.link, target: "_blank", rel: "noopener noreferrer" },
