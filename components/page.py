@@ -78,11 +78,6 @@ def primary(label: str) -> str:
     return f':color[{label}]{{foreground="{palette.current().paper}"}}'
 
 
-def quiet(label: str) -> str:
-    """The label of a tertiary popover: open in the dark theme, Streamlit's own colour is hard to read."""
-    return f':color[{label}]{{foreground="{palette.current().ink}"}}'
-
-
 def card_head(finding: str, note: str, name: str, frame: Callable[[], pd.DataFrame], key: str) -> None:
     """A card's finding, its note, and beside them the table of `name`, one click away."""
     with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):

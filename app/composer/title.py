@@ -71,9 +71,8 @@ def _problems(db: Database, problems: tuple[Problem, ...]) -> None:
     desk = state.desk()
     worst = "error" if any(p.severity == "error" for p in problems) else "warning"
     with st.popover(
-        page.quiet(plural(len(problems), "problem")),
+        plural(len(problems), "problem"),
         icon=f":material/{worst}:",
-        type="tertiary",
         width="content",
     ):
         for i, problem in enumerate(problems):
@@ -105,8 +104,7 @@ def _menu(db: Database, kept: tuple[Version, ...]) -> None:
     desk = state.desk()
     assert desk.draft is not None
     menu = st.popover(
-        page.quiet(history.where_we_are(kept, desk.draft.sha)),
-        type="tertiary",
+        history.where_we_are(kept, desk.draft.sha),
         width="content",
         # Another design starts with its menu closed.
         key=f"versions:{desk.draft.id}",
