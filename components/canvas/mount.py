@@ -26,7 +26,8 @@ _HTML = """
   </div>
   <dialog class="finder" aria-label="Every act by name">
     <input type="text" role="combobox" aria-label="Act" aria-controls="commands" aria-expanded="true"
-      aria-autocomplete="list" autocomplete="off" spellcheck="false" placeholder="Add, move, undo, colour, save">
+      aria-autocomplete="list" autocomplete="off" spellcheck="false"
+      placeholder="Add, move, undo, colour, save">
     <div id="commands" class="commands" role="listbox" aria-label="Acts"></div>
     <p class="none">No act has these words in its name.</p>
   </dialog>

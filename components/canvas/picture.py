@@ -41,11 +41,11 @@ class Box:
     scale, where the box itself is wider so that it can be hit. `figures` are the columns of a row.
 
     A `repeat` box stands in the margin: a bracket's "×24" with the layers it spans as its note, or the bare
-    number of a single layer. `moves` is the pointer of what dragging the box moves. A box with a `scale` is resized by its right edge:
-    pixels for one hidden unit, `inner` units now, `number` counts the experts of its list. A `count` box is a
-    handle: pressing it changes the experts of the group `target` by `by`. `heat` is 0 to 1 on the colour
-    scale, None where the quantity does not apply; `dead` marks an expert that got no token: hatch it. A
-    `swarm` box stands for so many `cells`, one for each expert.
+    number of a single layer. `moves` is the pointer of what dragging the box moves. A box with a `scale` is
+    resized by its right edge: pixels for one hidden unit, `inner` units now, `number` counts the experts of
+    its list. A `count` box is a handle: pressing it changes the experts of the group `target` by `by`. `heat`
+    is 0 to 1 on the colour scale, None where the quantity does not apply; `dead` marks an expert that got no
+    token: hatch it. A `swarm` box stands for so many `cells`, one for each expert.
     """
 
     id: str

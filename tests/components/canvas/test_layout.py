@@ -243,6 +243,13 @@ def test_any_design_can_be_drawn(design):
     picture = draw(design, count(design), check(design), opened=set(moe_parts(design)))
     json.dumps(picture.as_json(), allow_nan=False)
     assert {box.target for box in picture.boxes} >= {part.pointer for part in design.parts()}
+    ids = [box.id for box in picture.boxes]
+    assert len(set(ids)) == len(ids)
+    flat = [box for box in picture.boxes if box.kind != "panel"]
+    for i, box in enumerate(flat):
+        assert 0 <= box.x <= box.x + box.w <= picture.width
+        assert 0 <= box.y <= box.y + box.h <= picture.height
+        assert not [other.id for other in flat[i + 1 :] if overlap(box, other)], box.id
 
 
 @pytest.mark.parametrize("name", ["starter", "mixtral-8x7b", "deepseek-v3"])
