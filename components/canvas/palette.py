@@ -18,7 +18,7 @@ _PARTS = {
     "expert_group": ("expert", "E", "More experts for the nearest MoE layer"),
     "shared_expert": ("shared", "S", "An expert that every token visits"),
 }
-#: The methods that most people look for.
+#: The methods that most people look for, and designs to begin with.
 _KNOWN = (
     "top-k",
     "noisy-top-k",
@@ -29,6 +29,7 @@ _KNOWN = (
     "expert-choice",
     "soft-moe",
 )
+_FIRST = ("blank", "starter", "fine-grained")
 
 
 @cache
@@ -42,7 +43,7 @@ def palette() -> list[dict[str, Any]]:
         for m in methods()
     ]
     starters = [
-        _item("start", p.name, preset(p.name).name, "layer", p.title, shown=p.kind == "starter")
+        _item("start", p.name, preset(p.name).name, "layer", p.title, shown=p.name in _FIRST)
         for p in sorted(PRESETS, key=lambda p: p.name != "blank")
     ]
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from annotated_types import Le
 
@@ -13,7 +14,8 @@ from core.design.compose.words import span
 from core.design.spec import MOST_LAYERS, Design
 from core.design.structure import Repeat
 
-MOST_TIMES = int(next(str(rule.le) for rule in Repeat.model_fields["times"].metadata if isinstance(rule, Le)))
+_TIMES: Any = Repeat.model_fields["times"].metadata
+MOST_TIMES: Any = next(rule.le for rule in _TIMES if isinstance(rule, Le))
 
 
 def turn(design: Design, target: str, by: int) -> Done | str:
