@@ -84,8 +84,9 @@ def _told(card: Card, group: str, line: str, source: str) -> Card:
         line=line,
         source=_called(source),
         link=link(source),
-        badge="Trains here" if trains else "",
-        shrinks=not trains and bool(card.total and card.print.rows),
+        badge="Trains here" if trains else "Not trained yet" if group == METHODS else "",
+        # The proxy of a method that is not built would be without the very method.
+        shrinks=group == PUBLISHED,
     )
 
 

@@ -28,7 +28,8 @@ def test_a_card_says_what_its_design_is(card):
     assert sum(times for _, times in card.print.rows) == len(fingerprint(design))
     trains = not [p for p in check(design, stage="train") if p.severity == "error"]
     assert (card.badge == "Trains here") == trains
-    assert not (card.shrinks and trains)
+    assert card.shrinks == (card.group == shelf.PUBLISHED)
+    assert card.badge or card.shrinks or not design.depth
 
 
 def test_sources_are_links_that_only_the_user_follows():
