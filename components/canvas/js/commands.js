@@ -17,8 +17,8 @@ function commanding(ui) {
   const show = (dialog) => { back = ui.focused(); dialog.showModal(); };
   for (const dialog of [finder, sheet]) {
     dialog.addEventListener("close", () => {
-      // A redraw may have put another element in the place of the part.
-      if (back?.isConnected) back.focus(); else ui.refocus();
+      // What was done meanwhile may have chosen another part, or drawn another element in its place.
+      if (back?.isConnected && !back.closest(".part")) back.focus(); else ui.refocus();
     });
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     dialog.addEventListener("keydown", (event) => event.stopPropagation());
@@ -80,6 +80,7 @@ function commands(ui, about) {
     { group: on, name: "Paste", key: "Ctrl+V", off: data.clip ? "" : "Nothing was copied", run: () => ui.paste("") },
     part("Move up", "Alt+↑", () => ui.onTargets("move", { by: -1 })), part("Move down", "Alt+↓", () => ui.onTargets("move", { by: 1 })),
     part("Repeat more", "]", () => ui.repeat(1)), part("Repeat fewer", "[", () => ui.repeat(-1)),
+    part("Gather into one repeat", "", () => ui.onTargets("gather")), part("Unroll the repeat", "", () => ui.onTargets("unroll")),
     ...(about?.inner ? [part("Wider", "Shift+→", () => ui.widen(1)), part("Narrower", "Shift+←", () => ui.widen(-1))] : []),
     ...(about?.folds ? [part(about.folds === "open" ? "Close the layer" : "Open the layer", "Enter", () => ui.fold(about))] : []),
     { group: "Layers", name: "Open all layers", run: () => ui.foldAll(true) }, { group: "Layers", name: "Close all layers", run: () => ui.foldAll(false) },
