@@ -1,11 +1,14 @@
 """Giving a design away, and taking one from a link."""
 
 import re
+from functools import partial
 
 import streamlit as st
 
 from app import state
 from app.composer.desk import document
+from app.composer.heat import QUANTITIES
+from app.drawing import drawing
 from app.guard import guarded
 from app.links import MOST_CHARACTERS, absolute, address, own_address
 from components import page
@@ -67,12 +70,32 @@ def _share() -> None:
     st.caption("As JSON")
     with st.container(height=180, border=False):
         st.code(text, language=None, wrap_lines=True)
-    st.download_button(
-        "Download design.json",
-        text,
-        f"{re.sub(r'[^a-z0-9]+', '-', desk.design.name.lower()).strip('-') or 'design'}.json",
-        "application/json",
-        icon=":material/download:",
-        on_click="ignore",
-        width="stretch",
-    )
+    name = re.sub(r"[^a-z0-9]+", "-", desk.design.name.lower()).strip("-") or "design"
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "Download design.json",
+            text,
+            f"{name}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+        )
+        st.download_button(
+            "Download drawing.svg",
+            # Made when it is asked for. A measured load belongs to the page.
+            partial(
+                drawing,
+                desk.design,
+                frozenset(desk.opened),
+                heat=desk.heat if desk.heat in QUANTITIES else "",
+                width=desk.column,
+                dark=st.context.theme.type == "dark",
+            ),
+            f"{name}.svg",
+            "image/svg+xml",
+            icon=":material/download:",
+            on_click="ignore",
+            width="stretch",
+            help="The drawing with the design inside: the studio opens it again",
+        )

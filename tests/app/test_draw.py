@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app import cli
-from app.commands.draw import theme
 from app.composer.pasting import Pasted, pasted
 from app.designs import read_design
+from app.drawing import theme
 from components.canvas.theme import text_on
 from core.design.presets.registry import preset
 
