@@ -5,10 +5,11 @@ function mapping(ui) {
   const { mini, stage } = ui;
   let ratio = 1, drawn = null;
 
+  ui.deep = () => ui.data.picture.height * ui.k() > stage.clientHeight + 24;
   ui.map = () => {
-    const k = ui.k(), { height, boxes } = ui.data.picture, deep = height * k > stage.clientHeight + 24;
-    mini.classList.toggle("shown", deep);
-    if (!deep) return;
+    const k = ui.k(), { height, boxes } = ui.data.picture;
+    mini.classList.toggle("shown", ui.deep());
+    if (!ui.deep()) return;
     const tall = Math.min(MINI.most, stage.clientHeight * 0.5);
     ratio = tall / height;
     if (drawn !== ui.data.picture) {

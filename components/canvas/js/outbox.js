@@ -2,7 +2,7 @@
 // and trigger values get lost, numbers do not.
 const WATCHING = new Set(["select", "fold", "column", "heat", "copy"]);
 // After these the pointers of a picture may lead elsewhere.
-const SHIFTING = new Set(["add", "delete", "duplicate", "move", "put", "cut", "paste", "resize", "edit", "undo", "redo", "start", "open"]);
+const SHIFTING = new Set(["add", "delete", "duplicate", "move", "put", "gather", "unroll", "cut", "paste", "resize", "edit", "method", "undo", "redo", "start", "open"]);
 
 function outbox(ui) {
   const client = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);

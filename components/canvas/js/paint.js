@@ -61,7 +61,7 @@ function painting(ui) {
       case "panel": return [];
       case "row": case "open": return [glyph(box.glyph), name, fork(box) || h("span", { class: "nofork" }), note || h("span"), columns(box), sign, said];
       case "expert": case "cell": case "shared":
-        return [box.fill !== undefined ? h("span", { class: "fill", css: { width: `${box.fill}px` } }) : null, name, note, sign, said,
+        return [box.fill !== undefined ? h("span", { class: box.fill < box.w - 1 ? "fill short" : "fill", css: { width: `${box.fill}px` } }) : null, name, note, sign, said,
           box.scale ? h("span", { class: "grip", css: { left: `${(box.fill ?? box.w) - Math.min(9, box.w * 0.4)}px` } }) : null];
       case "problem": return [glyph(box.glyph, 15), h("span", { class: "text", title: box.title }, box.title),
         ...(box.fixes || []).map((fix) => h("button", { type: "button", class: "fix", tabindex: -1, onclick: () => ui.mend(fix) }, fix.label))];

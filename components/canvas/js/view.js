@@ -1,4 +1,5 @@
 // Zoom and place: the stage scrolls, the world in it is scaled; both are remembered for each draft.
+const BESIDE = 66; // pixels that the minimap and the scroll bar take
 const ZOOMS = [0.25, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2];
 
 function viewing(ui) {
@@ -8,14 +9,14 @@ function viewing(ui) {
   // Under 80 % nothing can be read, so deep designs fit by width and pan.
   const fit = () => {
     const { width, height } = ui.data.picture;
-    const wide = (stage.offsetWidth - 24) / width, high = (stage.offsetHeight - 24) / height;
+    const high = (stage.offsetHeight - 24) / height, wide = (stage.offsetWidth - (high < 0.8 ? BESIDE : 24)) / width;
     return Math.max(0.8, Math.min(1.18, high < 0.8 ? wide : Math.min(wide, high)));
   };
   ui.k = () => zoom || fit();
   ui.scale = () => {
     if (!ui.data || !stage.clientWidth) return;
     const k = ui.k(), { width, height } = ui.data.picture;
-    const left = Math.max(4, (stage.clientWidth - width * k) / 2 - 18), top = Math.max(6, Math.min(18, (stage.clientHeight - height * k) / 2));
+    const left = Math.max(4, Math.min((stage.clientWidth - width * k) / 2 - 18, stage.offsetWidth - width * k - (ui.deep() ? BESIDE : 0))), top = Math.max(6, Math.min(18, (stage.clientHeight - height * k) / 2));
     world.style.transform = `translate(${left}px, ${top}px) scale(${k})`;
     room.style.width = `${left + width * k}px`; room.style.height = `${top + height * k + 10}px`;
     ui.tools.querySelector(".zoom").textContent = `${Math.round(100 * k)}\u2009%`;
