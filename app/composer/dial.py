@@ -6,6 +6,7 @@ from functools import lru_cache
 import streamlit as st
 
 from app import state
+from app.composer.sentences import held
 from app.guard import guarded
 from components import page
 from components.words import plural
@@ -53,7 +54,7 @@ def dial(db: Database) -> None:
         st.caption(f"“{shown}” is no size. To fix this, write a number such as 100 M or 7 B.")
     edit = _edit(design, size, turns, number)
     told = preview(design, edit)
-    st.caption(page.plain(told or "Turn the dial to see what the design becomes."))
+    st.caption(page.plain(held(told) or "Turn the dial to see what the design becomes."))
     st.button(
         "Apply",
         key="dial:apply",

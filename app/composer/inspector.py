@@ -9,7 +9,7 @@ from app.composer.desk import Desk
 from app.composer.dial import dial
 from app.composer.method import OWN_MIX, method_box, method_of
 from app.composer.place import PART, Step, body_at, cut, moe_at, place
-from app.composer.sentences import body_formula, formula_of, router_sentence, sentence
+from app.composer.sentences import body_formula, formula_of, held, router_sentence, sentence
 from app.composer.weight import weight_line
 from app.guard import guarded
 from components import page
@@ -79,7 +79,7 @@ def _foot(design: Design, target: str) -> None:
     if words:
         st.caption(words)
     if line := weight_line(design, target):
-        st.caption(page.plain(line))
+        st.caption(page.plain(held(line)))
 
 
 def _rule(design: Design, target: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.cost.format import THIN
 from core.design.bodies.base import Body
 from core.design.bodies.moe import Moe
 from core.design.presets.methods import Method
@@ -68,3 +69,8 @@ def router_sentence(moe: Moe, method: Method | None) -> str:
     words = [method.summary] if method is not None else []
     words += [_BALANCE[b.kind] for b in moe.balance if b.kind in _BALANCE][:1]
     return " ".join(f"{word.rstrip('.')}." for word in words)
+
+
+def held(text: str) -> str:
+    """Numbers that stay whole where a line breaks: their thin spaces become unbreakable ones."""
+    return text.replace(THIN, "\u202f")

@@ -6,7 +6,8 @@ from app.composer.place import LAYER, PART, cut, moe_at
 from components.words import plural
 from core.cost import format as fmt
 from core.cost.count import Counts, PartCount, count
-from core.cost.flops import flops
+from core.cost.estimate import STRIP_CONTEXT
+from core.cost.flops import Flops, flops
 from core.design.spec import Design
 
 
@@ -15,7 +16,7 @@ def weight_line(design: Design, target: str) -> str:
     """`8 192 parameters, 16.4 k FLOPs per token, 0.04 % of the layer`; "" for what owns nothing."""
     counts = count(design)
     if target == "":
-        return _said(counts.total, flops(counts).forward, "")
+        return _said(counts.total, _forward(counts).forward, "")
     here = [part for part in counts.parts if part.pointer.startswith(target)]
     if target in ("/task", "/embedding", "/task/heads"):
         return _said(sum(part.parameters for part in here), None, _share(here, counts.total, "the design"))
@@ -67,7 +68,12 @@ def _inside(counts: Counts, part: PartCount, target: str, whole: int) -> str:
 
 def _flops(counts: Counts, parts: list[PartCount]) -> float:
     wanted = {part.pointer for part in parts}
-    return sum(found.forward for found in flops(counts).parts if found.pointer in wanted)
+    return sum(found.forward for found in _forward(counts).parts if found.pointer in wanted)
+
+
+def _forward(counts: Counts) -> Flops:
+    """Of sequences as long as those of the cost strip."""
+    return flops(counts, min(counts.design.task.tokens, STRIP_CONTEXT))
 
 
 def _said(parameters: float, work: float | None, share: str) -> str:
@@ -79,8 +85,13 @@ def _said(parameters: float, work: float | None, share: str) -> str:
 
 def _share(parts: list[PartCount], total: int, whole: str) -> str:
     own = sum(part.times * part.parameters for part in parts)
-    return f", {fmt.percent(own / total)} of {whole}" if total else ""
+    return f", {_percent(own / total)} of {whole}" if total else ""
 
 
 def _of(part: float, layer: int) -> str:
-    return f", {fmt.percent(part / layer)} of the layer" if layer else ""
+    return f", {_percent(part / layer)} of the layer" if layer else ""
+
+
+def _percent(share: float) -> str:
+    """As elsewhere, but a share below a tenth of a percent keeps a digit: `0.002 %`."""
+    return fmt.percent(share) if share >= 1e-3 or not share else f"{fmt.rounded(100 * share, 1)}{fmt.THIN}%"

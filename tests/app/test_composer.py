@@ -188,6 +188,14 @@ def test_what_a_selection_weighs(target, said):
     assert line.startswith(said) if said else line == ""
 
 
+def test_a_part_costs_what_the_drawing_says():
+    mixtral = preset("mixtral-8x7b")
+    attention = "/stacks/0/layers/0/pattern/0/parts/0"
+    said = weight_line(mixtral, attention)
+    assert said.startswith("41.9\u2009M parameters, 117.4\u2009M FLOPs per token, 2.9")
+    assert "0.002\u2009% of the layer" in weight_line(mixtral, f"{MOE}/body/router")
+
+
 @pytest.mark.parametrize(
     "name", ["starter", "deepseek-v3", "switch-base-8", "jamba-v0.1", "blank", "longcat-flash"]
 )
