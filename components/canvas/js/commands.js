@@ -14,12 +14,11 @@ const SHEET = [
 function commanding(ui) {
   const { finder, sheet } = ui;
   let back = null;
-  const show = (dialog) => { back = ui.focused(); dialog.showModal(); };
+  // The focus goes back where it was before an act moves it on; where a redraw chose another part meanwhile, to that.
+  const restore = () => { const to = back; back = null; if (to?.isConnected && !(ui.redone && to.closest(".part"))) to.focus(); else if (to) ui.refocus(); };
+  const show = (dialog) => { back = ui.focused(); ui.redone = false; dialog.showModal(); };
   for (const dialog of [finder, sheet]) {
-    dialog.addEventListener("close", () => {
-      // What was done meanwhile may have chosen another part, or drawn another element in its place.
-      if (back?.isConnected && !back.closest(".part")) back.focus(); else ui.refocus();
-    });
+    dialog.addEventListener("close", () => restore());
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
     dialog.addEventListener("keydown", (event) => event.stopPropagation());
   }
@@ -41,7 +40,7 @@ function commanding(ui) {
     if (option?.id) input.setAttribute("aria-activedescendant", option.id); else input.removeAttribute("aria-activedescendant");
     option?.scrollIntoView({ block: "nearest" });
   };
-  const run = (command) => { if (!command || command.off) return; finder.close(); command.run(); };
+  const run = (command) => { if (!command || command.off) return; finder.close(); restore(); command.run(); };
   function fill() {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const score = (command) => {

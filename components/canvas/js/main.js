@@ -28,7 +28,7 @@ function mounted(parent) {
     const worse = data.problems && ui.data && data.problems.text !== ui.data.problems?.text ? ` ${data.problems.text}.` : "";
     const before = ui.data ? ui.pickedBoxes() : [];
     ui.data = data;
-    if (moved) ui.follow(before);
+    if (moved) { ui.redone = true; ui.follow(before); }
     ui.colours(); ui.partList(); ui.toolbar(); ui.paint(); ui.recall(); ui.scale(); ui.measure();
     if (focused && (moved || !ui.boxes.contains(ui.focused()))) ui.refocus();
     // Keys act from the start where nothing else wants them; a ring around what nobody chose would only distract.
