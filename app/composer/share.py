@@ -8,6 +8,7 @@ import streamlit as st
 from app import state
 from app.composer.desk import document
 from app.composer.heat import QUANTITIES
+from app.designs import argument
 from app.drawing import drawing
 from app.guard import guarded
 from app.links import MOST_CHARACTERS, absolute, address, own_address
@@ -99,3 +100,5 @@ def _share() -> None:
             width="stretch",
             help="The drawing with the design inside: the studio opens it again",
         )
+    st.caption("The same on the command line")
+    page.command(f"python -m app cost {argument(desk.design)[0]}")

@@ -9,7 +9,6 @@ from app.composer.figures import cells, hindrances
 from app.composer.inspector import inspector
 from app.composer.share import open_linked
 from app.composer.title import title_row
-from app.designs import argument
 from app.guard import guarded
 from app.paths import data_root
 from app.views._empty import no_design
@@ -42,9 +41,8 @@ def main() -> None:
     row = st.container(horizontal=True, wrap=False, gap="small")
     with row.container(width="stretch"):
         canvas(db, problems)
-    with row.container(border=True, width=306, height="stretch", gap="small"):
+    with row.container(border=True, width=306, height="stretch", gap="small", key="inspector"):
         inspector(db)
-    page.command(f"python -m app cost {argument(desk.design)[0]}")
     return None
 
 
