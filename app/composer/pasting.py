@@ -25,6 +25,8 @@ def pasted(text: str) -> Pasted | str:
         return f"More than {MOST_TEXT // 1_000_000} million characters are no design. Nothing was changed."
     try:
         content = svg.design_of(text) if svg.is_svg(text) else json.loads(text)
+        # Half a character can neither be stored nor sent to a page that repeats it.
+        json.dumps(content, ensure_ascii=False).encode()
     except svg.NoDesignError as error:
         return f"{error} Nothing was changed."
     except json.JSONDecodeError as error:
@@ -32,6 +34,8 @@ def pasted(text: str) -> Pasted | str:
         return f"This is not a design: line {error.lineno}, {reason}. Nothing was changed."
     except RecursionError:
         return "This is not a design: it is nested too deeply. Nothing was changed."
+    except UnicodeEncodeError:
+        return "This is not a design: one of its words holds half a character. Nothing was changed."
     except ValueError:
         return "This is not a design: one of its numbers has thousands of digits. Nothing was changed."
     if huggingface.looks_like(content):

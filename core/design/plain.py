@@ -64,7 +64,7 @@ class Choice:
             raise PydanticCustomError(
                 "choice_type",
                 "{name} is an object with a kind, not {got}",
-                {"name": self.name, "got": str(value)[:40]},
+                {"name": self.name, "got": repr(value)[:40]},
             )
         kind = value.get("kind")
         member = self.members.get(kind) if isinstance(kind, str) else None

@@ -6,6 +6,7 @@ Evaluation and export use the value at the checkpoint.
 from __future__ import annotations
 
 import math
+import sys
 from typing import Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -98,7 +99,8 @@ class NumberOrSchedule:
         if isinstance(value, bool) or value is None or isinstance(value, str):
             raise PydanticCustomError("number_or_schedule", "Give a number or a schedule")
         if isinstance(value, int | float):
-            low = high = float(value)
+            # JSON has integers that no float holds.
+            low = high = float(value) if abs(value) <= sys.float_info.max else math.inf
             if not math.isfinite(low):
                 raise PydanticCustomError("finite_number", "Input should be a finite number")
             if self.whole and low != int(low):

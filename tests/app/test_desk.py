@@ -190,6 +190,7 @@ def test_another_design_starts_a_fresh_view(db, desk):
     [
         ("{", "line 1"),
         ("[" * 5000, "nested too deeply"),
+        ('{"model_type": "mixtral", "\\ud800": 1}', "half a character"),
         ("{}", "wrong"),
         ('{"width": -1}', "wrong"),
         ("7", "wrong"),

@@ -77,6 +77,8 @@ def test_a_link_that_lost_its_end_says_so() -> None:
         (packed(b"[]"), "is wrong"),
         (packed(b"{}"), "is wrong"),
         (packed(b"[" * 100_000), "nested"),
+        (packed(b'{"task": "\\ud800"}'), "is an object with a kind"),
+        (packed(b'{"\\ud800": 1}'), "is wrong"),
         (packed(b'{"a":' * 65 + b"1" + b"}" * 65), "nested"),
         (packed(b" " * (MOST_BYTES + 1)), "unpacks to more than 1000 kB"),
         (packed(json.dumps({"width": 10**400}).encode()), "is wrong"),
