@@ -32,7 +32,7 @@ function mounted(parent) {
     ui.colours(); ui.partList(); ui.toolbar(); ui.paint(); ui.recall(); ui.scale(); ui.measure();
     if (focused && (moved || !ui.boxes.contains(ui.focused()))) ui.refocus();
     // Keys act from the start where nothing else wants them; a ring around what nobody chose would only distract.
-    if (!started) { started = true; if (document.activeElement === document.body) ui.refocus({ focusVisible: false }); }
+    if (!started) { started = true; if (document.activeElement === document.body) ui.refocus(false); }
     if (data.said && data.said + worse !== ui.live.textContent) ui.live.textContent = data.said + worse;
     if (!ui.shifting()) ui.widths.clear();
     ui.flush();

@@ -11,6 +11,8 @@ function outbox(ui) {
   /** Tell Python; gives the number of the act, 0 where the drawing is only shown. */
   ui.emit = (type, values = {}) => {
     if (ui.view.matches && !WATCHING.has(type)) { ui.warn("On a screen this narrow the drawing is only shown. Edit beside it, or on a wider one."); return 0; }
+    // An act names its target, and Python selects what comes of it: a choice still resting would undo that.
+    if (SHIFTING.has(type)) ui.forget();
     ops.push({ seq: ++seq, type, ...values });
     send("outbox", { client, ops: [...ops] });
     return seq;

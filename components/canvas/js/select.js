@@ -77,7 +77,7 @@ function selecting(ui) {
     ui.stop(held || primary || boxes[0]);
   };
   /** After an act took away or moved what had the focus: to what Python selected, else to the neighbour. */
-  ui.refocus = (how = {}) => {
+  ui.refocus = (seen = true) => {
     let box = ui.primary();
     if (!box && spot) {
       const far = (other) => Math.abs(other.y - spot.y) + 0.2 * Math.abs(other.x - spot.x);
@@ -85,6 +85,6 @@ function selecting(ui) {
       if (box) ui.choose(box, RESTS);
     }
     box ||= ui.choosable().find((other) => other.kind !== "repeat");
-    if (box) { keep(box); ui.stop(box); ui.node(box).focus({ preventScroll: true, ...how }); ui.node(box).scrollIntoView({ block: "nearest", inline: "nearest" }); }
+    if (box) { keep(box); ui.stop(box); ui.node(box).focus({ preventScroll: true, ...(seen ? {} : { focusVisible: false }) }); if (seen) ui.node(box).scrollIntoView({ block: "nearest", inline: "nearest" }); }
   };
 }
