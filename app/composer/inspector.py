@@ -198,11 +198,14 @@ def _moe(db: Database, desk: Desk, form: Form, target: str) -> None:
         groups = getattr(body, where)
         for g, group in enumerate(groups):
             path = f"{target}/body/{where}/{g}"
-            tail = f", group {g + 1}" if len(groups) > 1 else ""
+            count, width = name, "Hidden width"
+            if len(groups) > 1:
+                # Two fields side by side have room for this much.
+                count, width = f"{name.split()[0]}, group {g + 1}", f"Width, group {g + 1}"
             left, right = st.columns(2, gap="small")
-            form.field(f"{path}/count", label=f"{name}{tail}", into=left)
+            form.field(f"{path}/count", label=count, into=left)
             if "hidden" in type(group).model_fields:
-                form.field(f"{path}/hidden", label=f"Hidden width{tail}", into=right)
+                form.field(f"{path}/hidden", label=width, into=right)
     with st.container(horizontal=True, gap="small"):
         for what in ("expert_group", "shared_expert"):
             st.button(
