@@ -27,7 +27,7 @@ function acting(ui) {
   /** Add a part of the list below what is chosen; while an act is under way Python knows best what that is. */
   ui.add = (item) => ui.soon(() => {
     const { type } = item, box = ui.shifting() ? null : ui.here();
-    const number = ui.emit(type, { what: item.what, ...(box && type !== "start" ? { target: box.target } : {}) });
+    const number = ui.emit(type, { what: item.what, ...(box && type !== "start" ? { target: type === "method" ? moeOf(box.target) : box.target } : {}) });
     const level = ITEM_LEVEL[item.what];
     if (box && type === "add" && level !== "moe") ui.hope(number, () => ui.land(below(box), item.name));
   });
