@@ -80,6 +80,8 @@ def test_a_name_is_only_ever_text():
     ("text", "words"),
     [
         ("<svg xmlns='http://www.w3.org/2000/svg'/>", "holds no design"),
+        # Of the size that the studio still reads: a search that goes back at each start takes hours.
+        ("<svg>" + '<metadata id="moe-studio-design">' * 120_000, "holds no design"),
         ('<svg><metadata id="moe-studio-design">{</metadata></svg>', "is damaged"),
         ('<svg><metadata id="moe-studio-design">' + "[" * 100_000 + "</metadata></svg>", "is damaged"),
     ],
