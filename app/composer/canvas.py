@@ -31,6 +31,7 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         key="canvas",
         selected=desk.selected,
         column=desk.column,
+        height=desk.height,
         acked=desk.acked,
         on_outbox=guarded(lambda outbox: _take(db, desk, outbox)),
         problems=shown,

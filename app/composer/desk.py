@@ -26,6 +26,9 @@ from storage.drafts import Conflict, Document
 from storage.errors import StorageError
 from storage.records import Draft
 
+#: Height of the drawing in pixels: the least, the one of a window 900 px high, the most.
+HEIGHTS = (400, 662, 4000)
+
 
 @lru_cache(maxsize=64)
 def read(text: str) -> Design:
@@ -60,6 +63,7 @@ class Desk:
     selected: str = ""
     opened: set[str] = field(default_factory=set)
     column: int = COLUMNS[1]
+    height: int = HEIGHTS[1]
     heat: str = ""
     clip: Clip | None = None
     acked: Acked = field(default_factory=Acked)
@@ -206,7 +210,7 @@ class Desk:
         elif op.type == "fold":
             (self.opened.add if op.open else self.opened.discard)(op.target)
         elif op.type == "column" and op.width in COLUMNS:
-            self.column = op.width
+            self.column, self.height = op.width, min(max(op.number, HEIGHTS[0]), HEIGHTS[2])
         elif op.type == "heat":
             self.heat = op.what
         elif op.type == "edit" and op.edit is not None:

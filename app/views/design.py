@@ -41,7 +41,7 @@ def main() -> None:
     row = st.container(horizontal=True, wrap=False, gap="small")
     with row.container(width="stretch"):
         canvas(db, problems)
-    with row.container(border=True, width=306, height="stretch", gap="small", key="inspector"):
+    with row.container(border=True, width=306, height=desk.height, gap="small", key="inspector"):
         inspector(db)
     return None
 

@@ -43,6 +43,7 @@ def canvas(
     key: str,
     selected: str,
     column: int,
+    height: int,
     acked: Acked,
     on_outbox: Callable[[Any], None],
     problems: Sequence[Problem] = (),
@@ -59,6 +60,7 @@ def canvas(
     reader when it changes.
 
     Args:
+        column, height: what the picture and the form beside it are made for; the browser asks for others.
         draft: what the browser remembers zoom and place under.
         name: of the files that the drawing is saved as.
         heat: the quantity that colours the drawing, a key of `heats`; empty for none.
@@ -73,6 +75,7 @@ def canvas(
         "picture": picture.as_json(),
         "selected": selected,
         "column": column,
+        "height": height,
         "columns": list(COLUMNS),
         "gutter": GUTTER,
         "palette": palette(),

@@ -48,7 +48,7 @@ class Op:
     | type | uses |
     |---|---|
     | select, fold | target; open |
-    | column | width: pixels of the column that the browser chose |
+    | column | width: pixels of the column that the browser chose; number: pixels of the drawing's height |
     | edit | edit, as data |
     | add | what, at place, else below target |
     | delete, duplicate, copy, cut | targets |

@@ -67,12 +67,15 @@ function viewing(ui) {
   };
   stage.addEventListener("scroll", () => { keep(); ui.map(); }, { passive: true });
 
-  // ---- the widths that Python may lay out for
-  let asked = 0;
+  // ---- the widths that Python may lay out for, and the height that the form beside the drawing shares
+  let asked = "", rest = 0;
   ui.measure = () => {
-    const { columns, column, gutter } = ui.data, space = stage.offsetWidth - 20 - gutter;
-    const fitting = columns.filter((width) => width <= space * 1.12).pop() ?? columns[0];
-    if (stage.clientWidth && fitting !== column && fitting !== asked) { asked = fitting; ui.emit("column", { width: fitting }); }
+    const { columns, column, gutter, height } = ui.data, space = stage.offsetWidth - 20 - gutter, number = ui.root.offsetHeight;
+    const width = columns.filter((each) => each <= space * 1.12).pop() ?? columns[0], wanted = `${width} ${number}`;
+    clearTimeout(rest);
+    if (!stage.clientWidth || wanted === asked || (width === column && number === height)) return;
+    // A window that is being resized asks once, at its end.
+    rest = setTimeout(() => { asked = wanted; ui.emit("column", { width, number }); }, asked ? 150 : 0);
   };
 }
 
