@@ -1,13 +1,14 @@
 """Links that carry a whole design: what the Share menu and `python -m app share` give away."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from core.design.link import encode
 from core.design.spec import Design
 
 #: Longer ones are cut by chats and mail; what a link may have to be read is `core.design.link.MOST_TEXT`.
 MOST_CHARACTERS = 4_000
-PARAMETER = "d"
+#: Query parameters of the Design page: the id of a draft of this studio, and a whole design.
+DRAFT, PARAMETER = "design", "d"
 _PAGE = "/design"
 
 
@@ -18,7 +19,7 @@ def address(design: Design) -> str:
 
 def own_address(draft_id: str) -> str:
     """Path and query that open a draft of this studio."""
-    return f"{_PAGE}?design={draft_id}"
+    return f"{_PAGE}?{DRAFT}={draft_id}"
 
 
 def absolute(path: str, page: str | None) -> str:
@@ -30,4 +31,5 @@ def packed(link: str) -> str | None:
     """The design inside a link as text, or None for what is no such link."""
     if f"?{PARAMETER}=" not in link and f"&{PARAMETER}=" not in link:
         return None
-    return parse_qs(urlsplit(link).query).get(PARAMETER, [""])[0]
+    # The query alone: an address as a whole may be malformed in ways that are no concern here.
+    return parse_qs(link.partition("?")[2].partition("#")[0]).get(PARAMETER, [""])[0]

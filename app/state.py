@@ -1,4 +1,4 @@
-"""What one browser session remembers: the only place that names session keys and query parameters.
+"""What one browser session remembers: the only place that names session keys and reads query parameters.
 
 Query parameters vanish when the page changes and session state dies at reload, so each keeps the other: a
 link fills the session, and the session writes its ids back into the address of every page (`keep_link`).
@@ -10,10 +10,10 @@ from uuid import uuid4
 import streamlit as st
 
 from app.composer.desk import Desk
+from app.links import DRAFT as _DESIGN
+from app.links import PARAMETER as _PACKED
 
-_DESIGN = "design"
 _RUN = "run"
-_PACKED = "d"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 

@@ -5,6 +5,7 @@ import streamlit as st
 from app import pages, state
 from app.composer import shelf
 from app.composer.desk import document
+from app.composer.pasting import pasted
 from components import page
 from components.gallery.mount import Chosen
 from core.design.problems import Problem
@@ -25,6 +26,16 @@ def open_card(db: Database, chosen: Chosen) -> None:
         return
     state.leave_message("  \n".join(map(page.plain, proxy.notes)))
     open_new(db, proxy.design)
+
+
+def open_text(db: Database, text: str) -> None:
+    """The design that a text holds as a new draft, with what to know about it; or why it holds none."""
+    found = pasted(text)
+    if isinstance(found, str):
+        st.error(page.plain(found), icon=":material/error:")
+        return
+    state.leave_message("\n\n".join(map(page.plain, found.notes)))
+    open_new(db, found.design)
 
 
 def open_new(db: Database, design: Design) -> None:

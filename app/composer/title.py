@@ -1,21 +1,21 @@
 """The row above the drawing: name and its menu, saved when, undo and redo, compare, share, the way on."""
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
 from app import pages, state
-from app.composer import history
-from app.composer.desk import Desk, document
-from app.composer.pasting import pasted
+from app.composer import history, opening
+from app.composer.desk import Desk
 from app.composer.share import share_menu
-from app.designs import MOST_BYTES
 from app.guard import guarded
 from components import page
+from components.canvas.ops import MOST_TEXT
 from components.words import plural
 from core.cost.format import ago
 from core.design.edit import Edit
-from core.design.presets.registry import describe, names, preset
+from core.design.presets.registry import names, preset
 from core.design.problems import Problem
 from storage import drafts
 from storage.database import Database
@@ -53,7 +53,7 @@ def _since(at: float) -> str:
     return "just now" if seconds < 2 else ago(seconds)
 
 
-def _step(name: str, label: str | None, icon: str, act) -> None:
+def _step(name: str, label: str | None, icon: str, act: Callable[[], None]) -> None:
     st.button(
         name,
         icon=f":material/{icon}:",
@@ -136,30 +136,14 @@ def _file(db: Database) -> None:
         key=f"preset:{desk.draft.id}",
     )
     if chosen:
-        open_new(db, chosen)
+        opening.open_new(db, preset(chosen))
     if st.button("Duplicate", icon=":material/content_copy:", width="stretch"):
         copy = desk.design.model_copy(update={"name": f"{desk.design.name[:72]} copy"})
-        _switch(drafts.create(db, document(copy)).id)
+        opening.open_new(db, copy)
     _paste(db)
 
 
 def _paste(db: Database) -> None:
-    text = st.text_area("Design as JSON", height=100, max_chars=MOST_BYTES, key="pasted")
+    text = st.text_area("Design as JSON", height=100, max_chars=MOST_TEXT, key="pasted")
     if st.button("Open as a new design", disabled=not text.strip(), width="stretch"):
-        result = pasted(text)
-        if isinstance(result, str):
-            st.error(page.plain(result), icon=":material/error:")
-        else:
-            state.leave_message("\n\n".join(page.plain(note) for note in result.notes))
-            _switch(drafts.create(db, document(result.design)).id)
-
-
-def open_new(db: Database, name: str) -> None:
-    """A new draft from a preset, opened on the Design page."""
-    design = preset(describe(name).name)
-    _switch(drafts.create(db, document(design)).id)
-
-
-def _switch(draft_id: str) -> None:
-    state.open_design(draft_id)
-    st.switch_page(pages.page("design"))
+        opening.open_text(db, text)

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from app import pages, state, text
+from app import pages, text
 from app.composer import opening, shelf
-from app.composer.pasting import pasted
 from app.paths import data_root
 from components import page
 from components.gallery.mount import gallery, picture
@@ -64,21 +63,18 @@ def published() -> None:
 
 
 def own(db: database.Database) -> None:
-    """A design file or pasted JSON."""
+    """A design file, a drawing that holds its design, or pasted JSON."""
     page.head("Bring your own", text.OWN)
-    upload = st.file_uploader("Design file", type="json", label_visibility="collapsed", max_upload_size=4)
+    upload = st.file_uploader(
+        "Design file", type=["json", "svg"], label_visibility="collapsed", max_upload_size=4
+    )
     with st.popover("Paste JSON", width="stretch"):
         typed = st.text_area("Design as JSON", height=200, key="start.pasted")
         pressed = st.button("Open it", disabled=not typed.strip())
     page.small(text.FAMILIES.format(len(FAMILIES)))
-    content = upload.getvalue().decode("utf-8", errors="replace") if upload else typed if pressed else ""
+    content = upload.getvalue().decode("utf-8-sig", errors="replace") if upload else typed if pressed else ""
     if content:
-        result = pasted(content)
-        if isinstance(result, str):
-            st.error(page.plain(result), icon=":material/error:")
-        else:
-            state.leave_message("\n\n".join(page.plain(note) for note in result.notes))
-            opening.open_new(db, result.design)
+        opening.open_text(db, content)
 
 
 def recent(db: database.Database) -> None:

@@ -275,7 +275,8 @@ def test_a_link_is_the_page_and_the_design():
     (entry,) = (entry for entry in pages.PAGES if entry.file == "design.py")
     assert urlsplit(path).path == urlsplit(own_address("x")).path == entry.address
     assert parse_qs(urlsplit(path).query) == {"d": [encode(preset("starter"))]}
-    assert packed(f"https://studio.example{path}") == encode(preset("starter"))
+    for host in ("https://studio.example", "http://[not-an-address", ""):
+        assert packed(f"{host}{path}#part") == encode(preset("starter"))
     assert packed("starter") is packed("some/file.json") is packed(own_address("x")) is None
     assert absolute("/design?d=1", "http://host:1/base/design") == "http://host:1/base/design?d=1"
     assert absolute("/design?d=1", None) == "/design?d=1"

@@ -5,8 +5,11 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
+from app.drawing import drawing
 from app.guard import guarded
 from app.pages import PAGES, VIEWS, page
+from components.page import plain
+from core.design.presets.registry import preset
 
 
 @pytest.fixture
@@ -51,6 +54,21 @@ def test_a_config_of_a_published_model_is_opened_with_its_notes(studio: AppTest,
     assert not studio.exception
     assert studio.title[0].value == "Mixtral"
     assert "odd" in studio.info[0].value
+
+
+def test_a_drawing_is_opened_from_its_file_and_a_mark_before_its_text_is_passed_over(
+    studio: AppTest, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    for name, text in (
+        ("drawing.svg", drawing(preset("fine-grained"))),
+        ("design.json", preset("fine-grained").model_dump_json()),
+    ):
+        studio.switch_page("views/start.py").run()
+        studio.file_uploader[0].upload(name, text.encode("utf-8-sig"), "text/plain").run()
+        assert not studio.exception
+        assert not studio.error
+        assert studio.title[0].value == plain(preset("fine-grained").name)
 
 
 def test_what_breaks_in_a_callback_or_fragment_is_said_in_words(studio: AppTest, monkeypatch):
