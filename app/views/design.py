@@ -1,5 +1,7 @@
 """Design: the model as a drawing, what is selected beside it, what it costs below."""
 
+import re
+
 import streamlit as st
 
 from app import state, text
@@ -70,9 +72,12 @@ def lost(db: database.Database) -> None:
 
 
 def last_edit() -> tuple[str, ...]:
-    """Heading and words about the last edit of this session."""
+    """Heading and words about the last edit of this session: what, and from which value to which."""
     desk = state.desk()
-    return ("Last edit", *desk.last.split(" → ", 1)) if desk.last else ("Cost", "of this design")
+    if not desk.last:
+        return "Cost", "of this design"
+    changed = re.fullmatch(r"(.+?) (\S+ → .+)", desk.last)
+    return ("Last edit", *changed.groups()) if changed else ("Last edit", desk.last)
 
 
 main()
