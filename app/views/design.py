@@ -76,7 +76,7 @@ def last_edit() -> tuple[str, ...]:
     desk = state.desk()
     if not desk.last:
         return "Cost", "of this design"
-    changed = re.fullmatch(r"(.+?) (\S+ → .+)", desk.last)
+    changed = re.fullmatch(r"(.+?) (\S+ → \S+)", desk.last)
     return ("Last edit", *changed.groups()) if changed else ("Last edit", desk.last)
 
 
