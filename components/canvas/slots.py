@@ -6,11 +6,9 @@ A slot is noted while the drawing goes down, and gets its height when the gap it
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from annotated_types import MaxLen
-
 from components.canvas.picture import Slot, Takes
 from components.words import humanise
-from core.design.base import Spec
+from core.design.plain import most
 from core.design.spec import Stack
 from core.design.structure import Layer, Part, Repeat
 
@@ -57,14 +55,10 @@ class Where:
         return f"layer {index + 1} of {len(self.repeat.pattern)} in the ×{self.repeat.times} repeat{self.of}"
 
 
-def _most(spec: type[Spec], name: str) -> int:
-    return next(m.max_length for m in spec.model_fields[name].metadata if isinstance(m, MaxLen))
-
-
 MOST = {
-    "parts": _most(Layer, "parts"),
-    "pattern": _most(Repeat, "pattern"),
-    "layers": _most(Stack, "layers"),
+    "parts": most(Layer, "parts"),
+    "pattern": most(Repeat, "pattern"),
+    "layers": most(Stack, "layers"),
 }
 
 

@@ -7,15 +7,23 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from core.design.base import field
+from core.design.bodies.attention import Attention
+from core.design.bodies.mamba2 import Mamba2
+from core.design.bodies.mla import LatentAttention
 from core.design.bodies.moe import MOST_EXPERTS
+from core.design.bodies.routed_block import RoutedBlock
 from core.design.edit import EDIT, Edit
-from core.design.spec import MOST_LAYERS
+from core.design.experts.glu import Glu
+from core.design.plain import most
+from core.design.spec import MOST_LAYERS, Design
+from core.design.structure import MOST_TURNS
 
 JSON = dict[str, Any]
 
 MOST_FACTOR = 64.0
-_MOST_WIDTH, _MOST_HIDDEN, _MOST_RANK, _MOST_HEADS = 131_072, 1_000_000, 65_536, 1024
-_MOST_TIMES, _MOST_COPIES = 1024, 256
+_MOST_WIDTH, _MOST_HIDDEN = most(Design, "width"), most(Glu, "hidden")
+_MOST_RANK = most(LatentAttention, "kv_rank")
+_MOST_HEADS, _MOST_COPIES = most(Attention, "heads"), most(RoutedBlock, "copies")
 
 
 @EDIT.register
@@ -84,7 +92,7 @@ class _Width:
         self.old, self.new, self.scale = old, new, new / old
 
     def __call__(self, node: JSON) -> None:
-        for name, most in (
+        for name, limit in (
             ("hidden", _MOST_HIDDEN),
             ("latent", _MOST_WIDTH),
             ("q_rank", _MOST_RANK),
@@ -93,14 +101,14 @@ class _Width:
             ("rank", _MOST_RANK),
         ):
             if isinstance(node.get(name), int):
-                node[name] = wide(node[name], self.scale, most)
+                node[name] = wide(node[name], self.scale, limit)
         kind = node.get("kind")
         if kind == "attention":
             self._attention(node)
         elif kind == "gated_delta":
             self._together(node, "value_heads", "key_heads")
         elif kind == "mamba2":
-            self._together(node, "heads", "groups")
+            self._together(node, "heads", "groups", most(Mamba2, "heads"))
         elif kind == "routed_attention":
             node["kv_heads"] = self._count(node["kv_heads"])
         elif isinstance(node.get("heads"), int):
@@ -116,15 +124,15 @@ class _Width:
         if node["head_width"] is None and (self.new % node["heads"] or self.new // node["heads"] != head):
             node["head_width"] = head
 
-    def _together(self, node: JSON, many: str, few: str) -> None:
-        """`many` stays the same multiple of `few`, as long as one of the few is left."""
+    def _together(self, node: JSON, many: str, few: str, limit: int = _MOST_HEADS) -> None:
+        """`many`, at most `limit`, stays the same multiple of `few`, as long as one of the few is left."""
         heads, groups = node[many], node[few]
         group = max(1, heads // groups)
         if groups * self.scale < 0.5:
             node[few], node[many] = 1, max(1, _nearest(heads * self.scale))
         else:
-            most = max(1, _MOST_HEADS // group)
-            node[few] = min(most, max(1, _nearest(groups * self.scale)))
+            largest = min(_MOST_HEADS, max(1, limit // group))
+            node[few] = min(largest, max(1, _nearest(groups * self.scale)))
             node[many] = node[few] * group
 
 
@@ -132,7 +140,7 @@ def _deepen(stacks: list[JSON], factor: float) -> None:
     repeats = [repeat for stack in stacks for repeat in stack["layers"]]
 
     def turns(by: float) -> list[int]:
-        return [min(_MOST_TIMES, max(1, _nearest(repeat["times"] * by))) for repeat in repeats]
+        return [min(MOST_TURNS, max(1, _nearest(repeat["times"] * by))) for repeat in repeats]
 
     def fits(by: float) -> bool:
         return sum(n * len(r["pattern"]) for n, r in zip(turns(by), repeats, strict=True)) <= MOST_LAYERS

@@ -9,6 +9,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Any, ClassVar, TypeVar, get_args
 
+from annotated_types import Le, MaxLen
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -102,3 +103,12 @@ def field(
     """A pydantic field with what a form needs to draw it: unit, step, symbol (LaTeX), advanced."""
     extra = {"unit": unit, "step": step, "advanced": advanced or None, "symbol": symbol, "form": form}
     return Field(default, json_schema_extra={k: v for k, v in extra.items() if v not in ("", None)}, **limits)
+
+
+def most(spec: type[BaseModel], name: str) -> int:
+    """The most that a field takes: its largest number, or how many entries its list holds."""
+    for limit in spec.model_fields[name].metadata:
+        if isinstance(limit, Le | MaxLen):
+            bound: Any = limit.le if isinstance(limit, Le) else limit.max_length
+            return int(bound)
+    raise LookupError(f"{spec.__name__}.{name} has no upper limit")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from annotated_types import Ge, Le
 
 from core.design.compose.lists import missing
 from core.design.compose.sketch import JSON, Done, Sketch
 from core.design.experts.base import EXPERT, Expert
+from core.design.plain import most
 from core.design.spec import Design
 
 _GROUP = re.compile(r"(/stacks/\d+/layers/\d+/pattern/\d+/parts/\d+)/body/(experts|shared)/(\d+)(/.*)?")
-_COUNT: Any = Expert.model_fields["count"].metadata
-MOST_COUNT: Any = next(rule.le for rule in _COUNT if isinstance(rule, Le))
+MOST_COUNT = most(Expert, "count")
 
 
 @dataclass(frozen=True)
@@ -96,13 +93,8 @@ def _resize_dense(sketch: Sketch, target: str, width: int) -> Done | str:
 
 def _limits(kind: str) -> tuple[int, int] | None:
     """Least and most hidden units of a kind of expert; None if it has no matrices."""
-    fields: Any = EXPERT.members[kind].model_fields
-    if "hidden" not in fields:
-        return None
-    rules: list[Any] = fields["hidden"].metadata
-    least: Any = next(rule.ge for rule in rules if isinstance(rule, Ge))
-    most: Any = next(rule.le for rule in rules if isinstance(rule, Le))
-    return least, most
+    spec = EXPERT.members[kind]
+    return (1, most(spec, "hidden")) if "hidden" in spec.model_fields else None
 
 
 def _clamped(width: int, limits: tuple[int, int]) -> tuple[int, str]:

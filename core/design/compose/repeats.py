@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
-
-from annotated_types import Le
 
 from core.design.compose.lists import alone, missing
 from core.design.compose.sketch import JSON, MOST_PATTERN, Done, Sketch, Spot
 from core.design.compose.words import span
 from core.design.spec import MOST_LAYERS, Design
-from core.design.structure import Repeat
-
-_TIMES: Any = Repeat.model_fields["times"].metadata
-MOST_TIMES: Any = next(rule.le for rule in _TIMES if isinstance(rule, Le))
+from core.design.structure import MOST_TURNS
 
 
 def turn(design: Design, target: str, by: int) -> Done | str:
@@ -26,7 +20,7 @@ def turn(design: Design, target: str, by: int) -> Done | str:
         return missing([target])
     old, layers = repeat.entry["times"], len(repeat.entry["pattern"])
     others = design.depth - old * layers
-    most = min(MOST_TIMES, (MOST_LAYERS - others) // layers)
+    most = min(MOST_TURNS, (MOST_LAYERS - others) // layers)
     new = min(max(1, old + by), most)
     if new == old:
         if by < 0:
@@ -69,8 +63,8 @@ def gather(design: Design, targets: Sequence[str]) -> Done | str:
             "To fix this, choose fewer layers."
         )
     times = len(sequence) // period
-    if times > MOST_TIMES:
-        return f"A repeat turns {MOST_TIMES} times at most; these layers would turn {times} times."
+    if times > MOST_TURNS:
+        return f"A repeat turns {MOST_TURNS} times at most; these layers would turn {times} times."
     first, _ = span(sketch, f"/stacks/{around[0].pointer.split('/')[2]}/layers/{at[0]}")
     pattern = _distinct(sketch, sequence[:period])
     new: JSON = {"times": times, "pattern": pattern}

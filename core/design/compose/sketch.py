@@ -12,11 +12,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from annotated_types import MaxLen
-
 from core.design.bodies.moe import Moe
 from core.design.edit import Edit, SetValue
 from core.design.edits import together
+from core.design.plain import most
 from core.design.pointer import PointerError, escape, get, steps
 from core.design.spec import MOST_LAYERS, Design, Stack
 from core.design.structure import Layer, Repeat
@@ -36,15 +35,11 @@ _LEVELS: tuple[tuple[Level, re.Pattern[str]], ...] = (
 )
 
 
-def _most(spec: Any, name: str) -> int:
-    return next(m.max_length for m in spec.model_fields[name].metadata if isinstance(m, MaxLen))
-
-
-MOST_PARTS = _most(Layer, "parts")
-MOST_PATTERN = _most(Repeat, "pattern")
-MOST_REPEATS = _most(Stack, "layers")
-MOST_GROUPS = _most(Moe, "experts")
-MOST_SHARED = _most(Moe, "shared")
+MOST_PARTS = most(Layer, "parts")
+MOST_PATTERN = most(Repeat, "pattern")
+MOST_REPEATS = most(Stack, "layers")
+MOST_GROUPS = most(Moe, "experts")
+MOST_SHARED = most(Moe, "shared")
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from core.design.plain import most
+from core.design.structure import MOST_TURNS, Repeat
+
 JSON = dict[str, Any]
 
 #: The longest pattern a repeat may hold.
-LONGEST = 64
-MOST_TIMES = 1024
+LONGEST = most(Repeat, "pattern")
 
 
 def repeats(layers: list[JSON]) -> list[JSON]:
@@ -41,7 +43,7 @@ def _best(ids: list[int], start: int) -> tuple[int, int]:
         end = start + period
         while end < len(ids) and ids[end] == ids[end - period]:
             end += 1
-        times = min((end - start) // period, MOST_TIMES)
+        times = min((end - start) // period, MOST_TURNS)
         if times > 1 and period * times > best[0] * best[1]:
             best = (period, times)
     return best

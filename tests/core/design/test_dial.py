@@ -161,3 +161,15 @@ def test_a_design_grows_no_deeper_than_the_studio_holds() -> None:
     assert depths[0] == 3000
     assert depths == sorted(depths)
     assert 4000 <= depths[-1] <= 4096
+
+
+@pytest.mark.parametrize(
+    ("heads", "groups", "then"), [(4096, 8, 4096), (2048, 8, 4096), (1024, 1024, 1024), (64, 8, 128)]
+)
+def test_a_wider_state_space_has_no_fewer_heads(heads: int, groups: int, then: int) -> None:
+    document: dict[str, Any] = preset("starter").model_dump(mode="json")
+    parts = document["stacks"][0]["layers"][0]["pattern"][0]["parts"]
+    parts[0]["body"] = {"kind": "mamba2", "heads": heads, "head_width": 8, "state": 16, "groups": groups}
+    wide = sized(Design.model_validate(document), width=2).stacks[0].layers[0].pattern[0].parts[0].body
+    assert wide.heads == then  # type: ignore[attr-defined]
+    assert wide.heads % wide.groups == 0  # type: ignore[attr-defined]
