@@ -9,6 +9,7 @@ from storage import database, drafts
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
 from tests.browser.server import Server
+from tests.browser.test_design import new_draft, stored
 
 PATIENCE = 30_000
 
@@ -36,3 +37,16 @@ def test_up_from_a_router_to_the_size_dial(open_page: OpenPage, server: Server, 
     saved = drafts.get(db, draft.id)
     assert (read(saved.design).width, saved.undo) == (128, "Size dial: ×2 width")
     db.close()
+
+
+def test_an_emptied_number_stays_as_it_was(open_page: OpenPage, server: Server):
+    """Nothing, or letters, which a number field does not take, must not become the smallest number."""
+    draft = new_draft(server, "starter")
+    page = open_page(f"/design?design={draft}")
+    field = page.get_by_role("spinbutton", name="Experts", exact=True)
+    for _ in range(2):
+        field.fill("")
+        field.press("Enter")
+        expect(field).to_have_value("8", timeout=PATIENCE)
+        visit.settle(page)
+    assert stored(server, draft) == preset("starter")
