@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from core.cost.count import count
+from core.cost.estimate import STRIP_CONTEXT
 from core.cost.figure import Figure
 from core.cost.flops import flops
 from core.cost.format import delta, letters, show
 from core.cost.memory import weight_bytes
 from core.design.diff import Change, diff
 from core.design.spec import Design
-
-_MOST_CONTEXT = 4096
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def changes(before: Design, after: Design) -> tuple[Change, ...]:
 
 
 def costs(before: Design, after: Design) -> tuple[Cost, ...]:
-    """Parameters, FLOPs and bytes; both at a context of at most 4096 tokens, like the strip."""
+    """Parameters, FLOPs and bytes; both at a context of at most STRIP_CONTEXT tokens, like the strip."""
     return tuple(
         Cost(label, x, y)
         for (label, x), (_, y) in zip(_figures(before).items(), _figures(after).items(), strict=True)
@@ -48,7 +47,7 @@ def _figures(design: Design) -> dict[str, Figure]:
     return {
         "Total parameters": total,
         "Active parameters": active,
-        "FLOPs per token": flops(counts, min(design.task.tokens, _MOST_CONTEXT)).figures()[0],
+        "FLOPs per token": flops(counts, min(design.task.tokens, STRIP_CONTEXT)).figures()[0],
         "Weights, bf16": weight_bytes(counts, "bf16"),
     }
 

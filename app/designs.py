@@ -55,7 +55,7 @@ def _from_file(path: Path) -> Design:
                 f"{path} has {path.stat().st_size:,} bytes, and a design has at most {MOST_BYTES:,}. "
                 "To fix this, name the design file itself."
             )
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         document = svg.design_of(text) if svg.is_svg(text) else json.loads(text)
     except svg.NoDesignError as error:
         raise UserError(f"{path}: {error}") from None

@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.cli import COMMANDS
+from core.design.huggingface.registry import FAMILIES
+from core.design.plain import Choice
+from core.design.presets.methods import methods
+from core.design.presets.registry import PRESETS
 
 HARD_LIMIT = 600
 BIG = 500_000
@@ -162,6 +166,21 @@ def test_readme_and_contributing_name_only_commands_that_exist(root: Path):
         text = (root / name).read_text()
         assert set(re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE)) <= targets
         assert set(re.findall(r"python -m app ([a-z]+)", text)) <= COMMANDS.keys()
+
+
+def test_the_readme_counts_what_there_is(root: Path):
+    text = (root / "README.md").read_text()
+    published = sum(entry.kind == "published" for entry in PRESETS)
+    axes = ("score", "select", "weigh", "combine", "condition", "modifier", "balance")
+    values = sum(len(Choice.known[axis].members) for axis in axes)
+    parts, experts = (len(Choice.known[name].members) for name in ("body", "expert"))
+    for words in (
+        f"{parts} kinds of part, {experts} kinds of expert and {values} values on {len(axes)} routing axes",
+        f"{published} published architectures and {len(methods())} routing methods",
+        f"exact: {published} published architectures",
+        f"{len(FAMILIES)} families are read",
+    ):
+        assert words in text
 
 
 def test_the_third_party_list_is_complete_and_unchanged(root: Path):

@@ -14,16 +14,19 @@ from components.canvas.heat import Heat
 from components.canvas.layout import draw
 from core.cost.count import count
 from core.design.problems import Problem
+from core.design.spec import Design
 from storage.database import Database
 
 
 def canvas(db: Database, problems: Sequence[Problem]) -> None:
     """Draw it; what stands only in the way of training is listed above, not drawn into the picture."""
     desk = state.desk()
+    # Once: while this run still draws, the next one may change the desk.
+    design, opened = desk.design, frozenset(desk.opened)
     shown = [p for p in problems if p.stage in ("design", "cost")]
-    measured = load.load_of(db, desk.design, desk.opened)
-    heat = _heat(desk, measured)
-    picture = draw(desk.design, count(desk.design), shown, opened=desk.opened, width=desk.column, heat=heat)
+    measured = load.load_of(db, design, opened)
+    heat = _heat(design, desk.heat, opened, measured)
+    picture = draw(design, count(design), shown, opened=opened, width=desk.column, heat=heat)
     heats = [{"key": key, "name": name, "off": ""} for key, name in QUANTITIES.items()]
     off = measured if isinstance(measured, str) else ""
     mount.canvas(
@@ -37,7 +40,7 @@ def canvas(db: Database, problems: Sequence[Problem]) -> None:
         problems=shown,
         said=desk.said,
         draft=desk.draft.id if desk.draft else "",
-        name=desk.design.name,
+        name=design.name,
         heat=heat.key if heat else "",
         heats=[*heats, {"key": load.KEY, "name": load.NAME, "off": off}],
         clip=bool(desk.clip),
@@ -52,8 +55,8 @@ def _take(db: Database, desk: Desk, outbox: Any) -> None:
         state.leave_message(page.plain(desk.message))
 
 
-def _heat(desk: Desk, measured: Heat | str) -> Heat | None:
+def _heat(design: Design, key: str, opened: frozenset[str], measured: Heat | str) -> Heat | None:
     """The colours that are switched on; a load that is no longer measured falls back to the plain drawing."""
-    if desk.heat == load.KEY:
+    if key == load.KEY:
         return measured if isinstance(measured, Heat) else None
-    return heat_of(desk.design, desk.heat, desk.opened) if desk.heat in QUANTITIES else None
+    return heat_of(design, key, opened) if key in QUANTITIES else None

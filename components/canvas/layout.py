@@ -7,7 +7,7 @@ from components.canvas import rows, slots
 from components.canvas.heat import Heat, coloured
 from components.canvas.notes import glyph_of, input_note, output_note, part_note
 from components.canvas.pen import BLOCK_GAP, COLUMNS, GAP, GUTTER, LAYER_GAP, Pen
-from components.canvas.picture import Box, Label, Picture
+from components.canvas.picture import COLUMN_ENDS, Box, Label, Picture
 from components.words import humanise, plural
 from core.cost.count import Counts, PartCount
 from core.design.bodies.moe import Moe
@@ -78,7 +78,7 @@ def _by_part(design: Design, problems: Sequence[Problem]) -> dict[str, list[Prob
 def _header(pen: Pen) -> None:
     pen.picture.labels += [
         Label(GUTTER + pen.width - right, pen.y + 8, text, "end")
-        for text, right in zip(HEADER, (202, 134, 66, 13), strict=True)
+        for text, right in zip(HEADER, COLUMN_ENDS, strict=True)
     ]
     pen.y += 18
 

@@ -7,11 +7,11 @@ from xml.sax.saxutils import escape
 
 from components.canvas.bank import SWARM_COLUMNS
 from components.canvas.letters import cut, width_of
-from components.canvas.picture import Box
+from components.canvas.picture import COLUMN_ENDS, Box
 from components.canvas.theme import Theme, mix, text_on
 
-#: Where the columns of a row end, from its right edge, and the bar.
-_COLUMNS, _BAR, _BAR_END = (202.0, 134.0, 66.0), 47.0, 13.0
+#: How wide the bar of a share is.
+_BAR = 47.0
 #: What XML 1.0 cannot hold, not even escaped; a name may.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -114,10 +114,10 @@ class Paint:
             words += self._span(note, ink2, size=12, dx=9)
         out = [back, self._glyph(box.glyph, box.x + 12, middle - 8, sign)]
         out.append(self._text(box.x + 40, middle + 4.5, words))
-        for i, (text, right) in enumerate(zip(box.figures, _COLUMNS, strict=True)):
+        for i, (text, right) in enumerate(zip(box.figures, COLUMN_ENDS[:-1], strict=True)):
             span = self._span(text, ink if i == 0 else ink2, bold=0 if i else 500)
             out.append(self._text(box.x + box.w - right, middle + 4.5, span, "end", 12))
-        left = box.x + box.w - _BAR_END - _BAR
+        left = box.x + box.w - COLUMN_ENDS[-1] - _BAR
         for wide, share in ((_BAR, 0.09), (max(1.0, _BAR * (box.share or 0.0)), 0.52)):
             colour = mix(ink, fill, share)
             out.append(plate(left, middle - 2.5, wide, 5, 2, colour))

@@ -22,6 +22,8 @@ BoxKind = Literal[
     "problem",
     "count",
 ]
+#: Where the columns of a row end, in pixels from its right edge; the last one is the bar of its share.
+COLUMN_ENDS = (202.0, 134.0, 66.0, 13.0)
 WireKind = Literal["spine", "fan", "pick", "skip", "bracket", "rule"]
 
 

@@ -80,7 +80,8 @@ def _with_known_repeats(stack: Any) -> Any:
         return stack
 
 
-@lru_cache(maxsize=4096)
+# Twice what one design may hold: an edit asks again for all repeats but one.
+@lru_cache(maxsize=1024)
 def _repeat(text: str, changes: int) -> Repeat:
     """The layers that a text stands for in the vocabulary as it is after so many `changes`."""
     return Repeat.model_validate(json.loads(text))
