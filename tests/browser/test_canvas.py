@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.composer.desk import document
+from app.drawing import drawing
 from core.design.compose.acts import act
 from core.design.compose.sketch import Done
 from core.design.edits import apply
@@ -200,9 +202,12 @@ def test_copy_cut_and_paste_by_keys(page: Page, server: Server, draft: str):
     until(server, draft, page, kinds, ["moe", "attention"])
 
 
-def test_the_text_of_a_design_is_pasted_as_a_new_design(page: Page, server: Server, draft: str):
+@pytest.mark.parametrize("write", [Design.model_dump_json, drawing], ids=["json", "drawing"])
+def test_the_text_of_a_design_is_pasted_as_a_new_design(
+    page: Page, server: Server, draft: str, write: Callable[[Design], str]
+):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    text = preset("mixtral-8x7b").model_dump_json()
+    text = write(preset("mixtral-8x7b"))
     part(page, "Attention").focus()
     page.evaluate("text => navigator.clipboard.writeText(text)", text)
     page.keyboard.press("Control+v")

@@ -20,7 +20,7 @@ function acting(ui) {
   ui.copy = () => { const targets = ui.targets(); ui.onTargets("copy"); if (targets.length) ui.say("Copied."); };
   ui.repeat = (by) => ui.act(() => { const box = ui.here(); if (box) ui.emit("repeat", { target: box.target, by }); });
   ui.paste = (text) => {
-    if (text.trimStart().startsWith("{")) ui.soon(() => ui.emit("open", { text }));
+    if (/^\s*[{<]/.test(text)) ui.soon(() => ui.emit("open", { text }));
     else if (!ui.data.clip && !ui.shifting() && !ui.copied()) ui.warn("Nothing to paste. Copy a part with Ctrl+C first, or paste the text of a design.");
     else ui.act(() => ui.emit("paste", ui.shifting() ? {} : { target: ui.here()?.target || "" }));
   };

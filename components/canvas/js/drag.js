@@ -221,6 +221,8 @@ function dragging(ui) {
     const [file] = event.dataTransfer?.files || [];
     if (!file) return;
     if (file.size > most) { ui.warn(`${file.name} has ${(file.size / 1e6).toFixed(1)}\u2009MB; a design has at most 4. To fix this, drop its config.json alone.`); return; }
-    ui.emit("open", { text: await file.text() });
+    const text = await file.text().catch(() => null);
+    if (text === null) { ui.warn(`${file.name} cannot be read. To fix this, drop a file, not a folder.`); return; }
+    ui.emit("open", { text });
   });
 }

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from core.design.compose.lists import GONE, fitting, missing
 from core.design.compose.parts import NO_MOE, below, moe_at
 from core.design.compose.sketch import JSON, Done, Level, Sketch, Spot
-from core.design.compose.words import several
+from core.design.saying import plural
 from core.design.spec import Design
 
 #: Characters of JSON in a clip. The largest published model has a tenth of it.
@@ -32,7 +32,7 @@ class Clip:
     def said(self) -> str:
         """`3 parts`, `1 expert group`."""
         noun = "expert group" if self.kind == "experts" else self.kind[:-1]
-        return several(len(self.items), noun)
+        return plural(len(self.items), noun)
 
 
 def copied(design: Design, targets: Sequence[str]) -> Clip | str:

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.design import saying
 from core.design.compose.sketch import JSON, Sketch, Spot
 
-_BODIES = {
-    "dense": "dense FFN",
-    "moe": "MoE layer",
-    "mla": "latent attention",
-    "gated_delta": "gated DeltaNet",
-    "kda": "Kimi delta attention",
-}
 _NOUNS = {
     "part": "part",
     "expert": "expert group",
     "shared": "shared expert",
-    "other": "entry",
+    "other": "item",
 }
-
-
-def body_name(kind: str) -> str:
-    """What a part with this body is called."""
-    return _BODIES.get(kind, kind.replace("_", " "))
-
-
-def several(count: int, noun: str) -> str:
-    """`1 layer`, `3 layers`."""
-    return (
-        f"{count} {noun}"
-        if count == 1
-        else f"{count} {noun[:-1]}ies"
-        if noun == "entry"
-        else f"{count} {noun}s"
-    )
 
 
 def span(sketch: Sketch, pointer: str) -> tuple[int, int]:
@@ -59,18 +37,14 @@ def name(sketch: Sketch, spots: Sequence[Spot]) -> str:
     if len(spots) > 1:
         levels = {spot.level for spot in spots}
         if levels <= {"repeat", "layer"}:
-            return several(sum(_layers(s.entry) if s.level == "repeat" else 1 for s in spots), "layer")
-        return several(len(spots), _NOUNS[levels.pop()]) if len(levels) == 1 else f"{len(spots)} things"
+            return saying.plural(sum(_layers(s.entry) if s.level == "repeat" else 1 for s in spots), "layer")
+        return saying.plural(len(spots), _NOUNS[levels.pop()]) if len(levels) == 1 else f"{len(spots)} things"
     (spot,) = spots
     if spot.level in ("repeat", "layer"):
         return where(sketch, spot.pointer)
     if spot.level == "part":
-        return body_name(spot.entry["body"]["kind"])
-    return (
-        _NOUNS[spot.level]
-        if spot.level != "other"
-        else str(spot.entry.get("kind", "entry")).replace("_", " ")
-    )
+        return saying.word(spot.entry["body"]["kind"])
+    return _NOUNS[spot.level] if spot.level != "other" else saying.word(str(spot.entry.get("kind", "item")))
 
 
 def _layers(repeat: JSON) -> int:

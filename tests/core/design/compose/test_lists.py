@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.design.compose.lists import delete, duplicate, move, put
+from core.design.compose.sketch import Done
+from core.design.presets.registry import preset
+from core.design.spec import Design
 from tests.core.design.compose.shapes import after, design, groups, moe, r, routed, shape
 
 THREE = ((1, "a1 d1"), (2, "a2 d2"), (1, "a3 m3"))
@@ -206,3 +209,12 @@ def test_parts_are_followed_to_where_they_stand_now():
     done = put(design(*THREE), [r(0)], r(3))
     assert done.moved[r(0, 0, 1)] == r(2, 0, 1)
     assert done.moved[r(2, 0, 1)] == r(1, 0, 1)
+
+
+def test_a_part_is_called_as_in_a_difference():
+    document = preset("starter").model_dump(mode="json")
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][0]["body"] = {"kind": "mamba2", "heads": 4}
+    done = delete(Design.model_validate(document), [r(0, 0, 0)])
+    assert isinstance(done, Done)
+    assert done.edit is not None
+    assert done.edit.label == "Remove Mamba-2"
