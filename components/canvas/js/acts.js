@@ -86,7 +86,7 @@ function acting(ui) {
   for (const type of ["copy", "cut"]) ui.root.addEventListener(type, (event) => {
     if (event.target.closest?.("dialog")) return;
     const names = ui.subjects().map((box) => box.title);
-    if (!names.length || ui.view.matches) return;
+    if (!names.length || ui.narrow.matches) return;
     copied = true;
     event.clipboardData.setData("text/plain", names.join(", ")); event.preventDefault();
     if (type === "copy") ui.copy(); else ui.remove("cut");

@@ -63,7 +63,7 @@ function dragging(ui) {
   const { stage, over, root } = ui;
 
   ui.stage.addEventListener("pointerdown", (event) => {
-    if (event.button || ui.view.matches || event.target.closest(".fix, .fork, .count")) return;
+    if (event.button || ui.narrow.matches || event.target.closest(".fix, .fork, .count")) return;
     const node = event.target.closest(".box.part"), box = node?.box;
     if (event.target.closest(".grip")) { ui.stretch(event, box); return; }
     if (event.pointerType === "touch") return;

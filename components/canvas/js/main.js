@@ -12,7 +12,7 @@ export default function (component) {
 
 function mounted(parent) {
   const find = (selector) => parent.querySelector(selector);
-  const ui = { nodes: new Map(), data: null, view: matchMedia("(max-width: 639px)") };
+  const ui = { nodes: new Map(), data: null, narrow: matchMedia("(max-width: 639px)") };
   for (const name of ["palette", "main", "tools", "stage", "world", "boxes", "over", "wires", "mini", "toast", "live", "finder", "sheet"])
     ui[name] = find(`.${name}`);
   ui.root = find(".canvas");
@@ -46,6 +46,6 @@ function mounted(parent) {
   };
   const watch = new ResizeObserver(() => { if (ui.data && !ui.held()) { ui.recall(); ui.scale(); ui.measure(); } });
   watch.observe(ui.stage);
-  ui.dispose = () => { watch.disconnect(); clearTimeout(ui.toasting); ui.forget(); };
+  ui.dispose = () => { watch.disconnect(); clearTimeout(ui.toasting); ui.forget(); ui.forsake(); };
   return ui;
 }

@@ -11,7 +11,7 @@ function partList(ui) {
       ...ui.data.palette.flatMap((group) => [h("h3", {}, group.title), ...group.items.filter((item) => item.shown).map((item) => {
         const button = h("button", { type: "button", class: `item k-${item.glyph}`, title: item.help, onclick: () => ui.add(item) },
           glyph(item.glyph), h("span", {}, item.name), item.key ? h("kbd", {}, item.key) : null);
-        button.onpointerdown = (event) => { if (!event.button && event.pointerType !== "touch" && !ui.view.matches) ui.dragItem(event, item); };
+        button.onpointerdown = (event) => { if (!event.button && event.pointerType !== "touch" && !ui.narrow.matches) ui.dragItem(event, item); };
         return button;
       })]));
     settle();
