@@ -27,10 +27,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def serve(data: Path, script: Path = Path("app/main.py")) -> Iterator[Server]:
-    """Run a studio that keeps everything under `data`, or another page by itself, until the block ends."""
+def serve(data: Path, script: Path = Path("app/main.py"), port: int = 0) -> Iterator[Server]:
+    """Run a studio that keeps everything under `data`, or another page by itself, until the block ends.
+
+    Zero stands for any free port.
+    """
     data.mkdir(parents=True, exist_ok=True)
-    port, log = free_port(), data.parent / f"{data.name}-server.log"
+    port, log = port or free_port(), data.parent / f"{data.name}-server.log"
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     environment = os.environ | {"MOE_STUDIO_DATA": str(data)}

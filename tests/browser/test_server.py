@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
 
-from tests.browser.server import Server, free_port
+from tests.browser import visit
+from tests.browser.server import Server, free_port, serve
+from tests.browser.test_design import new_draft, part, stored
 
 
 def handshake(server: Server, **headers: str) -> int:
@@ -57,3 +60,27 @@ def test_the_containers_health_check_tells_a_live_server_from_a_dead_one(server:
             [sys.executable, *command[1:]], env=os.environ | {"PORT": port}, capture_output=True, check=False
         )
         assert (done.returncode == 0) == healthy
+
+
+def test_acts_of_a_time_without_a_server_reach_the_next_one(browser: Browser, tmp_path: Path):
+    """Killed and started anew it knows nothing of the page; what was done meanwhile is not lost."""
+    with serve(tmp_path / "data") as server:
+        draft = new_draft(server, "starter")
+        page, _ = visit.new_page(browser, server.url)
+        page.goto(f"/design?design={draft}")
+        visit.settle(page)
+        part(page, "Attention").focus()
+        page.keyboard.press("f")
+        expect(part(page, "Dense FFN")).to_be_visible()
+        visit.settle(page)
+        server.process.kill()
+        server.process.wait()
+        page.wait_for_timeout(500)
+        page.keyboard.press("a")
+        page.keyboard.press("m")
+    with serve(tmp_path / "data", port=int(server.url.rsplit(":", 1)[1])) as server:
+        expect(part(page, "MoE layer")).to_have_count(2, timeout=60_000)
+        visit.settle(page)
+        kinds = [placed.part.body.kind for placed in stored(server, draft).parts()]
+        assert kinds == ["attention", "moe", "dense", "attention", "moe"]
+        page.context.close()

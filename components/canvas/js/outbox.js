@@ -9,11 +9,12 @@ const FIRST = 4000, LAST = 16000;
 
 function outbox(ui) {
   const client = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
-  let seq = 0, ops = [], waiting = [], hopes = [], send = null, again = 0, patience = FIRST;
+  let seq = 0, ops = [], waiting = [], hopes = [], send = null, told = 0, again = 0, patience = FIRST;
 
   // What was sent while the server was away is lost on the way, and a server started anew knows nothing of it.
+  // It heeds only what differs from what the page brought along, so each telling has a number.
   const tell = () => {
-    send("outbox", { client, ops: [...ops] });
+    send("outbox", { client, told: ++told, ops: [...ops] });
     clearTimeout(again);
     again = setTimeout(() => { patience = Math.min(2 * patience, LAST); tell(); }, patience);
   };
@@ -46,8 +47,8 @@ function outbox(ui) {
     ops = ops.filter((op) => op.seq > done);
     if (!ops.length) ui.forsake();
     hopes = hopes.filter(({ number }) => number > done);
-    const told = ops.findLast((op) => op.type === "select");
-    ui.selected = told ? told.target : data.selected;
+    const chosen = ops.findLast((op) => op.type === "select");
+    ui.selected = chosen ? chosen.target : data.selected;
     return moved;
   };
 }
