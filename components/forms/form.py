@@ -300,14 +300,14 @@ class Form:
         into.number_input(
             label,
             key=key,
-            # Without a start value an emptied field sends nothing; with one, its smallest number.
-            value=None,
+            # What an emptied field falls back to: by itself it would become the smallest number.
+            value=None if here.optional else kind(current),
             step=kind(step),
             format=None if whole else number_format(current, step),
             placeholder=node.get("unit", "empty") if here.optional else None,
             help=_told(here),
             on_change=self._send,
-            args=(pointer, label, current, None, here.optional),
+            args=(pointer, label, current),
             **limits,
         )
 
@@ -355,19 +355,9 @@ class Form:
 
         into.selectbox(label, options, key=key, format_func=_said, on_change=changed, help=help_text)
 
-    def _send(
-        self,
-        pointer: str,
-        label: str,
-        old: Any,
-        convert: Callable[[Any], Any] | None = None,
-        empty: bool = True,
-    ) -> None:
-        """Write what the widget holds at `pointer`; nothing from a field that is `empty` and may not be."""
+    def _send(self, pointer: str, label: str, old: Any, convert: Callable[[Any], Any] | None = None) -> None:
         value = st.session_state[self._key(pointer)]
         value = convert(value) if convert else value
-        if value is None and not empty:
-            return
         self.emit(SetValue(path=pointer, value=value, label=f"{label} {_said(old)} → {_said(value)}"))
 
     def _key(self, pointer: str, role: str = "") -> str:

@@ -56,13 +56,6 @@ def test_a_number_answers_with_an_edit_that_says_what_changed():
     assert app.number_input[0].value == 16
 
 
-def test_an_emptied_number_is_no_edit():
-    app = drawn(preset("starter"), "/stacks/0/layers/0/pattern/0/parts/1/body/experts/0")
-    app.number_input[0].set_value(None).run()
-    assert "edit" not in app.session_state
-    assert app.number_input[0].value == 8
-
-
 def test_widgets_follow_the_design_and_not_what_was_typed():
     app = drawn(preset("starter"), "/embedding")
     app.session_state["design"] = preset("dense-twin").model_copy(
