@@ -188,12 +188,13 @@ class Desk:
 
     def branch(self, db: Database) -> Draft:
         """After a lost race: keep what this tab has as a design of its own."""
-        assert self.lost is not None
-        mine = self.lost
-        design = read(mine.json).model_copy(update={"name": f"{mine.name[:70]} (branch)"})
-        kept = drafts.create(db, document(design))
-        self.lost = None
-        return kept
+        with self.lock:
+            assert self.lost is not None
+            mine = self.lost
+            design = read(mine.json).model_copy(update={"name": f"{mine.name[:70]} (branch)"})
+            kept = drafts.create(db, document(design))
+            self.lost = None
+            return kept
 
     # ---- the drawing
     def take(self, db: Database, outbox: Any) -> None:

@@ -31,7 +31,6 @@ function acting(ui) {
     const level = ITEM_LEVEL[item.what];
     if (box && type === "add" && level !== "moe") ui.hope(number, () => ui.land(below(box), item.name));
   });
-  ui.item = (what) => ui.data.palette.flatMap((group) => group.items).find((item) => item.type === "add" && item.what === what);
   function below(box) {
     const { boxes } = ui.data.picture, row = boxes.find((other) => ROWS.has(other.kind) && (box.target === other.target || box.target.startsWith(`${other.target}/`))) || box;
     const panel = boxes.find((other) => other.id === `${row.id}#panel`) || row;

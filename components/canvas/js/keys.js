@@ -1,5 +1,4 @@
 // Keys. Single letters act only with the focus in the canvas: Streamlit has its own outside.
-const LETTERS = { a: "attention", f: "dense", m: "moe", e: "expert_group", s: "shared_expert" };
 
 function keying(ui) {
   const anywhere = {
@@ -12,7 +11,8 @@ function keying(ui) {
     "Shift+ArrowRight": () => ui.widen(1), "Shift+ArrowLeft": () => ui.widen(-1),
     "Alt+Shift+ArrowRight": () => ui.widen(1, true), "Alt+Shift+ArrowLeft": () => ui.widen(-1, true), i: () => ui.inspect(),
   };
-  for (const [letter, what] of Object.entries(LETTERS)) anywhere[letter] = () => { const item = ui.item(what); if (item) ui.add(item); };
+  /** Adding by letter: the list of parts says which. */
+  const adds = (name) => { const item = ui.data.palette.flatMap((group) => group.items).find(({ key }) => key && key.toLowerCase() === name); return item && (() => ui.add(item)); };
   const onBox = {
     ArrowDown: (box) => to(line(box, 1)), ArrowUp: (box) => to(line(box, -1)),
     "Shift+ArrowDown": (box) => extend(line(box, 1), box), "Shift+ArrowUp": (box) => extend(line(box, -1), box),
@@ -26,7 +26,7 @@ function keying(ui) {
   ui.root.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || event.target.closest("dialog, .menu")) return;
     const box = event.target.closest(".box.part")?.box, name = combo(event);
-    const run = (box && onBox[name]) || (name !== "Escape" || ui.picked.size ? anywhere[name] : null);
+    const run = (box && onBox[name]) || (name !== "Escape" || ui.picked.size ? anywhere[name] || adds(name) : null);
     if (!run) return;
     event.preventDefault(); event.stopPropagation();
     run(box);
