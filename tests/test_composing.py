@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.composer.desk import document
 from components.canvas.layout import draw
 from core.cost.count import count
 from core.design.compose.acts import ACTS, act
@@ -16,10 +18,14 @@ from core.design.compose.clip import Clip, copied
 from core.design.compose.parts import NAMES
 from core.design.compose.sketch import Done
 from core.design.edits import apply
+from core.design.link import decode, encode
 from core.design.pointer import PointerError, get
 from core.design.presets.methods import methods
 from core.design.problems import Problem
 from core.design.spec import Design
+from storage import database, drafts
+from storage.database import Database
+from storage.records import Draft
 from tests.strategies import any_designs
 
 pytestmark = pytest.mark.timeout(7200)
@@ -87,17 +93,26 @@ def draw_act(data: st.DataObject, design: Design, clip: Clip | None) -> tuple[st
 
 
 def whole(design: Design) -> None:
-    """It says itself in JSON and can be drawn."""
+    """It says itself in JSON and in a link, and can be drawn."""
     assert Design.model_validate_json(design.model_dump_json()) == design
+    assert decode(encode(design)) == design
     opened = {placed.pointer for placed in design.parts()}
     picture = draw(design, count(design), opened=opened).as_json()
     assert json.loads(json.dumps(picture, allow_nan=False))["boxes"]
 
 
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    opened = database.open(tmp_path_factory.mktemp("composing"))
+    yield opened
+    opened.close()
+
+
 @settings(max_examples=max(150, settings().max_examples), suppress_health_check=list(HealthCheck))
 @given(any_designs(), st.data())
-def test_any_acts_in_any_order(start: Design, data: st.DataObject) -> None:
+def test_any_acts_in_any_order(db: Database, start: Design, data: st.DataObject) -> None:
     history, shas, clip = [start], [start.sha], None
+    draft = drafts.create(db, document(start))
     for _ in range(data.draw(st.integers(1, 8))):
         design = history[-1]
         if data.draw(st.integers(0, 3)) == 0:
@@ -118,10 +133,18 @@ def test_any_acts_in_any_order(start: Design, data: st.DataObject) -> None:
         assert stands(after, done.select), (name, done.select)
         assert set(done.moved.values()) <= {placed.pointer for placed in after.parts()}
         whole(after)
+        if after == design:
+            continue
+        saved = drafts.save(db, draft.id, draft.revision, document(after), done.edit.label)
+        assert isinstance(saved, Draft)
+        draft = saved
         history.append(after)
         shas.append(after.sha)
-    # Undo shows the states that were stored: what an act was given is untouched by it.
-    assert [design.sha for design in history] == shas
+    for sha in reversed(shas):
+        assert draft.sha == sha
+        last, draft = draft, drafts.undo(db, draft.id, draft.revision)  # type: ignore[assignment]
+    assert last.undo is None
+    assert draft.sha == start.sha
 
 
 def stands(design: Design, pointer: str) -> bool:
