@@ -1,7 +1,9 @@
 """The drawing worked by hand and by keys, in a real browser: what each gesture leaves in the design."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -351,7 +353,7 @@ def test_keys_walk_to_a_problem_and_mend_it(open_page: OpenPage, server: Server)
 
 
 def test_forty_acts_in_a_burst_are_done_in_their_order(page: Page, server: Server, draft: str):
-    """A page slowed down four times, a key each 10 ms: the design is the one that slow hands would make."""
+    """A key each 10 ms while the server stands still: the design is the one that slow hands would make."""
     keys = [("]" if n % 4 else "fa"[n // 4 % 2]) for n in range(40)]
     wanted, at = preset("starter"), "/stacks/0/layers/0/pattern/0/parts/1"
     for key in keys:
@@ -361,11 +363,16 @@ def test_forty_acts_in_a_burst_are_done_in_their_order(page: Page, server: Serve
         result = apply(wanted, done.edit)
         assert isinstance(result, Design)
         wanted, at = result, done.select
-    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
     part(page, "MoE layer").click()
-    for key in keys:
-        page.keyboard.press(key)
-        page.wait_for_timeout(10)
+    visit.settle(page)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        for key in keys:
+            page.keyboard.press(key)
+            page.wait_for_timeout(10)
+        page.wait_for_timeout(2000)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
     until(server, draft, page, lambda d: d.stacks, wanted.stacks, seconds=120)
 
 
