@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from app import state
-from app.views._routing import read
+from app.routed import read_trace
 from components.canvas.heat import Heat
 from core.cost.format import THIN, count
 from core.design.bodies.moe import Moe
@@ -32,7 +32,7 @@ def load_of(db: Database, design: Design, opened: Collection[str]) -> Heat | str
     if run is None or run.design_sha != design.sha:
         return UNTRAINED
     try:
-        routed = read.of_run(db, run.id)
+        routed = read_trace(db, run.id)
     except TraceError as error:
         return str(error)
     if routed is None or not routed.layers:

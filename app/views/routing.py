@@ -4,10 +4,10 @@ import streamlit as st
 
 from app import pages
 from app.paths import data_root
+from app.routed import Routed, read_trace
 from app.views import _runs
 from app.views._empty import no_run
-from app.views._routing import cards, read
-from app.views._routing.read import Routed
+from app.views._routing import cards
 from components import page
 from core.cost.format import count
 from core.trace.errors import TraceError
@@ -23,7 +23,7 @@ def show(db: Database, run: RunPublic) -> None:
     """The page of one run."""
     top = page.title_row()
     try:
-        routed = read.of_run(db, run.id)
+        routed = read_trace(db, run.id)
     except TraceError as error:
         routed = None
         page.problems([("error", str(error), "")])

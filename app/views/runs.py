@@ -5,11 +5,11 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from app import pages, state
+from app import pages, record, state
 from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
-from app.views import _record, _runs
+from app.views import _runs
 from app.views._compare.show import compare
 from app.views._empty import no_run
 from components import page
@@ -40,7 +40,7 @@ def row_of(db: Database, run: RunSummary, last: MetricsRow | None) -> dict[str, 
         "Step": run.step,
         "of": run.total_steps,
         "Loss": last.loss if last else None,
-        "Parameters": _record.parameters(runs.get(db, run.id).design)[0],
+        "Parameters": record.parameters(runs.get(db, run.id).design)[0],
         "Seed": run.seed,
         "Created": datetime.fromtimestamp(run.created_at).replace(microsecond=0),
     }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.views import _record
+from app import record
 from app.views._compare.difference import differences
 from app.views._export import report
 from app.views._routing import expert as one
@@ -18,33 +18,33 @@ ROWS = seed.rows(PLAN, 700)
 
 
 def test_layers_are_counted_from_one_as_in_the_drawing():
-    assert _record.layer_names(["decoder.0.1", "decoder.3.1"]) == {
+    assert record.layer_names(["decoder.0.1", "decoder.3.1"]) == {
         "decoder.0.1": "layer 1",
         "decoder.3.1": "layer 4",
     }
 
 
 def test_layers_that_would_share_a_name_keep_their_paths():
-    names = _record.layer_names(["encoder.0.1", "decoder.0.1", "decoder.1.1"])
+    names = record.layer_names(["encoder.0.1", "decoder.0.1", "decoder.1.1"])
     assert list(names.values()) == ["encoder.0.1", "decoder.0.1", "layer 2"]
 
 
 def test_series_keep_the_order_of_the_domains():
-    assert list(_record.losses(ROWS)) == list(seed.DOMAINS)
-    assert list(_record.held_out(ROWS)) == list(seed.DOMAINS)
-    assert [step for step, _ in _record.held_out(ROWS)["cpp"]] == list(range(0, 701, 100))
+    assert list(record.losses(ROWS)) == list(seed.DOMAINS)
+    assert list(record.held_out(ROWS)) == list(seed.DOMAINS)
+    assert [step for step, _ in record.held_out(ROWS)["cpp"]] == list(range(0, 701, 100))
 
 
 def test_a_row_that_only_evaluates_is_no_point_of_the_training_loss():
     row = MetricsRow(step=1, seconds=1, held_out={"loss": 2.0, "loss/a": 2.0})
-    assert _record.total([row]) == []
-    assert _record.losses([row]) == {}
-    assert _record.held_out_total([row]) == [(1, 2.0)]
-    assert _record.held_out([row]) == {"a": [(1, 2.0)]}
+    assert record.total([row]) == []
+    assert record.losses([row]) == {}
+    assert record.held_out_total([row]) == [(1, 2.0)]
+    assert record.held_out([row]) == {"a": [(1, 2.0)]}
 
 
 def test_routing_figures_follow_from_the_counts():
-    found = _record.routing(ROWS)[-1]
+    found = record.routing(ROWS)[-1]
     layers = ROWS[-1].layers
     assert found.busiest == pytest.approx(max(max(layer.load) / np.mean(layer.load) for layer in layers))
     assert found.experts == 24
@@ -52,7 +52,7 @@ def test_routing_figures_follow_from_the_counts():
 
 
 def test_long_records_are_thinned_and_keep_the_newest():
-    kept = _record.frames(ROWS, most=10)
+    kept = record.frames(ROWS, most=10)
     assert len(kept) == 10
     assert (kept[0].step, kept[-1].step) == (10, 700)
 

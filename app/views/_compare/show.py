@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.views import _record
+from app import record
 from app.views._compare.difference import differences
 from components import page
 from components.charts import findings, palette
@@ -62,8 +62,7 @@ def _settings(one: RunPublic, other: RunPublic) -> None:
 
 def _curves(pair: tuple[RunPublic, RunPublic], rows: tuple[Rows, Rows]) -> None:
     series = {
-        run.id: _record.held_out_total(record) or _record.total(record)
-        for run, record in zip(pair, rows, strict=True)
+        run.id: record.held_out_total(own) or record.total(own) for run, own in zip(pair, rows, strict=True)
     }
     ended = {name: points[-1][1] for name, points in series.items() if points}
     if len(ended) < 2:
@@ -104,9 +103,9 @@ def _figures(pair: tuple[RunPublic, RunPublic], rows: tuple[Rows, Rows]) -> None
 
 def figures(run: RunPublic, rows: Rows) -> dict[str, str]:
     """Last figures of a run in words; a dash for what it never recorded."""
-    total, active = _record.parameters(run.design)
-    held, trained = _record.held_out_total(rows), _record.total(rows)
-    routed = _record.routing(rows)
+    total, active = record.parameters(run.design)
+    held, trained = record.held_out_total(rows), record.total(rows)
+    routed = record.routing(rows)
     special = routed[-1].specialization if routed else None
     return {
         "Status": run.status.value,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.views._record import layer_names
+from app.record import layer_names
 from core.cost.format import THIN
 from storage import files
 from storage.database import Database

@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import state
+from app import record, state
 from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
-from app.views import _record
 from app.views._export import report
 from components import page
 from core.cost.format import ago, count, size
@@ -29,7 +28,7 @@ LIVE = ACTIVE | {Status.QUEUED}
 
 def options(db: Database, run: RunPublic) -> bool:
     """The card of the target; whether the run can be exported."""
-    design = _record.read_design(run.design)
+    design = record.read_design(run.design)
     problems = check(design, stage="export:onnx")
     with page.card():
         page.head("ONNX, portable", "One file that onnxruntime runs on any machine, without the studio.")
@@ -39,7 +38,7 @@ def options(db: Database, run: RunPublic) -> bool:
             key=_ROUTING,
             help="Each routed layer's experts and probabilities beside the logits",
         )
-        total, active = _record.parameters(run.design)
+        total, active = record.parameters(run.design)
         page.small(
             f"{count(total)} parameters, {count(active)} active; about {size(4 * total)} in 32 bits. "
             "Experts stay sparse: only those a token chose are computed. Batch and length stay free."

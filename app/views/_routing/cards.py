@@ -9,8 +9,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import state
+from app.routed import Routed
 from app.views._routing import expert as one
-from app.views._routing.read import Routed
 from components import page
 from components.charts import findings, palette
 from components.charts.dots import against_chance, shares

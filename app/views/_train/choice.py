@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app import state
-from app.views._record import read_design
+from app.record import read_design
 from core.design.edit import Edit
 from core.design.edits import apply
 from core.design.plan import Plan

@@ -6,12 +6,11 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from app import pages, state
+from app import pages, record, state
 from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
-from app.views import _record
-from app.views._record import layer_names
+from app.record import layer_names
 from app.views._train.data import facts_of
 from app.views._train.pace import pace
 from components import page
@@ -162,8 +161,8 @@ def _waiting(listed: tuple[RunSummary, ...], run: RunPublic) -> str:
 
 
 def _figures(rows: tuple[MetricsRow, ...]) -> None:
-    losses, evaluated = _record.total(rows), _record.held_out_total(rows)
-    routed = _record.routing(rows)
+    losses, evaluated = record.total(rows), record.held_out_total(rows)
+    routed = record.routing(rows)
     busiest = [(r.step, r.busiest) for r in routed]
     dead = [(r.step, float(r.dead)) for r in routed]
     special = [(r.step, r.specialization) for r in routed if r.specialization is not None]
@@ -173,7 +172,7 @@ def _figures(rows: tuple[MetricsRow, ...]) -> None:
         ("Held-out loss", *_metric(evaluated, "{:.2f}")),
     ]
     if accuracy and accuracy.count("/") == 1:
-        right = [(step, 100 * value) for step, value in _record.held_out_total(rows, accuracy)]
+        right = [(step, 100 * value) for step, value in record.held_out_total(rows, accuracy)]
         cards[1] = (
             f"Held-out accuracy, {accuracy.removeprefix('accuracy/')}",
             *_metric(right, f"{{:.1f}}{THIN}%", 1),
@@ -212,9 +211,9 @@ def _compared(points: list[tuple[int, float]]) -> tuple[float | None, float | No
 
 
 def _curves(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
-    design = _record.read_design(run.design)
+    design = record.read_design(run.design)
     text = design.task.kind == "language_model"
-    training, evaluated = _record.losses(rows), _record.held_out(rows)
+    training, evaluated = record.losses(rows), record.held_out(rows)
     with st.container(horizontal=True, vertical_alignment="top", gap="small"):
         words = st.container(width="stretch")
         which = st.segmented_control(
@@ -280,7 +279,7 @@ def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
             finding,
             f"{names[path].capitalize()}, steps {before + 1} to {newest.step}: share of a domain's picks, %.",
         )
-    shown = _record.frames(rows)
+    shown = record.frames(rows)
     heat(
         grid(
             domains,
@@ -301,7 +300,7 @@ def _domains(run: RunPublic, rows: tuple[MetricsRow, ...], newest: MetricsRow) -
     an evaluation or another window. Else the data says it, and numbers where it is gone.
     """
     wanted = len(next(iter(newest.domain_expert.values())))
-    told = [list(_record.held_out((row,))) for row in rows] + [list(row.domain_loss) for row in rows]
+    told = [list(record.held_out((row,))) for row in rows] + [list(row.domain_loss) for row in rows]
     for names in told:
         if len(names) == wanted:
             return names

@@ -8,7 +8,7 @@ from app.guard import guarded
 from app.jobs import engine
 from app.lineage import lineage
 from app.paths import data_root
-from app.views._record import parameters
+from app.record import parameters
 from app.views._train import choice, data, plan
 from app.views._train.choice import Choice
 from components import page

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.views._record import layer_names
+from app.record import layer_names
 from core.analysis.summary import summary
 from core.trace.newest import newest_trace
 from core.trace.record import Trace, read
@@ -29,7 +29,7 @@ class Routed:
         return sum(layer.soft for layer in self.trace.layers)
 
 
-def of_run(db: Database, run_id: str) -> Routed | None:
+def read_trace(db: Database, run_id: str) -> Routed | None:
     """The newest trace of a run; None while it has none. Raises TraceError for a file that cannot be read."""
     path = newest_trace(files.folder(db.root, "runs", run_id))
     return _read(str(path), path.stat().st_mtime_ns) if path else None
