@@ -21,6 +21,9 @@ from storage import drafts
 from storage.database import Database
 from storage.records import Version
 
+#: Letters of a name that leave room for the row's buttons in the narrowest tested window.
+_MOST_SHOWN = 32
+
 
 def title_row(db: Database, problems: tuple[Problem, ...], blocked: int) -> None:
     """Draw the row. `blocked` counts the errors that stand in the way of training."""
@@ -28,7 +31,10 @@ def title_row(db: Database, problems: tuple[Problem, ...], blocked: int) -> None
     assert desk.draft is not None
     kept = drafts.versions(db, desk.draft.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title(page.plain(desk.design.name), anchor=False, width="content")
+        name = desk.design.name
+        short = name if len(name) <= _MOST_SHOWN else f"{name[: _MOST_SHOWN - 1].rstrip()}…"
+        whole = None if short == name else page.plain(name)
+        st.title(page.plain(short), anchor=False, width="content", help=whole)
         _menu(db, kept)
         st.caption(f"Saved {_since(desk.draft.updated_at)}", width="content")
         st.space("stretch")

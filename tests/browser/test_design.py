@@ -155,3 +155,14 @@ def test_boards_break_no_rule(open_page: OpenPage, draft: str):
     expect(page.get_by_text("Where each figure comes from")).to_be_visible()
     visit.settle(page)
     assert visit.axe_violations(page) == []
+
+
+def test_the_longest_name_leaves_the_row_in_one_line(open_page: OpenPage, server: Server):
+    named = preset("starter").model_copy(update={"name": "Wide " * 15 + "names"})
+    draft = drafts.create(database.open(server.data), document(named)).id
+    page = open_page(f"/design?design={draft}", width=1280)
+    heading = page.get_by_role("heading", level=1).bounding_box()
+    train = page.get_by_role("button", name="Train this design").bounding_box()
+    assert heading is not None
+    assert train is not None
+    assert abs(heading["y"] - train["y"]) < 20
