@@ -113,6 +113,7 @@ def test_by_the_keyboard_alone(open_page: OpenPage, server: Server):
     draft = new_draft(server, "blank")
     page = open_page(f"/design?design={draft}")
     hand = Hand(page)
+    expect(parts(page).get_by_role("button", name=re.compile("^Token embedding"))).to_be_focused()
     for key in ("a", "f", "a", "m", "s", "/", "v", "3", "Enter"):
         hand.press(key)
     hand.press("i")

@@ -38,7 +38,7 @@ function acting(ui) {
   }
 
   /** On to the first field of the form beside the drawing, once it shows what is chosen; Escape leads back. */
-  ui.inspect = () => {
+  ui.inspect = () => ui.act(() => {
     const box = ui.here(), form = document.querySelector(".st-key-inspector"), app = document.querySelector(".stApp");
     if (!form || !box) return;
     form.onkeydown = (event) => { if (event.key === "Escape" && !event.defaultPrevented) ui.focus(ui.here() || box); };
@@ -50,7 +50,7 @@ function acting(ui) {
       field?.focus(); field?.select?.();
     };
     go();
-  };
+  });
 
   // ---- heat
   let liked = "";
