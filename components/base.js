@@ -6,11 +6,14 @@ function h(tag, props, ...children) {
   for (const [name, value] of Object.entries(props || {})) {
     if (value === undefined || value === null || value === false) continue;
     if (name === "class") element.className = value;
-    else if (name === "css") for (const [key, part] of Object.entries(value)) element.style.setProperty(key, part);
+    else if (name === "css")
+      for (const [key, part] of Object.entries(value)) element.style.setProperty(key, part);
     else if (name.startsWith("on")) element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -23,23 +26,49 @@ function s(tag, props, ...children) {
 }
 
 function palette(element, scale = "categorical") {
-  return getComputedStyle(element).getPropertyValue(`--st-chart-${scale}-colors`).split(",").map((c) => c.trim());
+  return getComputedStyle(element)
+    .getPropertyValue(`--st-chart-${scale}-colors`)
+    .split(",")
+    .map((c) => c.trim());
 }
 
 const GLYPH = {
-  embedding: "M3 4h10M3 8h10M3 12h6", attention: "M3 3v10M8 3v10M13 3v10M3 5l5 3 5-3M3 9l5 3 5-3",
-  dense: "M3 5.5h10v5H3z", moe: "M2.5 4h11M3 7.5h2.4v5H3zM7 7.5h1.6v5H7zM10.2 7.5H13.4v5h-3.2z",
-  router: "M8 2.5v3.5M8 6L3.5 13M8 6v7M8 6l4.5 7", shared: "M4 3.5h8v9H4zM4 8h8", expert: "M4 3.5h8v9H4z",
-  combine: "M4.5 3.5h7L8 8l3.5 4.5h-7", head: "M3 12V8M6.4 12V4M9.7 12V6.5M13 12V9.5",
-  layer: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11", warning: "M8 2.8l6 10.4H2zM8 6.6v3M8 11.3v.2",
+  embedding: "M3 4h10M3 8h10M3 12h6",
+  attention: "M3 3v10M8 3v10M13 3v10M3 5l5 3 5-3M3 9l5 3 5-3",
+  dense: "M3 5.5h10v5H3z",
+  moe: "M2.5 4h11M3 7.5h2.4v5H3zM7 7.5h1.6v5H7zM10.2 7.5H13.4v5h-3.2z",
+  router: "M8 2.5v3.5M8 6L3.5 13M8 6v7M8 6l4.5 7",
+  shared: "M4 3.5h8v9H4zM4 8h8",
+  expert: "M4 3.5h8v9H4z",
+  combine: "M4.5 3.5h7L8 8l3.5 4.5h-7",
+  head: "M3 12V8M6.4 12V4M9.7 12V6.5M13 12V9.5",
+  layer: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
+  warning: "M8 2.8l6 10.4H2zM8 6.6v3M8 11.3v.2",
   error: "M8 2.2a5.8 5.8 0 100 11.6A5.8 5.8 0 008 2.2zM5.9 5.9l4.2 4.2M10.1 5.9l-4.2 4.2",
-  plus: "M8 3.5v9M3.5 8h9", minus: "M3.5 8h9", fit: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
-  open: "M4 6l4 4 4-4", closed: "M6 4l4 4-4 4", method: "M2 8h3l2-4.5 2.5 9L11.5 8H14",
-  save: "M8 2.5v7M5 6.8l3 3 3-3M3 11v2.5h10V11", keys: "M2 4.5h12v7H2zM4.5 7h.2M7 7h.2M9.5 7h.2M12 7h.2M5 9.3h6",
+  plus: "M8 3.5v9M3.5 8h9",
+  minus: "M3.5 8h9",
+  fit: "M3 6V3h3M13 6V3h-3M3 10v3h3M13 10v3h-3",
+  open: "M4 6l4 4 4-4",
+  closed: "M6 4l4 4-4 4",
+  method: "M2 8h3l2-4.5 2.5 9L11.5 8H14",
+  save: "M8 2.5v7M5 6.8l3 3 3-3M3 11v2.5h10V11",
+  keys: "M2 4.5h12v7H2zM4.5 7h.2M7 7h.2M9.5 7h.2M12 7h.2M5 9.3h6",
 };
 
 function glyph(name, size = 16) {
-  return s("svg", { width: size, height: size, viewBox: "0 0 16 16", fill: "none", stroke: "currentColor",
-    "stroke-width": 1.4, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" },
-    s("path", { d: GLYPH[name] || GLYPH.dense }));
+  return s(
+    "svg",
+    {
+      width: size,
+      height: size,
+      viewBox: "0 0 16 16",
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 1.4,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+      "aria-hidden": "true",
+    },
+    s("path", { d: GLYPH[name] || GLYPH.dense }),
+  );
 }
