@@ -33,6 +33,7 @@ OpType = Literal[
     "start",
     "open",
     "heat",
+    "nothing",
 ]
 #: More than a person does between two answers; a longer list is not from our page.
 MOST = 1000
@@ -64,6 +65,7 @@ class Op:
     | start | what: a preset to open as a new design |
     | open | text: JSON that was pasted or dropped |
     | heat | what: a quantity, empty for none |
+    | nothing | what could not be read |
     """
 
     type: OpType
@@ -95,7 +97,8 @@ class Acked:
 def unseen(outbox: Any, acked: Acked) -> Iterator[tuple[Op, Acked]]:
     """The acts of `outbox` that were not done yet, each with the acknowledgement that follows it.
 
-    Component state is replayed at every rerun, so a number is done once. What is malformed is passed over.
+    Component state is replayed at every rerun, so a number is done once. What is malformed is acknowledged
+    as nothing: the browser would send it again and keep later acts waiting.
     """
     if not isinstance(outbox, Mapping) or not isinstance(outbox.get("ops"), list):
         return
@@ -106,9 +109,7 @@ def unseen(outbox: Any, acked: Acked) -> Iterator[tuple[Op, Acked]]:
         if not isinstance(seq, int) or seq <= done:
             continue
         done = seq
-        op = _op(raw)
-        if op is not None:
-            yield op, Acked(client, seq)
+        yield _op(raw) or Op("nothing"), Acked(client, seq)
 
 
 def _op(raw: Mapping[str, Any]) -> Op | None:
