@@ -6,7 +6,7 @@ export default function (component) {
   const { parentElement } = component;
   let ui = LIVE.get(parentElement);
   if (!ui) LIVE.set(parentElement, (ui = mounted(parentElement)));
-  ui.receive(component);
+  ui.take(component);
   return () => {
     ui.dispose();
     LIVE.delete(parentElement);
@@ -51,8 +51,24 @@ function mounted(parent) {
   ])
     topic(ui);
   let late = null,
-    started = false;
+    started = false,
+    next = null;
 
+  /** The cost strip gets its frame first: what comes after the first picture is drawn in the frame after. */
+  ui.take = (component) => {
+    const waiting = next !== null;
+    next = component;
+    if (!started) draw();
+    else if (!waiting) {
+      if (document.hidden) setTimeout(draw);
+      else requestAnimationFrame(() => setTimeout(draw));
+    }
+  };
+  const draw = () => {
+    const component = next;
+    next = null;
+    if (component) ui.receive(component);
+  };
   ui.receive = (component) => {
     // A redraw under the hand would take away what it holds.
     if (ui.held()) {
@@ -115,6 +131,7 @@ function mounted(parent) {
   });
   watch.observe(ui.stage);
   ui.dispose = () => {
+    next = null;
     watch.disconnect();
     clearTimeout(ui.toasting);
     ui.forget();
