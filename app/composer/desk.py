@@ -11,6 +11,7 @@ from app.composer.pasting import pasted
 from app.composer.saying import said_of
 from components.canvas.layout import COLUMNS
 from components.canvas.ops import Acked, Op, unseen
+from components.strip.cells import Cell
 from core.design.compose.acts import ACTS, act
 from core.design.compose.clip import Clip, copied
 from core.design.compose.sketch import Done, part_at
@@ -54,7 +55,8 @@ class Desk:
 
     `before` is the design before the last act of this session, None right after opening.
     `lost` is what this session could not save because another one was faster. `heat` is the quantity that
-    colours the drawing, empty for none; `clip` what was copied, from whichever design.
+    colours the drawing, empty for none; `clip` what was copied, from whichever design; `figures` what the
+    cost strip said last.
     """
 
     draft: Draft | None = None
@@ -66,6 +68,7 @@ class Desk:
     height: int = HEIGHTS[1]
     heat: str = ""
     clip: Clip | None = None
+    figures: tuple[Cell, ...] = ()
     acked: Acked = field(default_factory=Acked)
     message: str = ""
     said: str = ""

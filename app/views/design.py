@@ -1,6 +1,7 @@
 """Design: the model as a drawing, what is selected beside it, what it costs below."""
 
 import re
+import time
 
 import streamlit as st
 
@@ -20,6 +21,10 @@ from core.design.rules import errors
 from storage import database
 from storage.errors import NotFoundError
 
+#: So long the browser is left alone with new figures. What is sent meanwhile would delay them by more:
+#: it gathers messages and draws them together (benchmarks/edit_to_cost.py).
+FRAME_S = 0.04
+
 
 def main() -> None:
     """The open design, or the way to one."""
@@ -33,9 +38,7 @@ def main() -> None:
     except NotFoundError as error:
         state.open_design(None)
         return no_design("Design", str(error))
-    # First, so that the figures are on screen before all else is drawn again.
-    with st.bottom:
-        strip(cells(desk.design, desk.before), last_edit(), key="strip")
+    figures(desk)
     problems = hindrances(desk.design)
     title_row(db, problems, len(errors(problems)))
     lost(db)
@@ -46,6 +49,16 @@ def main() -> None:
     with row.container(border=True, width=306, height=desk.height, gap="small", key="inspector"):
         inspector(db)
     return None
+
+
+def figures(desk: Desk) -> None:
+    """The cost strip: first, and new figures get their frame before all else is drawn again."""
+    shown = cells(desk.design, desk.before)
+    with st.bottom:
+        strip(shown, last_edit(), key="strip")
+    if desk.figures not in ((), shown):
+        time.sleep(FRAME_S)
+    desk.figures = shown
 
 
 def said(desk: Desk, refused: str) -> None:
