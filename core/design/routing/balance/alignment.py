@@ -1,4 +1,4 @@
-"""Pulls the best experts into one island (SAM, arXiv 2310.05898)."""
+"""Pulls the best experts into one island (SAM, arXiv 2110.07431)."""
 
 from __future__ import annotations
 

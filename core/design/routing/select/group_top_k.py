@@ -1,4 +1,4 @@
-"""Best islands first, then the best experts inside (DeepSeek-V3, arXiv 2412.19437; SAM, arXiv 2310.05898)."""
+"""Best islands first, then the best experts inside (DeepSeek-V3, arXiv 2412.19437; SAM, arXiv 2110.07431)."""
 
 from __future__ import annotations
 
