@@ -27,8 +27,9 @@ class Model(nn.Module):
         (self.stack,) = design.stacks
         self.ends = TASKS.build(design.task, design)
         layers: list[list[Part]] = [[] for _ in range(self.stack.depth)]
+        tasks = tuple(head.name for head in design.task.heads_out)
         for number, place in enumerate(design.occurrences()):
-            here = Place(design.width, design.norm, execution, number)
+            here = Place(design.width, design.norm, execution, number, tasks)
             layers[place.layer].append(Part(place.part, here))
         self.layers = nn.ModuleDict({self._key: nn.ModuleList(map(Layer, layers))})
         self.final_norm = Norm(design.norm, design.width) if self.stack.final_norm else None
@@ -58,7 +59,8 @@ class Model(nn.Module):
         """
         passing = passing or Pass()
         x_BSD = self.ends.embed(inputs)
-        sight = Sight((x_BSD.shape[0], x_BSD.shape[1]), x_BSD.device, self.stack.causal, passing)
+        ids_BS = None if inputs.is_floating_point() else inputs
+        sight = Sight((x_BSD.shape[0], x_BSD.shape[1]), x_BSD.device, self.stack.causal, passing, ids_BS)
         losses: dict[str, Tensor] = {}
         records: dict[str, RoutingRecord] = {}
         for number, layer in enumerate(self._layers()):

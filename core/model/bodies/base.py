@@ -18,7 +18,7 @@ from core.model.routing.record import RoutingRecord
 
 @dataclass(frozen=True)
 class Place:
-    """Where a body is built: D, the design's norm, the execution of experts.
+    """Where a body is built: D, the design's norm, the execution of experts, names of the tasks.
 
     index: the body's number in the unrolled model, from which its random numbers come.
     """
@@ -27,19 +27,22 @@ class Place:
     norm: Norm
     execution: str
     index: int
+    tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Sight:
     """What tokens of one forward pass may see of each other, shared by all layers of a stack.
 
-    Masks and rotations are computed once for each distinct setting.
+    token_BS: ids of the tokens, None where the model reads numbers. Masks and rotations are computed once for
+    each distinct setting.
     """
 
     shape: tuple[int, int]
     device: torch.device
     causal: bool
     passing: Pass
+    token_BS: Tensor | None = None
 
     @cached_property
     def _made(self) -> dict[tuple[object, ...], object]:

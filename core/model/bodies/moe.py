@@ -12,9 +12,11 @@ from core.model.groups import bank
 from core.model.routing.balance.base import BALANCERS, Balancer
 from core.model.routing.combine.base import COMBINERS
 from core.model.routing.context import RouteContext
+from core.model.routing.decision import Hard
 from core.model.routing.observe import record
 from core.model.routing.record import RoutingRecord
 from core.model.routing.router import Router
+from core.model.routing.shape import RoutedShape
 
 
 @BODIES.register(MoeSpec)
@@ -27,30 +29,49 @@ class Moe(RoutedBody):
     def __init__(self, spec: MoeSpec, place: Place) -> None:
         super().__init__()
         D, self.index = place.width, place.index
-        self.router = Router(spec.router, D, spec.count)
+        shape = RoutedShape(D, spec.count, spec.islands, spec.widths(), place.tasks)
+        self.tasks = max(1, len(place.tasks))
+        self.router = Router(spec.router, shape)
         self.experts = bank(spec.experts, D)
         self.shared = bank(spec.shared, D) if spec.shared else None
         self.shared_gate = nn.Linear(D, 1, bias=False) if spec.shared_gate else None
-        self.combine = COMBINERS.build(spec.router.combine, place.execution)
-        self.balance = nn.ModuleList(BALANCERS.build(b, spec.count, spec.islands) for b in spec.balance)
+        self.combine = COMBINERS.build(spec.router.combine, place.execution, shape)
+        self.balance = nn.ModuleList(BALANCERS.build(b, shape) for b in spec.balance)
         self.names = tuple(balancer.kind for balancer in spec.balance)
 
     def forward(self, x_BSD: Tensor, sight: Sight) -> tuple[Tensor, Routed | None]:
         x_TD = x_BSD.flatten(0, 1)
-        context = RouteContext(
-            sight.shape, sight.passing, self.index, self.training, sight.causal, x_TD.device
-        )
-        balancers = self.balancers()
-        decision = self.router(x_TD, context, balancers)
-        y_TD = self.combine(self.experts, x_TD, decision)
+        context = self._context(x_TD, sight)
+        with torch.autocast(x_TD.device.type, enabled=False):
+            scored = self.router.scored(x_TD, context)
+            decision = self.combine.decide(self.router, scored, context, self.balancers())
+        y_TD = self.combine(decision, context)
         if self.shared is not None:
             y_TD = y_TD + self._shared(x_TD, context)
+        losses = self._losses(decision, context) if isinstance(decision, Hard) else {}
+        return y_TD.view_as(x_BSD), Routed(record(decision, context), losses)
+
+    def _context(self, x_TD: Tensor, sight: Sight) -> RouteContext:
+        return RouteContext(
+            sight.shape,
+            sight.passing,
+            self.index,
+            self.training,
+            sight.causal,
+            x_TD.device,
+            x_TD,
+            self.experts,
+            sight.token_BS,
+            self.tasks,
+        )
+
+    def _losses(self, decision: Hard, context: RouteContext) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
-        for name, balancer in zip(self.names, balancers, strict=True):
+        for name, balancer in zip(self.names, self.balancers(), strict=True):
             loss = balancer.loss(decision, context)
             if loss is not None:
                 losses[name] = losses[name] + loss if name in losses else loss
-        return y_TD.view_as(x_BSD), Routed(record(decision, context), losses)
+        return losses
 
     def _shared(self, x_TD: Tensor, context: RouteContext) -> Tensor:
         assert self.shared is not None

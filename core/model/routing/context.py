@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from core.model.experts import ExpertBank
 from core.model.passing import Pass
 from core.model.randomness import generator
 
@@ -17,6 +18,8 @@ class RouteContext:
     """The circumstances of one decision over T = B * S tokens.
 
     layer: the routed part's number in the model; mask_T: True where a token is real, None where all are.
+    x_TD: what the layer reads and its experts get; bank: the layer's experts, for scores that ask them.
+    token_BS: ids of the tokens, None where inputs are numbers. tasks: how many tasks the design knows.
     """
 
     shape: tuple[int, int]
@@ -25,6 +28,10 @@ class RouteContext:
     training: bool
     causal: bool
     device: torch.device
+    x_TD: Tensor | None = None
+    bank: ExpertBank | None = None
+    token_BS: Tensor | None = None
+    tasks: int = 1
 
     @cached_property
     def mask_T(self) -> Tensor | None:
@@ -40,6 +47,21 @@ class RouteContext:
         """One over the number of real tokens for each of them, 0 for padding: sums with it are means."""
         ones_T = torch.ones(self.shape[0] * self.shape[1], device=self.device)
         return (ones_T if self.mask_T is None else self.mask_T.float()) / max(1, self.tokens)
+
+    @cached_property
+    def task_B(self) -> Tensor:
+        """The task of each example. Raises ValueError where the pass names none."""
+        if self.passing.task_id is None:
+            raise ValueError(
+                "This router decides by task, and the batch names none. To fix this, give the forward pass a"
+                " task_id for each example, or train on data with several heads or tasks."
+            )
+        return self.passing.task_id.to(self.device).long()
+
+    @cached_property
+    def task_T(self) -> Tensor:
+        """The task of each token."""
+        return self.task_B.repeat_interleave(self.shape[1])
 
     @cached_property
     def random(self) -> torch.Generator:

@@ -1,4 +1,4 @@
-"""What a router decided. A hard decision names experts; soft and merging ones will be types of their own."""
+"""What a router decided: experts by name, a mixture of their parameters, or mixtures of tokens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,33 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from core.model.routing.scope import Scope
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Each group's own mixture of all experts' parameters (SMEAR, arXiv 2306.03745).
+
+    logits_GE: raw logits. weight_GE: mixture weights, rows sum to one. scope: which tokens are a group.
+    """
+
+    logits_GE: Tensor
+    weight_GE: Tensor
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Soft:
+    """Mixtures instead of choices (Soft MoE, arXiv 2308.00951). P = E * slots, slots of an expert together.
+
+    dispatch_BSP: what share of each token a slot takes, sums to one over tokens. combine_BSP: what share of
+    each slot a token takes, sums to one over slots. experts: E.
+    """
+
+    dispatch_BSP: Tensor
+    combine_BSP: Tensor
+    experts: int
 
 
 @dataclass(frozen=True)
@@ -17,6 +44,8 @@ class Hard:
     selection bias; ranking_TE: what selection compared. selected_TK: expert ids, -1 = none;
     accepted_TK: whether the expert had room; weight_TK: combine weights of the selected, 0 where none.
     noisy_TE, deviation: logits with noise and the standard deviation of the noise, where there was some.
+    identity_T: share of the token itself in the output, None for none. own_TK: what tokens selected before
+    an uncertain rule widened it, None where none did.
     """
 
     logits_TE: Tensor
@@ -26,12 +55,19 @@ class Hard:
     accepted_TK: Tensor
     weight_TK: Tensor
     noisy_TE: Tensor | None = None
-    deviation: float = 0.0
+    deviation: Tensor | float = 0.0
+    identity_T: Tensor | None = None
+    own_TK: Tensor | None = None
 
     @property
     def experts(self) -> int:
         """E."""
         return self.scores_TE.shape[1]
+
+    @property
+    def chosen_TK(self) -> Tensor:
+        """What balancers see: the tokens' own selection, before capacity and without an uncertain rule."""
+        return self.selected_TK if self.own_TK is None else self.own_TK
 
     @cached_property
     def expert_TK(self) -> Tensor:
@@ -46,7 +82,7 @@ class Hard:
     @cached_property
     def selected_E(self) -> Tensor:
         """Selections of each expert, before capacity (int64)."""
-        return count(self.selected_TK, self.experts)
+        return count(self.chosen_TK, self.experts)
 
     @cached_property
     def accepted_E(self) -> Tensor:
@@ -72,6 +108,9 @@ class Hard:
     def weights_TE(self) -> Tensor:
         """Weights of accepted experts, 0 elsewhere."""
         return spread(self.expert_TK, self.mix_TK, self.experts)
+
+
+Decision = Hard | Merge | Soft
 
 
 def count(expert_TK: Tensor, experts: int) -> Tensor:

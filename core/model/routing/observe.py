@@ -6,16 +6,17 @@ import torch
 from torch import Tensor
 
 from core.model.routing.context import RouteContext
-from core.model.routing.decision import Hard
+from core.model.routing.decision import Decision, Hard
 from core.model.routing.record import RoutingRecord
 
 
 @torch.no_grad()
-def record(decision: Hard, context: RouteContext) -> RoutingRecord | None:
+def record(decision: Decision, context: RouteContext) -> RoutingRecord | None:
     """The record that the pass asks for."""
     of = context.passing
     if of.record == "none":
         return None
+    assert isinstance(decision, Hard)
     by_domain = None if of.domain is None else _by_domain(decision, of.domain, of.domains, context.shape[1])
     counts = (decision.accepted_E, decision.selected_E, context.tokens, by_domain)
     if of.record == "counts":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -10,62 +12,122 @@ from torch import Tensor, nn
 from core.design.routing.router import Router as RouterSpec
 from core.model.routing.balance.base import Balancer
 from core.model.routing.capacity import accept
+from core.model.routing.condition.base import CONDITIONS
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard
 from core.model.routing.modifier.base import MODIFIERS, Modifier
+from core.model.routing.scope import SCOPES, Scope
 from core.model.routing.score.base import SCORES
-from core.model.routing.select.base import SELECTORS
-from core.model.routing.weigh.base import WEIGHERS
+from core.model.routing.select.base import SELECTORS, Ranked
+from core.model.routing.shape import RoutedShape
+from core.model.routing.weigh.base import WEIGHERS, Picked
 
 SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "softmax": lambda logits_TE: torch.softmax(logits_TE, 1),
+    "softmax": lambda logits_GE: torch.softmax(logits_GE, 1),
     "sigmoid": torch.sigmoid,
+    "none": lambda logits_GE: logits_GE,
 }
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Scores of G groups of tokens, before anything is chosen.
+
+    raw_GE: logits of score and condition; noisy_GE: with Gaussian noise, None without; deviation: of that
+    noise. logits_GE: after all modifiers, what the score function read; scores_GE: what it gave.
+    """
+
+    raw_GE: Tensor
+    noisy_GE: Tensor | None
+    deviation: Tensor | float
+    logits_GE: Tensor
+    scores_GE: Tensor
+    scope: Scope
+
+
 class Router(nn.Module):
-    """Noise, temperature, score function, selection bias, select, accept, weigh: x [T, D] to a decision.
+    """Mask, noise, temperature, score function, selection bias, select, uncertain rule, accept, weigh.
 
     In float32 also under autocast. Padding is selected by nothing.
     """
 
-    def __init__(self, spec: RouterSpec, width: int, experts: int) -> None:
+    def __init__(self, spec: RouterSpec, shape: RoutedShape) -> None:
         super().__init__()
         self.capacity = spec.capacity
-        self.score = SCORES.build(spec.score, width, experts)
+        self.scope = SCOPES[spec.scope]
+        self.score = SCORES.build(spec.score, shape)
+        self.condition = None if spec.condition is None else CONDITIONS.build(spec.condition, shape)
         self.function = SCORE_FUNCTIONS[spec.score_function]
-        self.modifiers = nn.ModuleList(MODIFIERS.build(modifier) for modifier in spec.modifiers)
-        self.select = SELECTORS.build(spec.select)
-        self.weigh = WEIGHERS.build(spec.weigh)
+        # Sorted stably, so that within a turn the order of the design stands.
+        built = sorted((MODIFIERS.build(m, shape) for m in spec.modifiers), key=lambda m: m.turn)
+        self.modifiers = nn.ModuleList(built)
+        self.select = SELECTORS.build(spec.select, shape)
+        self.weigh = WEIGHERS.build(spec.weigh, shape)
 
-    def forward(self, x_TD: Tensor, context: RouteContext, balancers: Sequence[Balancer]) -> Hard:
-        with torch.autocast(x_TD.device.type, enabled=False):
-            return self._decide(x_TD.float(), context, balancers)
+    def scored(self, x_TD: Tensor, context: RouteContext) -> Scored:
+        """Scores of x, in groups where the router decides for several tokens at once."""
+        scope = self.scope(context)
+        x_GD = scope.pooled(x_TD.float(), context)
+        modifiers = cast("list[Modifier]", list(self.modifiers))
+        for modifier in modifiers:
+            x_GD = modifier.on_input(x_GD, context)
+        raw_GE = self.score(x_GD, context)
+        if self.condition is not None:
+            raw_GE = self.condition(raw_GE, x_GD, _tasks(scope, context), context)
+        deviation = self._deviation(x_GD, modifiers, context, raw_GE.shape[1])
+        noisy_GE = None
+        if isinstance(deviation, Tensor) or deviation:
+            noisy_GE = raw_GE + deviation * torch.empty_like(raw_GE).normal_(generator=context.random)
+        logits_GE = raw_GE if noisy_GE is None else noisy_GE
+        for modifier in modifiers:
+            logits_GE = modifier.on_logits(logits_GE, context)
+        return Scored(raw_GE, noisy_GE, deviation, logits_GE, self.function(logits_GE), scope)
 
-    def _decide(self, x_TD: Tensor, context: RouteContext, balancers: Sequence[Balancer]) -> Hard:
-        modifiers = [m for m in self.modifiers if isinstance(m, Modifier)]
-        for modifier in modifiers:
-            x_TD = modifier.on_input(x_TD, context)
-        raw_TE = logits_TE = self.score(x_TD, context)
-        deviation = sum(m.deviation(raw_TE.shape[1], context) ** 2 for m in modifiers) ** 0.5
-        if deviation:
-            noise_TE = torch.empty_like(raw_TE).normal_(generator=context.random)
-            logits_TE = raw_TE + deviation * noise_TE
-        noisy_TE = logits_TE if deviation else None
-        for modifier in modifiers:
-            logits_TE = modifier.on_logits(logits_TE, context)
-        scores_TE = self.function(logits_TE)
+    def _deviation(
+        self, x_GD: Tensor, modifiers: Sequence[Modifier], context: RouteContext, experts: int
+    ) -> Tensor | float:
+        """Independent noises add up in their variances."""
+        own = self.score.deviation(x_GD, context)
+        added = sum(m.deviation(experts, context) ** 2 for m in modifiers)
+        return own if not added else (own**2 + added) ** 0.5
+
+    def choose(self, scored: Scored, context: RouteContext, balancers: Sequence[Balancer]) -> Hard:
+        """Each token's own experts."""
+        each = scored.scope.each
+        scores_TE, logits_TE = each(scored.scores_GE), each(scored.logits_GE)
         ranking_TE = _biased(scores_TE.detach(), balancers)
-        selected_TK = self.select(ranking_TE, context)
-        weight_TK = self.weigh(scores_TE.gather(1, selected_TK.clamp_min(0)))
+        ranked = Ranked(ranking_TE, scores_TE.detach(), logits_TE.detach())
+        selected_TK = self.select(ranked, context)
         if context.mask_T is not None:
-            nowhere_T1 = ~context.mask_T[:, None]
-            selected_TK = selected_TK.masked_fill(nowhere_T1, -1)
-            weight_TK = weight_TK.masked_fill(nowhere_T1, 0.0)
+            selected_TK = selected_TK.masked_fill(~context.mask_T[:, None], -1)
+        picked = Picked(selected_TK, scores_TE, logits_TE)
+        weight_TK = self.weigh(picked, context.training).masked_fill(selected_TK < 0, 0.0)
         accepted_TK = selected_TK >= 0
+        sent_TK = self.select.dispatched(picked, context)
+        if sent_TK is not None:
+            accepted_TK = accepted_TK & sent_TK
         if self.capacity is not None:
-            accepted_TK = accept(selected_TK, scores_TE, self.capacity, context.tokens, context.training)
-        return Hard(raw_TE, scores_TE, ranking_TE, selected_TK, accepted_TK, weight_TK, noisy_TE, deviation)
+            claims_TK = selected_TK.masked_fill(~accepted_TK, -1)
+            accepted_TK = accept(claims_TK, scores_TE, self.capacity, context.tokens, context.training)
+        noisy_TE = None if scored.noisy_GE is None else each(scored.noisy_GE)
+        deviation = scored.deviation
+        return Hard(
+            each(scored.raw_GE),
+            scores_TE,
+            ranking_TE,
+            selected_TK,
+            accepted_TK,
+            weight_TK,
+            noisy_TE,
+            each(deviation) if isinstance(deviation, Tensor) else deviation,
+            self.weigh.identity(picked),
+        )
+
+
+def _tasks(scope: Scope, context: RouteContext) -> Tensor:
+    """The task of each group [G]."""
+    # Without task ids `task_T` says what is missing and how to mend it.
+    return context.task_T if scope.task_G is None else scope.task_G
 
 
 def _biased(scores_TE: Tensor, balancers: Sequence[Balancer]) -> Tensor:

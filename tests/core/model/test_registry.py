@@ -18,7 +18,9 @@ from core.model.build import build
 from core.model.passing import Pass
 from core.model.registry import NotBuiltError, Registry
 from core.model.routing.context import RouteContext
+from core.model.routing.score import base
 from core.model.routing.score.base import SCORES
+from core.model.routing.shape import RoutedShape
 from tests.support import inputs_for, loss_of
 
 #: Unions whose values are data for other rooms: how the design changes, how training goes.
@@ -38,13 +40,13 @@ class DistanceScore(Score):
     kind: Literal["distance"]
 
 
-class Distance(nn.Module):
-    def __init__(self, spec: DistanceScore, width: int, experts: int) -> None:
+class Distance(base.Score):
+    def __init__(self, spec: DistanceScore, shape: RoutedShape) -> None:
         super().__init__()
-        self.centre_ED = nn.Parameter(torch.zeros(experts, width))
+        self.centre_ED = nn.Parameter(torch.zeros(shape.experts, shape.width))
 
-    def forward(self, x_TD: Tensor, context: RouteContext) -> Tensor:
-        return -(x_TD[:, None] - self.centre_ED).square().mean(2)
+    def forward(self, x_GD: Tensor, context: RouteContext) -> Tensor:
+        return -(x_GD[:, None] - self.centre_ED).square().mean(2)
 
 
 @pytest.fixture

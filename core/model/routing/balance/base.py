@@ -25,5 +25,5 @@ class Balancer(nn.Module):
         """Learn from the selections of an optimizer step."""
 
 
-#: A builder takes (spec, experts, islands).
+#: A builder takes (spec, shape).
 BALANCERS: Registry[Balancer] = Registry(BALANCE)

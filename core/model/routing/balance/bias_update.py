@@ -7,6 +7,7 @@ from torch import Tensor
 
 from core.design.routing.balance.bias_update import BiasUpdate as BiasUpdateSpec
 from core.model.routing.balance.base import BALANCERS, Balancer
+from core.model.routing.shape import RoutedShape
 
 
 @BALANCERS.register(BiasUpdateSpec)
@@ -15,10 +16,10 @@ class BiasUpdate(Balancer):
 
     bias: Tensor
 
-    def __init__(self, spec: BiasUpdateSpec, experts: int, islands: int) -> None:
+    def __init__(self, spec: BiasUpdateSpec, shape: RoutedShape) -> None:
         super().__init__()
         self.step = spec.step
-        self.register_buffer("bias", torch.zeros(experts))
+        self.register_buffer("bias", torch.zeros(shape.experts))
 
     def selection_bias(self) -> Tensor:
         return self.bias

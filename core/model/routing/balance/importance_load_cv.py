@@ -9,6 +9,7 @@ from core.design.routing.balance.importance_load_cv import ImportanceLoadCV as I
 from core.model.routing.balance.base import BALANCERS, Balancer
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard, spread
+from core.model.routing.shape import RoutedShape
 from core.model.topk import top_k
 
 
@@ -16,14 +17,14 @@ from core.model.topk import top_k
 class ImportanceLoadCV(Balancer):
     """importance * CV^2(sum of weights) + load * CV^2(expected load under new noise)."""
 
-    def __init__(self, spec: ImportanceLoadCVSpec, experts: int, islands: int) -> None:
+    def __init__(self, spec: ImportanceLoadCVSpec, shape: RoutedShape) -> None:
         super().__init__()
         self.spec = spec
 
     def loss(self, decision: Hard, context: RouteContext) -> Tensor:
         weights_TE = spread(decision.selected_TK, decision.weight_TK, decision.experts)
         total = self.spec.importance * squared_variation(weights_TE.sum(0))
-        if decision.noisy_TE is not None and decision.selected_TK.shape[1] < decision.experts:
+        if decision.noisy_TE is not None and decision.chosen_TK.shape[1] < decision.experts:
             total = total + self.spec.load * squared_variation(smooth_load(decision, context))
         return total
 
@@ -40,11 +41,11 @@ def smooth_load(decision: Hard, context: RouteContext) -> Tensor:
     itself, the k-th where not.
     """
     assert decision.noisy_TE is not None
-    k = decision.selected_TK.shape[1]
+    k = decision.chosen_TK.shape[1]
     best_TK, index_TK = top_k(decision.noisy_TE, k + 1)
     inside_TE = spread(index_TK[:, :k], torch.ones_like(best_TK[:, :k]), decision.experts) > 0
     threshold_TE = torch.where(inside_TE, best_TK[:, k:], best_TK[:, k - 1 : k])
     # The trap of 1701.06538's appendix: without a floor, a tiny sigma divides by zero.
-    z_TE = (decision.logits_TE - threshold_TE) / max(decision.deviation, 1e-6)
+    z_TE = (decision.logits_TE - threshold_TE) / torch.as_tensor(decision.deviation).clamp_min(1e-6)
     load_E: Tensor = context.tokens * (context.share_T @ torch.special.ndtr(z_TE))
     return load_E

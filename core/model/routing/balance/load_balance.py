@@ -11,6 +11,7 @@ from core.design.routing.balance.load_balance import LoadBalance as LoadBalanceS
 from core.model.routing.balance.base import BALANCERS, Balancer
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard, count, spread
+from core.model.routing.shape import RoutedShape
 
 
 @BALANCERS.register(LoadBalanceSpec)
@@ -21,13 +22,13 @@ class LoadBalance(Balancer):
     f and P summed over islands, times their number (device-level loss of DeepSeekMoE, arXiv 2401.06066).
     """
 
-    def __init__(self, spec: LoadBalanceSpec, experts: int, islands: int) -> None:
+    def __init__(self, spec: LoadBalanceSpec, shape: RoutedShape) -> None:
         super().__init__()
-        self.spec, self.islands = spec, islands
+        self.spec, self.islands = spec, shape.islands
         self.measure = _PER[spec.per]
 
     def loss(self, decision: Hard, context: RouteContext) -> Tensor:
-        counted_TK = decision.selected_TK
+        counted_TK = decision.chosen_TK
         if self.spec.choices == "first":
             counted_TK = counted_TK[:, :1]
         return self.spec.coefficient * self.measure(counted_TK, decision, context, self.islands)

@@ -1,11 +1,32 @@
-"""Combiners: each knows the type of decision it turns into an output."""
+"""Combiners: what kind of decision a layer takes, and how it becomes one output."""
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Sequence
+
+from torch import Tensor, nn
 
 from core.design.routing.combine.base import COMBINE
 from core.model.registry import Registry
+from core.model.routing.balance.base import Balancer
+from core.model.routing.context import RouteContext
+from core.model.routing.decision import Decision
+from core.model.routing.router import Router, Scored
 
-#: A builder takes (spec, execution); the module is called with (bank, x_TD, decision) and gives y_TD.
-COMBINERS: Registry[nn.Module] = Registry(COMBINE)
+
+class Combiner(nn.Module):
+    """Overrides `forward`, and `decide` where tokens do not choose experts."""
+
+    def decide(
+        self, router: Router, scored: Scored, context: RouteContext, balancers: Sequence[Balancer]
+    ) -> Decision:
+        """From scores to a decision of the type that `forward` takes."""
+        return router.choose(scored, context, balancers)
+
+    def forward(self, decision: Decision, context: RouteContext) -> Tensor:
+        """y_TD of context.bank and context.x_TD."""
+        raise NotImplementedError
+
+
+#: A builder takes (spec, execution, shape).
+COMBINERS: Registry[Combiner] = Registry(COMBINE)

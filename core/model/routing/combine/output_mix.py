@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.design.routing.combine.output_mix import OutputMix as OutputMixSpec
 from core.model.execute.export import bracketed
 from core.model.execute.reference import reference
 from core.model.execute.sparse import sparse
 from core.model.experts import ExpertBank
-from core.model.routing.combine.base import COMBINERS
-from core.model.routing.decision import Hard
+from core.model.routing.combine.base import COMBINERS, Combiner
+from core.model.routing.context import RouteContext
+from core.model.routing.decision import Decision, Hard
+from core.model.routing.shape import RoutedShape
 
 
 @COMBINERS.register(OutputMixSpec)
-class OutputMix(nn.Module):
-    """y = sum over accepted e of w_e f_e(x), executed as `execution` says."""
+class OutputMix(Combiner):
+    """y = sum over accepted e of w_e f_e(x), executed as `execution` says, and the token's own share."""
 
-    def __init__(self, spec: OutputMixSpec, execution: str) -> None:
+    def __init__(self, spec: OutputMixSpec, execution: str, shape: RoutedShape) -> None:
         super().__init__()
         self.execute = _EXECUTIONS[execution]
 
-    def forward(self, bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:
-        return self.execute(bank, x_TD, decision)
+    def forward(self, decision: Decision, context: RouteContext) -> Tensor:
+        assert isinstance(decision, Hard)
+        assert context.bank is not None
+        assert context.x_TD is not None
+        y_TD = self.execute(context.bank, context.x_TD, decision)
+        if decision.identity_T is not None:
+            y_TD = y_TD + decision.identity_T[:, None] * context.x_TD
+        return y_TD
 
 
 def _all(bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:

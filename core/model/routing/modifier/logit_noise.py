@@ -5,13 +5,14 @@ from __future__ import annotations
 from core.design.routing.modifier.logit_noise import LogitNoise as LogitNoiseSpec
 from core.model.routing.context import RouteContext
 from core.model.routing.modifier.base import MODIFIERS, Modifier
+from core.model.routing.shape import RoutedShape
 
 
 @MODIFIERS.register(LogitNoiseSpec)
 class LogitNoise(Modifier):
     """N(0, (sigma / E)^2), in training."""
 
-    def __init__(self, spec: LogitNoiseSpec) -> None:
+    def __init__(self, spec: LogitNoiseSpec, shape: RoutedShape) -> None:
         super().__init__()
         self.sigma = spec.sigma
 

@@ -1,11 +1,25 @@
-"""Scores: modules from [T, D] to logits [T, E]."""
+"""Scores: one float32 logit for each group of tokens and expert."""
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from core.design.routing.score.base import SCORE
 from core.model.registry import Registry
+from core.model.routing.context import RouteContext
 
-#: A builder takes (spec, width, experts); the module is called with (x_TD, context), both in float32.
-SCORES: Registry[nn.Module] = Registry(SCORE)
+
+class Score(nn.Module):
+    """Overrides `forward`, and `deviation` where the score brings noise of its own."""
+
+    def forward(self, x_GD: Tensor, context: RouteContext) -> Tensor:
+        """Raw logits [G, E] of what G groups (by default tokens) read."""
+        raise NotImplementedError
+
+    def deviation(self, x_GD: Tensor, context: RouteContext) -> Tensor | float:
+        """Standard deviation of Gaussian noise to add to the logits, one or [G, E]; 0 for none."""
+        return 0.0
+
+
+#: A builder takes (spec, shape).
+SCORES: Registry[Score] = Registry(SCORE)

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from torch import nn
+from dataclasses import dataclass
+
+from torch import Tensor, nn
 
 from core.design.routing.select.base import SELECT
 from core.model.registry import Registry
+from core.model.routing.context import RouteContext
+from core.model.routing.weigh.base import Picked
 
-#: The module is called with (ranking_TE, context) and gives selected_TK, ids by rank, -1 = none.
-SELECTORS: Registry[nn.Module] = Registry(SELECT)
+
+@dataclass(frozen=True)
+class Ranked:
+    """What a selector may compare. None of it carries a gradient.
+
+    ranking_TE: scores with the selection bias; scores_TE: without; logits_TE: what the score function read.
+    """
+
+    ranking_TE: Tensor
+    scores_TE: Tensor
+    logits_TE: Tensor
+
+
+class Selector(nn.Module):
+    """Overrides `forward`, and `dispatched` where a chosen expert may still be left out at random."""
+
+    def forward(self, ranked: Ranked, context: RouteContext) -> Tensor:
+        """selected_TK: ids by rank, -1 = none. A row names an expert at most once."""
+        raise NotImplementedError
+
+    def dispatched(self, picked: Picked, context: RouteContext) -> Tensor | None:
+        """Which of the selected are sent at all, bool [T, K]; None for all. Weights stay as they are."""
+        return None
+
+
+#: A builder takes (spec, shape).
+SELECTORS: Registry[Selector] = Registry(SELECT)

@@ -14,6 +14,7 @@ from core.model.routing.balance.load_balance import LoadBalance
 from core.model.routing.balance.z_loss import ZLoss
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard
+from core.model.routing.shape import RoutedShape
 from tests.support import close, gradients, moe_layer, routed
 
 X = torch.randn(3, 7, 8, generator=torch.Generator().manual_seed(5))
@@ -32,7 +33,7 @@ def context(batch: int, tokens: int, mask: Tensor | None = None) -> RouteContext
 
 def balance(islands: int = 1, experts: int = 4, **fields: object) -> LoadBalance:
     spec = LoadBalanceSpec.model_validate({"kind": "load_balance", "coefficient": 1.0, **fields})
-    return LoadBalance(spec, experts, islands)
+    return LoadBalance(spec, RoutedShape(8, experts, islands))
 
 
 @pytest.mark.parametrize("per", ["batch", "sequence", "island"])
@@ -85,7 +86,7 @@ def test_shares_carry_no_gradient_and_mean_scores_do() -> None:
 def test_z_loss_is_the_mean_squared_log_sum_exp() -> None:
     logits = torch.randn(6, 4)
     decision = decided(torch.softmax(logits, 1), 1, logits)
-    loss = ZLoss(ZLossSpec(kind="z_loss", coefficient=0.5), 4, 1).loss(decision, context(2, 3))
+    loss = ZLoss(ZLossSpec(kind="z_loss", coefficient=0.5), RoutedShape(8, 4)).loss(decision, context(2, 3))
     assert close(loss, 0.5 * logits.logsumexp(1).square().mean())
 
 
@@ -123,7 +124,7 @@ def test_smooth_load_is_the_expected_load_under_new_noise() -> None:
 def test_without_noise_only_importance_counts_and_with_noise_the_load_has_a_gradient() -> None:
     spec = ImportanceLoadCVSpec(kind="importance_load_cv", importance=1.0, load=1.0)
     scores = torch.tensor([[0.7, 0.3], [0.6, 0.4]])
-    found = ImportanceLoadCV(spec, 2, 1).loss(decided(scores, 2), context(1, 2))
+    found = ImportanceLoadCV(spec, RoutedShape(8, 2)).loss(decided(scores, 2), context(1, 2))
     assert float(found) == pytest.approx((0.3 / 1.0) ** 2)
     only_load = [{"kind": "importance_load_cv", "importance": 0.0, "load": 1.0}]
     layer = moe_layer(balance=only_load, modifiers=[{"kind": "logit_noise"}])

@@ -1,0 +1,1 @@
+"""Conditions: what a router knows beside the token."""

@@ -1,0 +1,21 @@
+"""Conditions: logits that depend on the task."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from core.design.routing.condition.base import CONDITION
+from core.model.registry import Registry
+from core.model.routing.context import RouteContext
+
+
+class Condition(nn.Module):
+    """Changes or writes the logits of the score."""
+
+    def forward(self, logits_GE: Tensor, x_GD: Tensor, task_G: Tensor, context: RouteContext) -> Tensor:
+        """Logits [G, E] of groups that read x_GD and belong to tasks task_G."""
+        raise NotImplementedError
+
+
+#: A builder takes (spec, shape).
+CONDITIONS: Registry[Condition] = Registry(CONDITION)

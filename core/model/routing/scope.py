@@ -1,0 +1,72 @@
+"""Which tokens decide together: alone, by example, by position, by task, or all of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from core.model.routing.context import RouteContext
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Groups of tokens. index_T: the group of each token, None where each is its own. groups: G.
+
+    task_G: the task of each group, None where its tokens may have several.
+    """
+
+    index_T: Tensor | None
+    groups: int
+    task_G: Tensor | None = None
+
+    def pooled(self, x_TD: Tensor, context: RouteContext) -> Tensor:
+        """The mean of each group's real tokens [G, D]; 0 for a group without any."""
+        if self.index_T is None:
+            return x_TD
+        real_T = (context.share_T > 0).to(x_TD.dtype)
+        sum_GD = x_TD.new_zeros(self.groups, x_TD.shape[1]).index_add(0, self.index_T, x_TD * real_T[:, None])
+        size_G = x_TD.new_zeros(self.groups).index_add(0, self.index_T, real_T)
+        return sum_GD / size_G.clamp_min(1)[:, None]
+
+    def each(self, value_G: Tensor) -> Tensor:
+        """What a group decided, for each of its tokens: [G, ...] to [T, ...]."""
+        return value_G if self.index_T is None else value_G.index_select(0, self.index_T)
+
+
+def _token(context: RouteContext) -> Scope:
+    named = context.passing.task_id is not None
+    return Scope(None, context.shape[0] * context.shape[1], context.task_T if named else None)
+
+
+def _example(context: RouteContext) -> Scope:
+    B, S = context.shape
+    task_B = None if context.passing.task_id is None else context.task_B
+    return Scope(torch.arange(B, device=context.device).repeat_interleave(S), B, task_B)
+
+
+def _position(context: RouteContext) -> Scope:
+    B, S = context.shape
+    return Scope(torch.arange(S, device=context.device).repeat(B), S)
+
+
+def _task(context: RouteContext) -> Scope:
+    return Scope(context.task_T, context.tasks, torch.arange(context.tasks, device=context.device))
+
+
+def _batch(context: RouteContext) -> Scope:
+    B, S = context.shape
+    return Scope(torch.zeros(B * S, dtype=torch.long, device=context.device), 1)
+
+
+SCOPES: dict[str, Callable[[RouteContext], Scope]] = {
+    "token": _token,
+    "example": _example,
+    "position": _position,
+    "task": _task,
+    "batch": _batch,
+}
