@@ -75,9 +75,13 @@ class Experiment(Spec):
 
 
 class Paper(Spec):
-    """One paper. `formula` is LaTeX; `presets` are names of routing methods or of published architectures."""
+    """One paper. `formula` is LaTeX; `presets` are names of routing methods or of published architectures.
+
+    `short` is what people call the method.
+    """
 
     name: str = field(pattern=r"^[a-z0-9_]+$", max_length=40)
+    short: str = field(min_length=1, max_length=40)
     title: str = field(min_length=1, max_length=200)
     source: str = field(min_length=1, max_length=60, unit="arXiv id or venue")
     year: int = field(ge=1990, le=2100)

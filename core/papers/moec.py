@@ -1,0 +1,117 @@
+"""MoEC (arXiv 2207.09094): clusters of experts that agree inside and are dropped at random.
+
+Equation: core/model/routing/balance/cluster_variance.py, core/model/routing/modifier/drop_experts.py.
+Parts of a design: core/design/routing/balance/cluster_variance.py,
+  core/design/routing/modifier/drop_experts.py.
+Preset `moec`: core/design/presets/routing/fine.py.
+Tests: tests/core/model/routing/balance/test_cluster_variance.py.
+"""
+
+from core.papers.base import Arm, Expect, Experiment, Paper
+
+_BANK = {"/moe/experts": [{"kind": "glu", "hidden": 32, "count": 16}], "/moe/islands": 4}
+
+X15 = Experiment(
+    id="x15",
+    title="Sixteen experts and 600 examples: clusters overfit less",
+    base="net",
+    data="synth8-small",
+    plan={"steps": 400, "batch": 256},
+    arms=(
+        Arm(
+            name="moec",
+            title="MoEC",
+            method="moec",
+            sets={
+                **_BANK,
+                "/moe/router/modifiers": [
+                    {"kind": "drop_experts", "unit": "island", "rate": 0.5, "refresh": 10}
+                ],
+            },
+        ),
+        Arm(
+            name="variance",
+            title="Clusters, none dropped",
+            method="moec",
+            sets={**_BANK, "/moe/router/modifiers": []},
+        ),
+        Arm(name="switch", title="Switch", method="switch", sets={**_BANK, "/moe/router/capacity": None}),
+    ),
+    expects=(
+        Expect(
+            claim="The gap between training and test is smaller",
+            measure="gap",
+            left="moec",
+            relation="below",
+            right="switch",
+        ),
+        Expect(
+            claim="The loss on unseen examples is lower",
+            measure="loss",
+            left="moec",
+            relation="below",
+            right="switch",
+        ),
+        Expect(
+            claim="Experts of one cluster are used more alike",
+            measure="cluster_variance",
+            left="moec",
+            relation="below",
+            right="switch",
+        ),
+        Expect(
+            claim="The clusters alone, none dropped, already close part of the gap",
+            measure="gap",
+            left="variance",
+            relation="below",
+            right="switch",
+            firm=False,
+        ),
+        Expect(
+            claim="The accuracy on unseen examples is at least as high",
+            measure="accuracy",
+            left="moec",
+            relation="above",
+            right="switch",
+            firm=False,
+        ),
+    ),
+    minutes=12,
+    caveat=(
+        "Dropping experts explains most of the effect at this size, and the accuracy on unseen examples can "
+        "fall although their loss does: fewer answers are wildly wrong, not more of them right."
+    ),
+)
+
+PAPER = Paper(
+    name="moec",
+    short="MoEC",
+    title="MoEC: Mixture of Expert Clusters",
+    source="arXiv 2207.09094",
+    year=2022,
+    status="built",
+    summary=(
+        "With many experts and little data, each expert sees too few tokens and overfits. MoEC groups "
+        "experts into clusters. A loss makes the router's probabilities alike inside a cluster, so that "
+        "neighbours share their tokens, and whole parts of clusters are switched off at random while "
+        "training. The answer is mixed with the token itself by how sure the choice was."
+    ),
+    formula=(
+        r"\mathcal{L} = \alpha E \Big[ \sum_e f_e \bar P_e + \beta \sum_{c} "
+        r"\frac{\operatorname{Var}_{e \in c}(\bar P_e)}{N_c} \Big], \qquad "
+        r"y = \sigma(s_{e^\ast})\, f_{e^\ast}(x) + \big(1 - \sigma(s_{e^\ast})\big)\, x"
+    ),
+    good_for="Many experts on little data, where more experts would otherwise make results worse.",
+    cost=(
+        "One expert a token and a cosine router in few dimensions; fewer experts take part in a training "
+        "step."
+    ),
+    claim="Clusters with dropout overfit less, so more experts keep helping.",
+    presets=("moec",),
+    experiments=(X15,),
+    note=(
+        "The released code draws the same surviving experts for every worker, keeps dropping at evaluation, "
+        "and sums probabilities over the batch. Here each cluster draws its own, only in training, from "
+        "means."
+    ),
+)

@@ -1,0 +1,80 @@
+"""Task-level MoE (arXiv 2205.12701): one expert for a whole task, learned.
+
+Equation: core/model/routing/condition/task_embedding.py, core/model/routing/weigh/straight_through.py.
+Part of a design: core/design/routing/condition/task_embedding.py.
+Preset `task-level`: core/design/presets/routing/given.py.
+Tests: tests/core/model/routing/condition/test_task_embedding.py.
+"""
+
+from core.papers.base import Arm, Expect, Experiment, Paper
+
+X19 = Experiment(
+    id="x19",
+    title="Learned routes of tasks against the families they come from",
+    base="net",
+    data="skills",
+    plan={"steps": 400, "batch": 256},
+    arms=(
+        Arm(name="learned", title="Routes learned for each task", method="task-level"),
+        Arm(name="all", title="All experts, mixed for each token", method="all-experts"),
+        Arm(name="random", title="A random expert", method="random"),
+    ),
+    expects=(
+        Expect(
+            claim="Routes tell families of tasks apart",
+            measure="route_family_nmi",
+            left="learned",
+            relation="above",
+            margin=0.5,
+        ),
+        Expect(
+            claim="Learned routes beat random ones",
+            measure="loss",
+            left="learned",
+            relation="below",
+            right="random",
+        ),
+        Expect(
+            claim="One expert a task does as well as all of them",
+            measure="loss",
+            left="learned",
+            relation="below",
+            right="all",
+            margin=0.02,
+            firm=False,
+        ),
+    ),
+    minutes=10,
+    caveat=(
+        "Routes are few and learned by drawing, so single seeds differ widely: look at the interval. The "
+        "paper finds that averaging all experts is a strong rival, and that routes match human families only "
+        "partly."
+    ),
+)
+
+PAPER = Paper(
+    name="task_level",
+    short="Task-level MoE",
+    title="Eliciting and Understanding Cross-Task Skills with Task-Level Mixture-of-Experts",
+    source="arXiv 2205.12701",
+    year=2022,
+    status="built",
+    summary=(
+        "All tokens of a task take the same way. Each task has an embedding that is trained, a small network "
+        "turns it into probabilities over the copies of a layer, and Gumbel noise with a falling temperature "
+        "draws one while the gradient flows through all. After training the best copy is fixed for each "
+        "task, and tasks that share copies show what they have in common."
+    ),
+    formula=(
+        r"p_\tau = \operatorname{softmax}\!\Big( \frac{\operatorname{MLP}(t_\tau) + g}{\theta} \Big),\; "
+        r"g \sim \text{Gumbel}, \qquad y = f_{\arg\max p_\tau}(x) \;\; "
+        r"(\text{gradient as of } \textstyle\sum_e p_{\tau e} f_e)"
+    ),
+    good_for="Many related tasks, when one wants to see which of them share skills.",
+    cost="All copies while training, one afterwards; the router runs once a task, not once a token.",
+    claim=(
+        "Task-level routes generalise better to new tasks, and partly match what people call task families."
+    ),
+    presets=("task-level",),
+    experiments=(X19,),
+)
