@@ -54,8 +54,8 @@ class Engine(Protocol):
     def delete(self, run_id: str) -> None:
         """Remove a run and its files, stopping it first."""
 
-    def start_job(self, kind: str, run_id: str, arguments: dict[str, Any], request_id: str) -> str:
-        """Queue a job on a run, such as an export, and return its id; the same request gives the same job."""
+    def start_job(self, kind: str, run_id: str | None, arguments: dict[str, Any], request_id: str) -> str:
+        """Queue a job, such as an export of a run, and return its id; the same request gives the same job."""
 
     def cancel_job(self, job_id: str) -> None:
         """End a job early."""
@@ -111,7 +111,7 @@ class LocalEngine:
         if runs.mark_for_deletion(self.db, run_id):
             self._erase(run_id)
 
-    def start_job(self, kind: str, run_id: str, arguments: dict[str, Any], request_id: str) -> str:
+    def start_job(self, kind: str, run_id: str | None, arguments: dict[str, Any], request_id: str) -> str:
         job = jobs.create(self.db, kind, run_id, arguments, request_id)
         self._jobs.launch()
         return job.id

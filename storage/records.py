@@ -110,3 +110,17 @@ class JobPublic(Work):
     arguments: dict[str, Any]
     progress: float
     result: dict[str, Any]
+
+
+class MeasurementPublic(Record):
+    """What one arm of an experiment gave with one seed: `found` values by measure, `figures` of its cost."""
+
+    declared: str
+    key: str
+    seed: int
+    run_id: str | None
+    found: dict[str, float]
+    figures: dict[str, float]
+    environment: dict[str, Any]
+    seconds: float
+    made_at: float

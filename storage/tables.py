@@ -155,3 +155,24 @@ class JobRow(WorkColumns, Table, table=True):
     arguments: dict[str, Any] = _json(dict)
     progress: float = 0.0
     result: dict[str, Any] = _json(dict)
+
+
+class MeasurementRow(Table, table=True):
+    """What one arm of an experiment gave with one seed.
+
+    `declared` is the sha of what the experiment says about it; `key` that of design, plan, data and seed as
+    they were trained.
+    """
+
+    __tablename__ = "measurement"
+
+    declared: str = Field(primary_key=True, max_length=64)
+    key: str = Field(max_length=64)
+    seed: int
+    run_id: str | None = _reference("run.id", "SET NULL", nullable=True)
+    # Not called `values`: that is a method of SQLAlchemy's tables.
+    found: dict[str, float] = _json(dict)
+    figures: dict[str, float] = _json(dict)
+    environment: dict[str, Any] = _json(dict)
+    seconds: float
+    made_at: float

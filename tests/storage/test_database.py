@@ -25,7 +25,7 @@ MIGRATIONS = Path(storage.__file__).parent / "migrations"
 SLOW_REVISION = """
 import time
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "0003", "0002", None, None
 
 def upgrade():
     op.execute("CREATE TABLE half (x INTEGER)")
@@ -133,7 +133,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 def slow_migrations(folder: Path, seconds: float) -> Path:
     """The code of a newer studio: our migrations and one more that takes its time."""
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_slow.py").write_text(SLOW_REVISION.format(seconds=seconds))
+    (folder / "versions" / "0003_slow.py").write_text(SLOW_REVISION.format(seconds=seconds))
     return folder
 
 
@@ -164,5 +164,5 @@ def test_kill_during_a_migration_changes_nothing(tmp_path: Path, db: Database, r
     database.migrate(db.root, str(tmp_path / "again"))
     after = "\n".join(content(db.root))
     assert "half" in after
-    assert "'0002'" in after
+    assert "'0003'" in after
     database.open(db.root).close()
