@@ -136,14 +136,15 @@ def attentions(draw: st.DrawFn, width: int) -> Json:
 @st.composite
 def experts(draw: st.DrawFn, most: int = 3) -> Json:
     """A group of experts of any kind that trains."""
-    kind = draw(st.sampled_from(["glu", "glu", "mlp", "zero", "identity"]))
+    kind = draw(st.sampled_from(["glu", "glu", "mlp", "adapter", "glu_lowrank", "zero", "identity"]))
     group: Json = {"kind": kind, "count": draw(st.integers(1, most))}
+    if kind not in ("zero", "identity"):
+        group["hidden"] = draw(st.integers(1, 12))
+        group["activation"] = draw(st.sampled_from(["silu", "gelu", "gelu_tanh", "relu", "relu2"]))
     if kind in ("glu", "mlp"):
-        group |= {
-            "hidden": draw(st.integers(1, 12)),
-            "activation": draw(st.sampled_from(["silu", "gelu", "gelu_tanh", "relu", "relu2"])),
-            "bias": draw(st.booleans()),
-        }
+        group["bias"] = draw(st.booleans())
+    if kind == "glu_lowrank":
+        group["rank"] = draw(st.integers(1, 4))
     return group
 
 

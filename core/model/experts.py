@@ -75,6 +75,29 @@ class ExpertGroup(nn.Module):
         """
         raise NotImplementedError
 
+    def preactivation(self, x_TD: Tensor) -> Tensor:
+        """What every expert computes first of x_TD, [T, count, R], for scores that ask the experts."""
+        raise NotImplementedError
+
+    def finished(self, x_ND: Tensor, expert: int, kept_NR: Tensor | None) -> Tensor:
+        """`rows`, from what `preactivation` gave for these rows and this expert where that was kept."""
+        return self.rows(x_ND, expert)
+
+    def every(self, x_END: Tensor) -> Tensor:
+        """The output of each expert for rows of its own, [count, N, D]."""
+        return torch.stack([self.rows(x_ND, e) for e, x_ND in enumerate(x_END.unbind(0))])
+
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """All parameters, stacked over the expert; None for those that the shape leaves out."""
+        return ()
+
+    def batched(self, x_GND: Tensor, tensors_G: Sequence[Tensor | None]) -> Tensor:
+        """The output [G, N, D] of G experts of this kind, each for rows of its own.
+
+        tensors_G: their parameters, in the order of `tensors`.
+        """
+        raise NotImplementedError
+
 
 class FreeExperts(ExpertGroup):
     """Experts without parameters: `zero` returns 0, `identity` returns its input."""
@@ -85,6 +108,9 @@ class FreeExperts(ExpertGroup):
 
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
         return x_ND if self.shape.kind == "identity" else torch.zeros_like(x_ND)
+
+    def batched(self, x_GND: Tensor, tensors_G: Sequence[Tensor | None]) -> Tensor:
+        return self.rows(x_GND, 0)
 
 
 class StackedExperts(ExpertGroup):
@@ -132,6 +158,15 @@ class StackedExperts(ExpertGroup):
         h_NH = F.linear(x_ND, into[expert], None if into_bias is None else into_bias[expert])
         return F.linear(self.activated(h_NH), down[expert], None if down_bias is None else down_bias[expert])
 
+    def every(self, x_END: Tensor) -> Tensor:
+        return self.batched(x_END, self.tensors())
+
+    def batched(self, x_GND: Tensor, tensors_G: Sequence[Tensor | None]) -> Tensor:
+        into, down, into_bias, down_bias = tensors_G
+        assert into is not None
+        assert down is not None
+        return linears(self.activated(linears(x_GND, into, into_bias)), down, down_bias)
+
     def activated(self, h_NH: Tensor) -> Tensor:
         """What goes down [N, H], from the pre-activations [N, 2H or H] of the same expert."""
         if not self.gated:
@@ -142,6 +177,13 @@ class StackedExperts(ExpertGroup):
         limit = self.shape.limit
         gate_NH, up_NH = gate_NH.clamp(max=limit), up_NH.clamp(-limit, limit)
         return gate_NH * torch.sigmoid(self.shape.alpha * gate_NH) * (up_NH + 1)
+
+
+def linears(x_GNi: Tensor, weight_Goi: Tensor, bias_Go: Tensor | None = None) -> Tensor:
+    """A linear layer for each group of rows: [G, N, in] to [G, N, out]."""
+    if bias_Go is None:
+        return torch.bmm(x_GNi, weight_Goi.transpose(1, 2))
+    return torch.baddbmm(bias_Go[:, None], x_GNi, weight_Goi.transpose(1, 2))
 
 
 def activate(name: str, x: Tensor) -> Tensor:
@@ -176,6 +218,10 @@ class ExpertBank(nn.Module):
     def members(self) -> list[ExpertGroup]:
         """The groups in the order of their expert ids; `starts` holds the first id of each."""
         return cast(list[ExpertGroup], list(self.groups))
+
+    def preactivation(self, x_TD: Tensor) -> Tensor:
+        """What every expert computes first, [T, E, R]; for banks whose groups all have it, of one size R."""
+        return torch.cat([group.preactivation(x_TD) for group in self.members()], 1)
 
 
 def _build(width: int, shape: GroupShape) -> ExpertGroup:

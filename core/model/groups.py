@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from core.design.experts.adapter import Adapter
 from core.design.experts.base import EXPERT, Expert
 from core.design.experts.glu import Glu
+from core.design.experts.glu_lowrank import GluLowRank
 from core.design.experts.identity import Identity
 from core.design.experts.mlp import Mlp
 from core.design.experts.zero import Zero
 from core.model.experts import ExpertBank, ExpertGroup, GroupShape
+from core.model.lowrank import LowRankExperts
 from core.model.registry import Registry
 
 #: A builder takes (spec, width) and gives a shape, or a module of its own for unusual experts.
@@ -24,6 +27,16 @@ def _glu(spec: Glu, width: int) -> GroupShape:
 @EXPERTS.register(Mlp)
 def _mlp(spec: Mlp, width: int) -> GroupShape:
     return GroupShape("mlp", spec.count, spec.hidden, spec.activation, spec.bias)
+
+
+@EXPERTS.register(Adapter)
+def _adapter(spec: Adapter, width: int) -> GroupShape:
+    return GroupShape("mlp", spec.count, spec.hidden, spec.activation, bias=True)
+
+
+@EXPERTS.register(GluLowRank)
+def _glu_lowrank(spec: GluLowRank, width: int) -> ExpertGroup:
+    return LowRankExperts(width, spec.count, spec.hidden, spec.rank, spec.activation)
 
 
 @EXPERTS.register(Zero)

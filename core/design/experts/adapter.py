@@ -13,7 +13,6 @@ from core.design.experts.base import EXPERT, Activation, Expert
 class Adapter(Expert):
     """`down(act(up x + b)) + b` through a narrow middle."""
 
-    trainable = False
     kind: Literal["adapter"]
     hidden: int = field(ge=1, le=1_000_000, unit="bottleneck", symbol="H")
     activation: Activation = field("relu")

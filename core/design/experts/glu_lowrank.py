@@ -13,7 +13,6 @@ from core.design.experts.base import EXPERT, Activation, Expert
 class GluLowRank(Expert):
     """`down(act(B A x) * up x)` with `A` of `rank` rows."""
 
-    trainable = False
     kind: Literal["glu_lowrank"]
     hidden: int = field(ge=1, le=1_000_000, unit="hidden width", symbol="H")
     rank: int = field(8, ge=1, le=65_536, symbol="r")

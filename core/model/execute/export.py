@@ -4,6 +4,7 @@ operators.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,10 +33,18 @@ class UnboundExperts(ExpertGroup):
     def __init__(self, stacked: StackedExperts) -> None:
         super().__init__(stacked.count)
         self.experts = nn.ModuleList(_Slice(stacked, e) for e in range(stacked.count))
+        self.batched = stacked.batched  # type: ignore[method-assign]
 
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
         y_ND: Tensor = self.experts[expert](x_ND)
         return y_ND
+
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        each = (expert._parameters.values() for expert in self.experts)
+        return tuple(
+            None if stack[0] is None else torch.stack([piece for piece in stack if piece is not None])
+            for stack in zip(*each, strict=True)
+        )
 
 
 class _Slice(nn.Module):

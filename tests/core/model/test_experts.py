@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from core.model.experts import ExpertBank, GroupShape
+from core.design.experts.adapter import Adapter
+from core.design.experts.glu_lowrank import GluLowRank
+from core.model.execute.export import UnboundExperts
+from core.model.experts import ExpertBank, FreeExperts, GroupShape, StackedExperts
+from core.model.groups import bank as bank_of
+from core.model.lowrank import LowRankExperts
 
 
 def test_parameters_are_stacked_in_linear_orientation() -> None:
@@ -69,3 +74,46 @@ def test_impossible_shapes_say_what_to_do(fields: dict[str, Any]) -> None:
 def test_an_empty_bank_is_refused() -> None:
     with pytest.raises(ValueError, match="To fix this"):
         ExpertBank(4, [])
+
+
+def test_an_adapter_is_a_narrow_mlp_with_biases() -> None:
+    torch.manual_seed(0)
+    bank = bank_of([Adapter(kind="adapter", count=2, hidden=3)], 6)
+    up, down, up_bias, down_bias = bank.parameters()
+    x = torch.randn(5, 6)
+    wanted = F.linear(F.relu(F.linear(x, up[1], up_bias[1])), down[1], down_bias[1])
+    torch.testing.assert_close(bank.members()[0].rows(x, 1), wanted)
+
+
+def test_a_low_rank_gate_of_full_rank_is_the_gate_itself() -> None:
+    torch.manual_seed(0)
+    plain = ExpertBank(6, [GroupShape("glu", 2, 4)]).members()[0]
+    low = bank_of([GluLowRank(kind="glu_lowrank", count=2, hidden=4, rank=6)], 6).members()[0]
+    assert isinstance(low, LowRankExperts)
+    gate_up, down = plain.parameters()
+    with torch.no_grad():
+        low.gate_a_ERD.copy_(torch.eye(6))
+        low.gate_b_EHR.copy_(gate_up[:, :4])
+        low.up_EHD.copy_(gate_up[:, 4:])
+        low.down_EDH.copy_(down)
+    x = torch.randn(5, 6)
+    torch.testing.assert_close(low.rows(x, 1), plain.rows(x, 1))
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        StackedExperts(6, GroupShape("glu", 3, 4, bias=True)),
+        StackedExperts(6, GroupShape("mlp", 3, 4, "relu2")),
+        UnboundExperts(StackedExperts(6, GroupShape("mlp", 3, 4, "gelu", bias=True))),
+        LowRankExperts(6, 3, 4, 2, "silu"),
+        FreeExperts(GroupShape("identity", 3)),
+        FreeExperts(GroupShape("zero", 3)),
+    ],
+    ids=["glu", "mlp", "unbound", "low rank", "identity", "zero"],
+)
+def test_each_expert_on_rows_of_its_own_is_what_it_gives_alone(group: Any) -> None:
+    x_END = torch.randn(3, 5, 6)
+    alone = torch.stack([group.rows(x_END[e], e) for e in range(3)])
+    torch.testing.assert_close(group.every(x_END), alone)
+    torch.testing.assert_close(group.batched(x_END, group.tensors()), alone)
