@@ -74,9 +74,16 @@ class Router(Spec):
     combine: Annotated[Combine, COMBINE]
     input: RouterInput = RouterInput()
 
+    @property
+    def learns(self) -> bool:
+        """Whether the task's loss reaches what writes the logits: the score, or a condition's weights."""
+        return self.score.learns or (self.condition is not None and any(self.condition.weights(1, 1, 2)))
+
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         """Parameters of the router of a layer of `experts`."""
         yield from self.score.weights(width, experts)
+        for modifier in self.modifiers:
+            yield from modifier.weights()
         if self.condition is not None:
             yield from self.condition.weights(width, experts, tasks)
         if self.input.norm:

@@ -61,6 +61,7 @@ class Router(nn.Module):
         # Sorted stably, so that within a turn the order of the design stands.
         built = sorted((MODIFIERS.build(m, shape) for m in spec.modifiers), key=lambda m: m.turn)
         self.modifiers = nn.ModuleList(built)
+        self.closes = any(modifier.turn == 0 for modifier in built)
         self.select = SELECTORS.build(spec.select, shape)
         self.weigh = WEIGHERS.build(spec.weigh, shape)
 
@@ -74,13 +75,22 @@ class Router(nn.Module):
         raw_GE = self.score(x_GD, context)
         if self.condition is not None:
             raw_GE = self.condition(raw_GE, x_GD, _tasks(scope, context), context)
+        logits_GE = raw_GE
+        for modifier in modifiers:
+            if modifier.turn == 0:
+                logits_GE = modifier.on_logits(logits_GE, context)
         deviation = self._deviation(x_GD, modifiers, context, raw_GE.shape[1])
         noisy_GE = None
         if isinstance(deviation, Tensor) or deviation:
-            noisy_GE = raw_GE + deviation * torch.empty_like(raw_GE).normal_(generator=context.random)
-        logits_GE = raw_GE if noisy_GE is None else noisy_GE
+            logits_GE = logits_GE + deviation * torch.empty_like(raw_GE).normal_(generator=context.random)
+            noisy_GE = logits_GE
         for modifier in modifiers:
-            logits_GE = modifier.on_logits(logits_GE, context)
+            if modifier.turn > 0:
+                logits_GE = modifier.on_logits(logits_GE, context)
+        prior_E = self.score.prior()
+        if prior_E is not None:
+            raw_GE, logits_GE = raw_GE + prior_E, logits_GE + prior_E
+            noisy_GE = None if noisy_GE is None else noisy_GE + prior_E
         return Scored(raw_GE, noisy_GE, deviation, logits_GE, self.function(logits_GE), scope)
 
     def _deviation(
@@ -96,10 +106,16 @@ class Router(nn.Module):
         each = scored.scope.each
         scores_TE, logits_TE = each(scored.scores_GE), each(scored.logits_GE)
         ranking_TE = _biased(scores_TE.detach(), balancers)
+        if self.closes:  # a selection bias shall not open what a mask has closed
+            ranking_TE = ranking_TE.masked_fill(logits_TE == -torch.inf, -torch.inf)
         ranked = Ranked(ranking_TE, scores_TE.detach(), logits_TE.detach())
         selected_TK = self.select(ranked, context)
+        if self.closes:  # nor shall a selector that takes all, or more than are open
+            value_TK = ranking_TE.gather(1, selected_TK.clamp_min(0))
+            selected_TK = selected_TK.masked_fill(value_TK == -torch.inf, -1)
         if context.mask_T is not None:
             selected_TK = selected_TK.masked_fill(~context.mask_T[:, None], -1)
+        selected_TK = self.weigh.narrowed(Picked(selected_TK, scores_TE, logits_TE), context.training)
         picked = Picked(selected_TK, scores_TE, logits_TE)
         weight_TK = self.weigh(picked, context.training).masked_fill(selected_TK < 0, 0.0)
         accepted_TK = selected_TK >= 0

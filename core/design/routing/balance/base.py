@@ -39,7 +39,7 @@ class Balancer(Spec):
                     router.set("score_function", "softmax", label="Use softmax"),
                 ),
             )
-        if self.trains_router and not moe.router.score.learns:
+        if self.trains_router and not moe.router.learns:
             yield site.error(
                 "nothing-to-train",
                 f"{self.kind} trains only the router, and a {moe.router.score.kind} score has nothing to"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from core.design.base import Choice, Spec
+from collections.abc import Iterator
+
+from core.design.base import Choice, Spec, Weight
 
 
 class Modifier(Spec):
     """Changes the router's input or its logits."""
 
     kind: str
+
+    def weights(self) -> Iterator[Weight]:
+        """Parameters it adds to the router; none by default."""
+        yield from ()
 
 
 MODIFIER = Choice("modifier")

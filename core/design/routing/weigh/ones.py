@@ -17,7 +17,7 @@ class Ones(Weigh):
     kind: Literal["ones"]
 
     def rules(self, site: Site) -> Iterator[Problem]:
-        if site.moe is not None and site.moe.router.score.learns:
+        if site.moe is not None and site.moe.router.learns:
             yield site.warning(
                 "router-no-gradient",
                 "With weights of one the task's loss never reaches the router; only balancers train it.",

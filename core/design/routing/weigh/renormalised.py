@@ -18,7 +18,7 @@ class Renormalised(Weigh):
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe
-        if moe is None or not moe.router.score.learns or moe.router.select.fewest(moe.count) != 1:
+        if moe is None or not moe.router.learns or moe.router.select.fewest(moe.count) != 1:
             return
         if moe.router.score.kind == "expert_norm":
             yield site.warning(

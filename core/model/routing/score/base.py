@@ -10,7 +10,7 @@ from core.model.routing.context import RouteContext
 
 
 class Score(nn.Module):
-    """Overrides `forward`, and `deviation` where the score brings noise of its own."""
+    """Overrides `forward`, `deviation` where it brings noise, and `prior` where it prefers experts."""
 
     def forward(self, x_GD: Tensor, context: RouteContext) -> Tensor:
         """Raw logits [G, E] of what G groups (by default tokens) read."""
@@ -19,6 +19,13 @@ class Score(nn.Module):
     def deviation(self, x_GD: Tensor, context: RouteContext) -> Tensor | float:
         """Standard deviation of Gaussian noise to add to the logits, one or [G, E]; 0 for none."""
         return 0.0
+
+    def prior(self) -> Tensor | None:
+        """A bias [E] that joins the logits last: no noise or temperature acts on it. None for none.
+
+        So logits are s(x) / tau + b (arXiv 2405.13997), and cooling does not blow the bias up.
+        """
+        return None
 
 
 #: A builder takes (spec, shape).

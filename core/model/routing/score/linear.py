@@ -22,4 +22,7 @@ class Linear(Score):
         self.bias = nn.Parameter(torch.zeros(shape.experts)) if spec.bias else None
 
     def forward(self, x_GD: Tensor, context: RouteContext) -> Tensor:
-        return F.linear(x_GD, self.weight.float(), None if self.bias is None else self.bias.float())
+        return F.linear(x_GD, self.weight.float())
+
+    def prior(self) -> Tensor | None:
+        return None if self.bias is None else self.bias.float()

@@ -37,11 +37,15 @@ class Picked:
 
 
 class Weigher(nn.Module):
-    """Overrides `forward`, and `identity` where the token itself is mixed in."""
+    """Overrides `forward`, `identity` where the token itself is mixed in, `narrowed` where fewer count."""
 
     def forward(self, picked: Picked, training: bool) -> Tensor:
         """weight_TK; what stands where nothing was selected is not read."""
         raise NotImplementedError
+
+    def narrowed(self, picked: Picked, training: bool) -> Tensor:
+        """The selected that are to be computed at all, ids [T, K'], -1 = none."""
+        return picked.selected_TK
 
     def identity(self, picked: Picked) -> Tensor | None:
         """Share of the token itself in the output [T], None for none."""
