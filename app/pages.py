@@ -43,6 +43,7 @@ PAGES = (
     PageEntry("Train", "train", "train.py"),
     PageEntry("Routing", "routing", "routing.py"),
     PageEntry("Runs", "runs", "runs.py"),
+    PageEntry("Papers", "papers", "papers.py"),
     PageEntry("Export", "export", "export.py"),
 )
 

@@ -14,6 +14,7 @@ from app.links import DRAFT as _DESIGN
 from app.links import PARAMETER as _PACKED
 
 _RUN = "run"
+_PAPER = "paper"
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -44,6 +45,20 @@ def run_id() -> str | None:
 def open_run(run: str | None) -> None:
     """Make `run` the shown run, here and in the address; None closes it. ValueError for a bad id."""
     _set(_RUN, run)
+
+
+def paper_name() -> str | None:
+    """The paper that the address of the Papers page names; unlike a design it is left with the page."""
+    name: str | None = st.query_params.get(_PAPER)
+    return name
+
+
+def open_paper(name: str | None) -> None:
+    """Make the address name a paper; None names none."""
+    if name is None:
+        st.query_params.pop(_PAPER, None)
+    else:
+        st.query_params[_PAPER] = name
 
 
 def request_id(action: str) -> str:

@@ -40,8 +40,8 @@ from core.papers import (
 )
 from core.papers.base import Experiment, Paper
 
-#: The catalogue: fifteen ways to route, then what can be done with a trained model.
-PAPERS: tuple[Paper, ...] = (
+#: Fifteen ways to route.
+ROUTING: tuple[Paper, ...] = (
     smear.PAPER,
     m3vit.PAPER,
     hmoe.PAPER,
@@ -57,6 +57,10 @@ PAPERS: tuple[Paper, ...] = (
     deepseek_moe.PAPER,
     skillnet.PAPER,
     task_level.PAPER,
+)
+
+#: What can be done with trained models and experts: inference, surgery, serving, theory.
+AFTER_TRAINING: tuple[Paper, ...] = (
     mote.PAPER,
     scmoe.PAPER,
     uoe.PAPER,
@@ -83,7 +87,7 @@ class UnknownPaperError(ValueError):
 
 def papers() -> tuple[Paper, ...]:
     """All papers: the catalogue in its order, then the baselines."""
-    return (*PAPERS, *BASELINES)
+    return (*ROUTING, *AFTER_TRAINING, *BASELINES)
 
 
 def paper(name: str) -> Paper:

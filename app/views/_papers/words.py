@@ -1,0 +1,202 @@
+"""What the Papers page says of a verdict, an expectation and its measurement."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+from app.claiming import Row
+from components.papers.mount import BoardRow, Chip, Effect, Kind
+from components.words import plural
+from core.claims.naming import parse
+from core.claims.results import Finding
+from core.cost.format import DASH, MINUS, THIN, letters, rounded
+from core.papers.base import Arm, Expect, Experiment, Paper
+
+_VERDICTS: dict[str, tuple[Kind, str]] = {
+    "reproduced": ("yes", "Reproduced"),
+    "not at this scale": ("part", "Not at this scale"),
+    "contradicts": ("no", "Contradicts"),
+    "not finished": ("not", "Not finished"),
+    "not run": ("not", "Not run yet"),
+}
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def verdict(row: Row) -> Chip:
+    """The verdict of an experiment, or how far its measuring is."""
+    if row.activity is not None:
+        return Chip("busy", f"Running, {row.activity.done} of {row.activity.wanted or row.result.wanted}")
+    return Chip(*_VERDICTS[row.result.verdict])
+
+
+def outcome(found: Finding, measured: bool) -> Chip:
+    """What became of one expectation."""
+    if not measured:
+        return Chip(*_VERDICTS["not run"])
+    kind, text = _VERDICTS[found.outcome]
+    return Chip(kind, text if found.expect.firm else f"{text} (beside)")
+
+
+def chips(paper: Paper, rows: Iterable[Row]) -> tuple[Chip, ...]:
+    """Whether a paper is built, and the verdicts of its experiments, each once with its number."""
+    state = Chip("plain", paper.status.capitalize())
+    counted = Counter(verdict(row) for row in rows)
+    return (
+        state,
+        *(Chip(chip.kind, chip.text if n == 1 else f"{n}× {chip.text}") for chip, n in counted.items()),
+    )
+
+
+def figure(value: float) -> str:
+    """Three significant figures; powers of ten for what is tiny, letters for what is large."""
+    if value == 0:
+        return "0"
+    if abs(value) < 1e-3:
+        mantissa, power = f"{value:.1e}".split("e")
+        return f"{mantissa.replace('-', MINUS)}{THIN}×{THIN}10{str(int(power)).translate(_RAISED)}"
+    return letters(value) if abs(value) >= 1e4 else rounded(value)
+
+
+def signed(value: float) -> str:
+    """A difference: its sign is always there."""
+    return figure(value) if value <= 0 else f"+{figure(value)}"
+
+
+def measure(name: str) -> tuple[str, str]:
+    """A measure's title with its argument, and its unit."""
+    found, argument = parse(name)
+    return found.title + (f" ({argument.replace('/', ', ')})" if argument else ""), found.unit
+
+
+def arm_title(experiment: Experiment, name: str) -> str:
+    """What an arm is called."""
+    return next(arm.title for arm in experiment.arms if arm.name == name)
+
+
+def arm_changes(arm: Arm) -> str:
+    """What an arm sets after its method, in the words of the command line."""
+    return ", ".join(f"{name} = {value}" for name, value in arm.sets.items()) or DASH
+
+
+def expectation(experiment: Experiment, expect: Expect) -> str:
+    """An expectation as an inequality in words: `Held-out loss of A below that of B − 0.5 nats`."""
+    title, unit = measure(expect.measure)
+    units = f"{THIN}{unit}" if unit else ""
+    left = f"{title} of {arm_title(experiment, expect.left)}"
+    if not expect.right:
+        return f"{left} {expect.relation} {figure(expect.margin)}{units}"
+    right = arm_title(experiment, expect.right)
+    other = "that" if expect.right_measure in ("", expect.measure) else measure(expect.right_measure)[0]
+    right = f"{other} of {right}"
+    if expect.factor != 1:
+        right = f"{figure(expect.factor)} times {right}"
+    if expect.margin:
+        sign = MINUS if expect.margin < 0 else "+"
+        right += f" {sign} {figure(abs(expect.margin))}{units}"
+    return f"{left} {expect.relation} {right}"
+
+
+def measured(found: Finding) -> str:
+    """Both sides: `0.39 against 1.37 nats`, or one where there is a single one."""
+    if found.left is None:
+        return DASH
+    unit = measure(found.expect.measure)[1]
+    sides = figure(found.left)
+    if found.right is not None:
+        sides += f" against {figure(found.right)}"
+    return sides + (f"{THIN}{unit}" if unit else "")
+
+
+def interval(found: Finding) -> str:
+    """`difference −0.98, −1.02 to −0.94, 5 seeds`."""
+    if found.difference is None:
+        return plural(found.seeds, "seed") if found.seeds else ""
+    what = "difference " if found.right is not None else "mean "
+    show = signed if found.right is not None else figure
+    if found.difference.low == found.difference.high:
+        return f"{what}{show(found.difference.mean)} in each of {plural(found.seeds, 'seed')}"
+    low, high = show(found.difference.low), show(found.difference.high)
+    return f"{what}{show(found.difference.mean)}, {low} to {high}, {plural(found.seeds, 'seed')}"
+
+
+def effect(found: Finding) -> Effect | None:
+    """The interval about the threshold, what is claimed to the right, stretched to its own line."""
+    if found.difference is None:
+        return None
+    side = 1 if found.expect.relation == "above" else -1
+    ends = [side * (x - found.margin) for x in (found.difference.low, found.difference.high)]
+    widest = max(abs(end) for end in ends)
+    if not math.isfinite(widest):
+        return None
+    scale = 1 / widest if widest else 0.0
+    mean = side * (found.difference.mean - found.margin)
+    return Effect(min(ends) * scale, mean * scale, max(ends) * scale)
+
+
+def board_row(row: Row) -> BoardRow:
+    """A line of the board of all claims: the first finding of an experiment."""
+    first = row.result.findings[0]
+    return BoardRow(
+        key=row.paper.name,
+        paper=row.paper.short,
+        source=row.paper.source,
+        says=row.experiment.title,
+        note=first.expect.claim,
+        measured=measured(first) if row.result.done else "not run",
+        how=interval(first) if row.result.done else f"about {minutes(row.experiment.minutes)}",
+        chip=verdict(row),
+        effect=effect(first),
+    )
+
+
+def finding_row(row: Row, found: Finding) -> BoardRow:
+    """A line of one experiment's table: one expectation."""
+    return BoardRow(
+        key="",
+        paper="",
+        source="",
+        says=found.expect.claim,
+        note=expectation(row.experiment, found.expect),
+        measured=measured(found) if row.result.done else "not run",
+        how=interval(found) if row.result.done else "",
+        chip=outcome(found, row.result.done > 0),
+        effect=effect(found),
+    )
+
+
+def minutes(value: float) -> str:
+    """`8 minutes`."""
+    return plural(round(value), "minute")
+
+
+def board_finding(rows: Iterable[Row]) -> str:
+    """The sentence above the board."""
+    counted = Counter(row.result.verdict for row in rows)
+    total = sum(counted.values())
+    tried = total - counted["not run"] - counted["not finished"]
+    if not tried:
+        return f"None of {total} claims has been measured to the end yet"
+    parts = [f"{counted['reproduced']} of {tried} tested claims are reproduced at this size"]
+    if counted["not at this scale"]:
+        parts.append(f"{counted['not at this scale']} not seen")
+    if counted["contradicts"]:
+        parts.append(f"{counted['contradicts']} contradicted")
+    if tried < total:
+        parts.append(f"{total - tried} not measured yet")
+    return ", ".join(parts)
+
+
+def experiment_finding(row: Row) -> str:
+    """The sentence above an experiment's chart, from its first finding."""
+    first = row.result.findings[0]
+    if first.difference is None:
+        return row.experiment.title
+    said = {
+        "reproduced": "holds here",
+        "not at this scale": "is not seen here",
+        "contradicts": "is contradicted here",
+        "not finished": "is not decided yet",
+    }[first.outcome]
+    return f"“{first.expect.claim}” {said}"

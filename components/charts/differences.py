@@ -1,0 +1,54 @@
+"""Paired differences with their intervals, each against its own threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import altair as alt
+import pandas as pd
+
+from components.charts.base import Drawing, text_with_halo
+from components.charts.palette import Palette
+
+
+class Difference(NamedTuple):
+    """One line: a mean, its interval, the threshold it is held against, and its value in words."""
+
+    name: str
+    low: float
+    mean: float
+    high: float
+    threshold: float
+    said: str
+
+
+def differences(rows: Sequence[Difference], palette: Palette, title: str) -> Drawing:
+    """A dot and a line for each interval, a dashed tick for its threshold; `title` names axis and unit."""
+    data = pd.DataFrame(rows, columns=list(Difference._fields))
+    y = alt.Y(
+        "name:N",
+        sort=list(data["name"]),
+        title=None,
+        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=330),
+    )
+    axis = alt.Axis(tickCount=5, title=title)
+    scale = alt.Scale(zero=True, padding=24)
+    base = alt.Chart(data)
+    x = alt.X("mean:Q", axis=axis, scale=scale)
+    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=palette.line).encode(alt.X("x:Q"))
+    ticks = base.mark_tick(thickness=2, height={"band": 0.8}, color=palette.ink2, strokeDash=[3, 2]).encode(
+        alt.X("threshold:Q", axis=axis, scale=scale), y
+    )
+    lines = base.mark_rule(strokeWidth=2, color=palette.ink).encode(
+        alt.X("low:Q", axis=axis, scale=scale), alt.X2("high:Q"), y
+    )
+    dots = base.mark_circle(size=80, color=palette.ink, opacity=1).encode(x, y)
+    labels = text_with_halo(
+        base.encode(alt.X("high:Q", axis=axis, scale=scale), y, text="said:N"),
+        palette,
+        size=11.5,
+        align="left",
+        dx=8,
+    )
+    return alt.layer(zero, ticks, lines, dots, labels)

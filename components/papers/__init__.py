@@ -1,0 +1,1 @@
+"""Papers on a page: cards with a filter, and the board of claims."""
