@@ -12,7 +12,7 @@ from core.model.randomness import generator
 #: Matrices that write into the residual stream, by the end of their names.
 _INTO_STREAM = ("output.weight", "down_EDH")
 #: A router that starts small lets the data decide who specializes, not the draw (Switch, arXiv 2101.03961).
-_ROUTER = "router.score.weight"
+_ROUTER = ("router.score.weight", "router.condition.gates_NED")
 ROUTER_SCALE = 0.1
 
 

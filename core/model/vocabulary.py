@@ -9,6 +9,10 @@ from core.model.routing.balance import importance_load_cv as _importance_load_cv
 from core.model.routing.balance import load_balance as _load_balance
 from core.model.routing.balance import z_loss as _z_loss
 from core.model.routing.combine import output_mix as _output_mix
+from core.model.routing.condition import skill_table as _skill_table
+from core.model.routing.condition import task_concat as _task_concat
+from core.model.routing.condition import task_embedding as _task_embedding
+from core.model.routing.condition import task_gate as _task_gate
 from core.model.routing.modifier import jitter as _jitter
 from core.model.routing.modifier import logit_noise as _logit_noise
 from core.model.routing.modifier import temperature as _temperature

@@ -49,14 +49,34 @@ class RouteContext:
         return (ones_T if self.mask_T is None else self.mask_T.float()) / max(1, self.tokens)
 
     @cached_property
+    def preactivation_TER(self) -> Tensor:
+        """What every expert computes first of x_TD; kept, so that the experts go on from there."""
+        assert self.bank is not None
+        assert self.x_TD is not None
+        return self.bank.preactivation(self.x_TD)
+
+    @property
+    def kept_TER(self) -> Tensor | None:
+        """`preactivation_TER` where a score has asked for it, else None."""
+        return self.__dict__.get("preactivation_TER")
+
+    @cached_property
     def task_B(self) -> Tensor:
-        """The task of each example. Raises ValueError where the pass names none."""
+        """The task of each example. Raises ValueError where the pass names none, or one that is not there."""
         if self.passing.task_id is None:
             raise ValueError(
                 "This router decides by task, and the batch names none. To fix this, give the forward pass a"
                 " task_id for each example, or train on data with several heads or tasks."
             )
-        return self.passing.task_id.to(self.device).long()
+        task_B = self.passing.task_id.to(self.device).long()
+        if not torch.compiler.is_exporting():
+            wrong = task_B[(task_B < 0) | (task_B >= self.tasks)]
+            if len(wrong):
+                raise ValueError(
+                    f"The batch names task {int(wrong[0])}, and this design has {self.tasks}, counted from 0. To"
+                    " fix this, use data whose tasks the design knows."
+                )
+        return task_B
 
     @cached_property
     def task_T(self) -> Tensor:

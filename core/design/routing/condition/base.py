@@ -12,7 +12,6 @@ class Condition(Spec):
     """Makes routing depend on the example's task."""
 
     kind: str
-    trainable = False
 
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         """Parameters it adds to the router."""

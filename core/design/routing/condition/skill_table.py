@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from core.design.base import field
+from core.design.problems import Problem, Site
 from core.design.routing.condition.base import CONDITION, Condition
+
+#: Experts a task may name.
+MOST = 4096
 
 
 @CONDITION.register
 class SkillTable(Condition):
-    """`rows[head name]` lists the experts a task uses."""
+    """`rows[task]` lists the experts a task uses; the logits of all others become minus infinity."""
 
     kind: Literal["skill_table"]
     rows: dict[str, tuple[int, ...]] = field({}, form="table")
@@ -18,3 +23,58 @@ class SkillTable(Condition):
     def __hash__(self) -> int:
         # The only dict of the vocabulary: with it hashed, a whole design can be a cache key.
         return hash((self.kind, tuple(self.rows.items())))
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        yield from super().rules(site)
+        names = tuple(head.name for head in site.design.task.heads_out)
+        experts = site.moe.count if site.moe else MOST
+        edit = site.set("rows", self._mended(names, experts), label="Mend the table")
+        broken = next(((name, row) for name, row in self.rows.items() if not _fits(row, experts)), None)
+        if broken is not None:
+            name, row = broken
+            wrong = "names no expert" if not row else f"names {_listed(row)}"
+            yield site.error(
+                "skills-row",
+                f"The table's row for {name[:60]!r} {wrong}; a task uses one or more of the experts"
+                f" 0 to {experts - 1}, each named once.",
+                "To fix this, name experts that are there.",
+                edits=(edit,),
+                at="rows",
+            )
+        missing = [name for name in names if name not in self.rows]
+        if missing:
+            yield site.error(
+                "skills-task",
+                f"The table says nothing about the task {missing[0][:60]!r}, so it could not be routed.",
+                "To fix this, add a row for each task.",
+                edits=(edit,),
+                at="rows",
+                stage="train",
+            )
+        needed = site.moe.router.select.fewest(experts) if site.moe else 1
+        short = next((name for name, row in self.rows.items() if len(row) < needed), None)
+        if short is not None and broken is None:
+            router = site.up()
+            mean = round(sum(map(len, self.rows.values())) / len(self.rows))
+            select = {"kind": "table", "per_token": mean}
+            yield router.error(
+                "skills-few",
+                f"Each token gets {needed} experts, and the task {short[:60]!r} uses only"
+                f" {len(self.rows[short])}.",
+                "To fix this, select by the table.",
+                edits=(router.set("select", select, label="Select by the table"),),
+                at="select",
+            )
+
+    def _mended(self, names: tuple[str, ...], experts: int) -> dict[str, Any]:
+        """The rows with experts that are there only; a task left without any gets the first expert."""
+        kept = {name: sorted({e for e in row if 0 <= e < experts}) or [0] for name, row in self.rows.items()}
+        return kept | {name: [0] for name in names if name not in kept}
+
+
+def _fits(row: tuple[int, ...], experts: int) -> bool:
+    return bool(row) and len(set(row)) == len(row) and all(0 <= expert < experts for expert in row)
+
+
+def _listed(row: tuple[int, ...]) -> str:
+    return ", ".join(map(str, row[:12])) + (", ..." if len(row) > 12 else "")

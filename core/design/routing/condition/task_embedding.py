@@ -11,7 +11,8 @@ from core.design.routing.condition.base import CONDITION, Condition
 
 @CONDITION.register
 class TaskEmbedding(Condition):
-    """Routes the whole task: an MLP of `hidden` units on its embedding of `dim` numbers."""
+    """An MLP of `hidden` units on the task's embedding of `dim` numbers, added to the score; with a given
+    score it decides alone."""
 
     kind: Literal["task_embedding"]
     dim: int = field(64, ge=1, le=4096)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Literal
 
 from core.design.base import Weight
+from core.design.problems import Problem, Site
 from core.design.routing.condition.base import CONDITION, Condition
+from core.design.routing.score.linear import LinearScore
+from core.design.routing.score.noisy_linear import NoisyLinearScore
 
 
 @CONDITION.register
 class TaskGate(Condition):
-    """Separate router weights for each task."""
+    """Separate router weights for each task; the first task's are those of the score."""
 
     kind: Literal["task_gate"]
 
@@ -19,4 +22,17 @@ class TaskGate(Condition):
         if tasks > 1:
             yield Weight(
                 name="router.tasks", shape=(experts, width), role="router", copies=tasks - 1, gemm=False
+            )
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        yield from super().rules(site)
+        if site.moe is not None and not isinstance(site.moe.router.score, LinearScore | NoisyLinearScore):
+            router = site.up()
+            yield router.error(
+                "gate-linear",
+                "Routers for each task are linear, so with another score tasks would be routed by different"
+                " rules.",
+                "To fix this, use a linear score.",
+                edits=(router.set("score", {"kind": "linear"}, label="Use a linear score"),),
+                at="score",
             )
