@@ -17,7 +17,12 @@ from core.model.routing.modifier import jitter as _jitter
 from core.model.routing.modifier import logit_noise as _logit_noise
 from core.model.routing.modifier import temperature as _temperature
 from core.model.routing.score import linear as _linear
+from core.model.routing.select import every as _every
+from core.model.routing.select import group_top_k as _group_top_k
+from core.model.routing.select import table as _select_table
+from core.model.routing.select import threshold as _threshold
 from core.model.routing.select import top_k as _top_k
+from core.model.routing.select import top_p as _top_p
 from core.model.routing.weigh import ones as _ones
 from core.model.routing.weigh import raw as _raw
 from core.model.routing.weigh import renormalised as _renormalised

@@ -315,7 +315,7 @@ def test_one_domain_is_warned_about() -> None:
 
 
 def test_what_is_not_built_stands_in_the_way_of_training_only() -> None:
-    design = with_body(router={"select": {"kind": "top_p"}, "weigh": RAW})
+    design = with_body(balance=[{**BIAS, "counted": True}])
     assert "not-built" not in codes(design, stage="cost")
     assert codes(design, stage="train")["not-built"] == 1
     assert codes(design, stage="export:onnx")["not-built"] == 1

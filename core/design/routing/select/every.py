@@ -11,7 +11,6 @@ from core.design.routing.select.base import SELECT, Select
 class All(Select):
     """No selection."""
 
-    trainable = False
     token_choice = False
     kind: Literal["all"]
 

@@ -12,7 +12,6 @@ from core.design.routing.select.base import SELECT, Select
 class TableSelect(Select):
     """The experts that a table names; `per_token` is how many it names on average."""
 
-    trainable = False
     token_choice = False
     kind: Literal["table"]
     per_token: int = field(1, ge=1, le=4096, unit="experts per token")

@@ -16,7 +16,6 @@ from core.design.schedule import Fraction
 class Threshold(Select):
     """Experts whose score is at least `theta`, and the best `min_k` in any case."""
 
-    trainable = False
     ragged = True
     kind: Literal["threshold"]
     theta: Fraction = field(0.1, symbol=r"\theta")

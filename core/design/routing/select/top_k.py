@@ -55,10 +55,3 @@ class TopK(Select):
                 edits=(site.set("random_second", False, label="Always take the second"),),
                 at="random_second",
             )
-        elif self.random_second:
-            yield site.not_built(
-                "A random second expert",
-                "always take the second expert",
-                site.set("random_second", False, label="Always take the second"),
-                at="random_second",
-            )

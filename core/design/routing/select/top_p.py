@@ -13,7 +13,6 @@ from core.design.schedule import Fraction
 class TopP(Select):
     """Takes experts by falling score while the mass before them is below p; at most `max_k`."""
 
-    trainable = False
     ragged = True
     needs_distribution = True
     kind: Literal["top_p"]
