@@ -156,7 +156,7 @@ def _measurement(trial: Trial, row: MeasurementPublic) -> Measurement:
         arm=trial.arm.name,
         seed=trial.seed,
         key=row.key,
-        values=row.found,
+        values={name: value for name, value in row.found.items() if value is not None},
         figures=row.figures,
         seconds=row.seconds,
         made=row.made_at,

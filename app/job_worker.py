@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 from app.errors import UserError
 from app.jobs import LocalEngine
@@ -25,16 +25,25 @@ from storage.records import JobPublic
 from storage.status import Status
 from storage.tables import JobRow
 
-#: `report(progress, message)` raises CancelledError when the job is to end.
-Report = Callable[[float, str], None]
+
+class Report(Protocol):
+    """Shows how far a job is, and its result as far as it goes. Raises CancelledError when it is to end."""
+
+    def __call__(self, progress: float, message: str, result: dict[str, Any] | None = None) -> None: ...
+
+
 #: `perform(engine, job, report) -> result`. Errors for the user are UserError, StorageError or DataError.
 Perform = Callable[[LocalEngine, JobPublic, Report], dict[str, Any]]
 #: Kind of job -> module with `perform`.
-TASKS: Mapping[str, str] = {"export": "app.exporting"}
+TASKS: Mapping[str, str] = {"export": "app.exporting", "claims": "app.measuring"}
 
 
 class CancelledError(Exception):
     """The user no longer wants the job, or it was given to another worker."""
+
+
+class GiveWayError(Exception):
+    """A long job lets shorter ones pass: it is queued again, and begins anew where it left its work."""
 
 
 def named_task(kind: str) -> Perform:
@@ -55,10 +64,10 @@ def main(job_id: str, engine: LocalEngine, task: Callable[[str], Perform] = name
     pulse = Pulse(engine.db, JobRow, job_id, attempt)
     signal.signal(signal.SIGTERM, pulse.terminate)
 
-    def report(progress: float, message: str) -> None:
+    def report(progress: float, message: str, result: dict[str, Any] | None = None) -> None:
         if pulse.wanted() != "run":
             raise CancelledError
-        pulse.show(progress=progress, message=message)
+        pulse.show(progress=progress, message=message, **({} if result is None else {"result": result}))
 
     result: dict[str, Any] = {}
     try:
@@ -68,6 +77,9 @@ def main(job_id: str, engine: LocalEngine, task: Callable[[str], Perform] = name
         status, message = Status.DONE, ""
     except CancelledError:
         status, message = Status.STOPPED, ""
+    except GiveWayError:
+        pulse.give_way()
+        status, message = Status.PAUSED, ""
     except (UserError, StorageError, DataError) as error:
         status, message = Status.FAILED, str(error)
     except Exception as error:

@@ -76,6 +76,10 @@ class Pulse(Generic[Row]):
         """The machine or its keeper wants the process to end: pause, so that the run can go on later."""
         self._terminated = True
 
+    def give_way(self) -> None:
+        """A pause that follows goes back into the queue, behind what waits there."""
+        self._asked_to_pause = True
+
     def finish(self, status: Status, message: str = "", **values: Any) -> None:
         """Store everything pending and the last word, after the heartbeat has ended."""
         self.show(**values)

@@ -80,6 +80,15 @@ def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = stud
         return 0
     pulse = Pulse(engine.db, RunRow, run_id, attempt)
     signal.signal(signal.SIGTERM, pulse.terminate)
+    carry_out(run_id, attempt, engine, pulse, trainer)
+    engine.reap()
+    return 0
+
+
+def carry_out(
+    run_id: str, attempt: int, engine: LocalEngine, pulse: Pulse[RunRow], trainer: Callable[[], Trainer]
+) -> None:
+    """Train a claimed run and leave the last word, whatever happens."""
     known: tuple[type[Exception], ...] = (RunError, StorageError)
     try:
         with pulse:
@@ -94,8 +103,6 @@ def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = stud
         kept = files.newest_checkpoint(files.folder(engine.root, "runs", run_id))
         status, message = Status.FAILED, in_words(error, run_id, pulse.step, kept)
     pulse.finish(status, message)
-    engine.reap()
-    return 0
 
 
 def work_on(

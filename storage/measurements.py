@@ -20,7 +20,7 @@ def keep(
     key: str,
     seed: int,
     run_id: str | None,
-    found: Mapping[str, float],
+    found: Mapping[str, float | None],
     figures: Mapping[str, float],
     environment: Mapping[str, Any],
     seconds: float,

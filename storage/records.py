@@ -113,13 +113,16 @@ class JobPublic(Work):
 
 
 class MeasurementPublic(Record):
-    """What one arm of an experiment gave with one seed: `found` values by measure, `figures` of its cost."""
+    """What one arm of an experiment gave with one seed: `found` values by measure, `figures` of its cost.
+
+    A measure without a value, as the load of a soft mixture, is None.
+    """
 
     declared: str
     key: str
     seed: int
     run_id: str | None
-    found: dict[str, float]
+    found: dict[str, float | None]
     figures: dict[str, float]
     environment: dict[str, Any]
     seconds: float

@@ -171,7 +171,7 @@ class MeasurementRow(Table, table=True):
     seed: int
     run_id: str | None = _reference("run.id", "SET NULL", nullable=True)
     # Not called `values`: that is a method of SQLAlchemy's tables.
-    found: dict[str, float] = _json(dict)
+    found: dict[str, float | None] = _json(dict)
     figures: dict[str, float] = _json(dict)
     environment: dict[str, Any] = _json(dict)
     seconds: float

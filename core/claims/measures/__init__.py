@@ -1,0 +1,1 @@
+"""What experiments measure, one small file for each kind; names in `core.claims.naming`. Loads torch."""
