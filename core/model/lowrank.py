@@ -37,7 +37,8 @@ class LowRankExperts(ExpertGroup):
         return self.gate_a_ERD, self.gate_b_EHR, self.up_EHD, self.down_EDH
 
     def preactivation(self, x_TD: Tensor) -> Tensor:
-        return F.linear(x_TD, self.gate_a_ERD.flatten(0, 1)).view(-1, self.count, self.rank)
+        factor = self.gate_a_ERD.flatten(0, 1)
+        return F.linear(x_TD.to(factor.dtype), factor).view(-1, self.count, self.rank)
 
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
         return self.finished(x_ND, expert, None)

@@ -16,6 +16,7 @@ from core.model.routing.condition import task_gate as _task_gate
 from core.model.routing.modifier import jitter as _jitter
 from core.model.routing.modifier import logit_noise as _logit_noise
 from core.model.routing.modifier import temperature as _temperature
+from core.model.routing.score import expert_norm as _expert_norm
 from core.model.routing.score import linear as _linear
 from core.model.routing.select import every as _every
 from core.model.routing.select import group_top_k as _group_top_k

@@ -23,3 +23,11 @@ class GluLowRank(Expert):
         yield Weight(name="gate_b", shape=(self.hidden, self.rank), role=role, copies=self.count)
         yield Weight(name="up", shape=(self.hidden, width), role=role, copies=self.count)
         yield Weight(name="down", shape=(width, self.hidden), role=role, copies=self.count)
+
+
+def matching_hidden(parameters: int, width: int, rank: int) -> int:
+    """H that gives a low-rank expert as many `parameters` as another expert of model width D has.
+
+    Of a plain gated expert's 3 D H this is (3 D H - D r) / (r + 2 D), rounded; 1 at least.
+    """
+    return max(1, round((parameters - width * rank) / (rank + 2 * width)))

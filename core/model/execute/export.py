@@ -12,14 +12,26 @@ from core.model.execute.bracket import combine, dispatch
 from core.model.experts import ExpertBank, ExpertGroup, StackedExperts
 
 
-def bracketed(bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor) -> Tensor:
+def bracketed(
+    bank: ExpertBank,
+    x_TD: Tensor,
+    expert_TK: Tensor,
+    weight_TK: Tensor,
+    kept_TER: Tensor | None = None,
+) -> Tensor:
     """The same sum as `sparse`, differentiable, with every expert's rows a tensor of their own."""
-    *parts, row_S = dispatch(x_TD, expert_TK, bank.count)
-    outputs = [
-        group.rows(parts[first + i], i)
-        for first, group in zip(bank.starts, bank.members(), strict=True)
-        for i in range(group.count)
-    ]
+    # What was kept travels in the same rows, so that slots are sorted once.
+    wide_TW = x_TD if kept_TER is None else torch.cat([x_TD, kept_TER.flatten(1)], 1)
+    *parts, row_S = dispatch(wide_TW, expert_TK, bank.count)
+    outputs = []
+    for first, group in zip(bank.starts, bank.members(), strict=True):
+        for i in range(group.count):
+            rows, kept_NR = parts[first + i], None
+            if kept_TER is not None:
+                start = bank.width + (first + i) * kept_TER.shape[2]
+                kept_NR = rows[:, start : start + kept_TER.shape[2]]
+                rows = rows[:, : bank.width]
+            outputs.append(group.finished(rows, i, kept_NR))
     y_TD: Tensor = combine(outputs, row_S, weight_TK)
     return y_TD
 

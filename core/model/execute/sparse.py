@@ -27,13 +27,19 @@ def choose(tokens: int, k: int, experts: int, training: bool) -> Strategy:
 
 
 def sparse(
-    bank: ExpertBank, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor, strategy: Strategy | None = None
+    bank: ExpertBank,
+    x_TD: Tensor,
+    expert_TK: Tensor,
+    weight_TK: Tensor,
+    strategy: Strategy | None = None,
+    kept_TER: Tensor | None = None,
 ) -> Tensor:
     """y_TD = sum over k of weight_TK * expert[expert_TK](x_TD); gradients for x, the weights and all
     parameters.
 
     expert_TK: int64, -1 = not accepted or dropped: such a slot adds exactly 0 and gets gradient 0. A row
-    names an expert at most once. strategy: `hit` (token by token, no gradients), `ragged` (expert by expert
+    names an expert at most once. kept_TER: the bank's pre-activations, where a score has computed them, for
+    the groups that go on from there. strategy: `hit` (token by token, no gradients), `ragged` (expert by expert
     in cache-sized runs), `grouped` (torch's grouped_mm where it takes the type and widths, else ragged), or
     None to let `choose` decide. The gradient cannot be differentiated again. Raises ValueError for an expert
     the bank does not have.
@@ -44,7 +50,7 @@ def sparse(
     tokens, k = expert_TK.shape
     strategy = strategy or choose(tokens, k, bank.count, training)
     if strategy == "hit":
-        return hit(bank, x_TD, expert_TK, weight_TK)
+        return hit(bank, x_TD, expert_TK, weight_TK, kept_TER)
     groups: list[Group] = []
     tensors: list[Tensor] = []
     unusual: list[tuple[int, ExpertGroup]] = []
@@ -65,7 +71,7 @@ def sparse(
         slots = sort_slots(mine_TK, bank.count)
         y_TD, _ = combine(x_TD, weight_TK, slots, plan(groups, slots), tensors, keep=False)
     for first, group in unusual:
-        y_TD = y_TD + _plain(group, first, x_TD, expert_TK, weight_TK)
+        y_TD = y_TD + _plain(group, first, x_TD, expert_TK, weight_TK, kept_TER)
     return y_TD
 
 
@@ -86,12 +92,21 @@ def _stacked(first: int, group: StackedExperts, tensors: Sequence[Tensor], strat
     return Group(first, group.count, shape.kind, shape.activation, len(tensors), rows, grouped)
 
 
-def _plain(group: ExpertGroup, first: int, x_TD: Tensor, expert_TK: Tensor, weight_TK: Tensor) -> Tensor:
+def _plain(
+    group: ExpertGroup,
+    first: int,
+    x_TD: Tensor,
+    expert_TK: Tensor,
+    weight_TK: Tensor,
+    kept_TER: Tensor | None,
+) -> Tensor:
     """What an unusual group adds, by ordinary autograd."""
     y_TD = torch.zeros_like(x_TD)
     for e in range(group.count):
         token_N, choice_N = (expert_TK == first + e).nonzero(as_tuple=True)
         if len(token_N):
-            out_ND = group.rows(x_TD.index_select(0, token_N), e) * weight_TK[token_N, choice_N, None]
+            kept_NR = None if kept_TER is None else kept_TER[token_N, first + e]
+            out_ND = group.finished(x_TD.index_select(0, token_N), e, kept_NR)
+            out_ND = out_ND * weight_TK[token_N, choice_N, None]
             y_TD = y_TD.index_add(0, token_N, out_ND)
     return y_TD

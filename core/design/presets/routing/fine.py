@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.design.presets.pieces import JSON, glu
+from core.design.experts.glu_lowrank import matching_hidden
+from core.design.presets.pieces import JSON
 from core.design.presets.routing.bank import Bank, even, fine_factor, ramp, route, top
 from core.design.strategies import Widths
 
@@ -98,10 +99,21 @@ def hmoe(bank: Bank) -> JSON:
 
 
 def aoe(bank: Bank) -> JSON:
-    """No router: each expert scores a token by the norm of its own low-rank activation."""
-    rank = max(1, bank.design.width // 4)
+    """No router: each expert scores a token by the norm of its own low-rank activation.
+
+    Experts keep their number of parameters.
+    """
+    width = bank.moe.outer(bank.design.width)
+    ranks = {getattr(group, "rank", 0) for group in bank.moe.experts}
+    # A bank that has one low rank already keeps it.
+    rank = min(ranks) if len(ranks) == 1 and ranks != {0} else max(1, width // 4)
     low = [
-        {**glu(max(1, group.inner), group.count), "kind": "glu_lowrank", "rank": rank}
+        {
+            "kind": "glu_lowrank",
+            "count": group.count,
+            "hidden": matching_hidden(group.parameters(width), width, rank),
+            "rank": rank,
+        }
         for group in bank.moe.experts
     ]
     return {"experts": low, "router": route("expert_norm", top(bank.some), "raw"), "balance": [even()]}
@@ -110,11 +122,12 @@ def aoe(bank: Bank) -> JSON:
 def moec(bank: Bank) -> JSON:
     """Experts in clusters that agree inside and are dropped at random; the token is mixed in."""
     islands = bank.islands
-    drop = [{"kind": "drop_experts", "unit": "island", "rate": 0.5, "refresh": 250}]
+    modifiers: list[JSON] = [{"kind": "temperature", "learnable": True}]
+    # Half of every island, where an island has two at least.
+    if bank.count // islands > 1:
+        modifiers.insert(0, {"kind": "drop_experts", "rate": 0.5, "refresh": 250})
     balance = [even(), {"kind": "cluster_variance", "coefficient": 0.01, "gap": 1.0}]
-    router = route(
-        {"kind": "cosine", "dim": 32}, top(1), "identity_mix", modifiers=drop if bank.count > 1 else []
-    )
+    router = route({"kind": "cosine", "dim": 32}, top(1), "identity_mix", modifiers=modifiers)
     return {"islands": islands, "router": router, "balance": balance}
 
 

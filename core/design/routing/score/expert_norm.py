@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
-from core.design.base import Weight
-from core.design.problems import Problem, Site
+from core.design.base import Spec, Weight
+from core.design.problems import Problem, Site, plain
 from core.design.routing.score.base import SCORE, Score
 
 
@@ -14,7 +14,6 @@ from core.design.routing.score.base import SCORE, Score
 class ExpertNormScore(Score):
     """No router parameters: the bank computes `||x A_e||` for every expert and keeps it for the chosen."""
 
-    trainable = False
     kind: Literal["expert_norm"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
@@ -24,6 +23,16 @@ class ExpertNormScore(Score):
         moe = site.moe
         if moe is None:
             return
+        yield from _router_rules(site, moe.router)
+        for i, balancer in enumerate(moe.balance):
+            if balancer.kind == "z_loss":
+                here = site.goto(site.path.removesuffix("/router/score")).at("balance", i)
+                yield here.error(
+                    "score-is-a-norm",
+                    "A z-loss pulls logits towards zero, and here they are how strongly experts respond.",
+                    "To fix this, remove the z-loss.",
+                    edits=(here.remove(label="Remove z_loss"),),
+                )
         ranks = {(g.kind, getattr(g, "rank", 0)) for g in moe.experts}
         if len(ranks) > 1 or next(iter(ranks))[0] != "glu_lowrank":
             groups = [
@@ -39,4 +48,34 @@ class ExpertNormScore(Score):
                     body.set("experts", groups, label="Make all experts low-rank"),
                     site.set("", {"kind": "linear"}, label="Use a linear score"),
                 ),
+            )
+
+
+#: Experts score what they compute: each token, as it is, by nothing else; then they go on from there.
+_ALONE: dict[str, Any] = {"scope": "token", "condition": None, "combine": {"kind": "output_mix"}}
+
+
+def _router_rules(site: Site, router: Spec) -> Iterator[Problem]:
+    around = site.up()
+    for at, wanted in _ALONE.items():
+        if plain(getattr(router, at)) != wanted:
+            yield around.error(
+                "score-is-the-expert",
+                "Experts score themselves while they compute a token: each token is routed by itself,"
+                " whatever its task, and outputs are mixed.",
+                f"To fix this, write the plain {at}, or use a linear score.",
+                edits=(
+                    around.set(at, wanted, label=f"Use the plain {at}"),
+                    site.set("", {"kind": "linear"}, label="Use a linear score"),
+                ),
+                at=at,
+            )
+    for i, modifier in enumerate(getattr(router, "modifiers", ())):
+        if modifier.kind == "jitter":
+            here = around.at("modifiers", i)
+            yield here.error(
+                "score-is-the-expert",
+                "Jitter changes what a router reads, and these experts score what they compute.",
+                "To fix this, remove the jitter.",
+                edits=(here.remove(label="Remove the jitter"),),
             )

@@ -29,25 +29,25 @@ class OutputMix(Combiner):
         assert isinstance(decision, Hard)
         assert context.bank is not None
         assert context.x_TD is not None
-        y_TD = self.execute(context.bank, context.x_TD, decision)
+        y_TD = self.execute(context.bank, context.x_TD, decision, context.kept_TER)
         if decision.identity_T is not None:
             y_TD = y_TD + decision.identity_T[:, None] * context.x_TD
         return y_TD
 
 
-def _all(bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:
-    return reference(bank, x_TD, decision.weights_TE.to(x_TD.dtype), decision.accepted_TE)
+def _all(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None) -> Tensor:
+    return reference(bank, x_TD, decision.weights_TE.to(x_TD.dtype), decision.accepted_TE, kept_TER)
 
 
-def _own(bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:
-    return sparse(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype))
+def _own(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None) -> Tensor:
+    return sparse(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype), kept_TER=kept_TER)
 
 
-def _bracketed(bank: ExpertBank, x_TD: Tensor, decision: Hard) -> Tensor:
-    return bracketed(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype))
+def _bracketed(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None) -> Tensor:
+    return bracketed(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype), kept_TER)
 
 
-_EXECUTIONS: dict[str, Callable[[ExpertBank, Tensor, Hard], Tensor]] = {
+_EXECUTIONS: dict[str, Callable[[ExpertBank, Tensor, Hard, Tensor | None], Tensor]] = {
     "auto": _own,
     "sparse": _own,
     "reference": _all,
