@@ -29,11 +29,13 @@ TRAIN, EVALUATE, EPOCH = 1, 2, 3
 class Batch:
     """Examples as NumPy arrays.
 
-    `inputs`: text int64 [B, S]; image float32 [B, H, W, C] in [0, 1]; table float32 [B, F].
+    `inputs`: text int64 [B, S]; image float32 [B, H, W, C], in [0, 1] unless generated; table float32
+    [B, F].
     `targets` by head: text {"next": int64 [B, S]}; classes int64 [B], -1 = missing; binary and value
     float32 [B], NaN = missing. `domain` int16 [B] indexes `DataFacts.domains`. `origin` int64 [B] is where
     the example stands in its domain's stream (text, bytes) or its row (image, table). `task_id` int64 [B]
-    indexes `DataFacts.heads`: the question an example is asked, where facts say so.
+    indexes `DataFacts.task_names`, where facts say so: the question an example is asked, which may be one of
+    several that its targets answer, or the only one.
     """
 
     inputs: Array
@@ -96,6 +98,12 @@ class Dataset(ABC):
     @abstractmethod
     def sizes(self) -> dict[str, int]:
         """Bytes of text, or examples, of each domain, held-out ones included."""
+
+
+def offering_tasks(facts: DataFacts) -> DataFacts:
+    """The facts with task ids where there is something to tell apart: several heads, or domains of text."""
+    several = len(facts.heads) > 1 or (facts.kind == "text" and len(facts.domains) > 1)
+    return facts.model_copy(update={"has_task_id": facts.has_task_id or several})
 
 
 def weights_of(mixture: Mapping[str, float] | None, domains: tuple[str, ...]) -> npt.NDArray[np.float64]:

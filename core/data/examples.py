@@ -30,18 +30,24 @@ HELD_OUT = 0.2
 
 @dataclass(frozen=True)
 class Examples:
-    """All examples, training and held-out. `inputs` are multiplied by `scale` when they are handed out."""
+    """All examples, training and held-out. `inputs` are multiplied by `scale` when they are handed out.
+
+    `task` is the question each example is asked, where the data say so; else it is drawn.
+    """
 
     inputs: Array
     targets: Mapping[str, Array]
     domain: Ints
     held_out: npt.NDArray[np.bool_]
     scale: float = 1.0
+    task: Ints | None = None
 
     def arrays(self) -> dict[str, Array]:
         """Every array by a name, for a file or a fingerprint."""
         named = {"inputs": self.inputs, "domain": self.domain, "held_out": self.held_out}
         named["scale"] = np.array(self.scale)
+        if self.task is not None:
+            named["task"] = self.task
         return named | {f"target.{head}": target for head, target in self.targets.items()}
 
     @classmethod
@@ -49,7 +55,8 @@ class Examples:
         """What `arrays` wrote."""
         heads = [name for name in arrays if name.startswith("target.")]
         targets = {name.removeprefix("target."): arrays[name] for name in heads}
-        return cls(arrays["inputs"], targets, arrays["domain"], arrays["held_out"], float(arrays["scale"]))
+        scale, task = float(arrays["scale"]), arrays.get("task")
+        return cls(arrays["inputs"], targets, arrays["domain"], arrays["held_out"], scale, task)
 
 
 class ExampleData(Dataset):
@@ -89,8 +96,8 @@ class ExampleData(Dataset):
             epochs = np.unique(epoch_B)
             row_B = np.concatenate([self._epoch(seed, int(e))[at_B[epoch_B == e]] for e in epochs])
         batch = self._read(row_B)
-        if self.facts.has_task_id:
-            batch = replace(batch, task_id=rng.integers(len(self.facts.heads), size=size))
+        if self.facts.has_task_id and batch.task_id is None:
+            batch = replace(batch, task_id=rng.integers(len(self.facts.task_names), size=size))
         return batch
 
     def held_out(self, examples_per_domain: int, *, context: int, seed: int = 0) -> list[Batch]:
@@ -100,8 +107,8 @@ class ExampleData(Dataset):
             if len(rows):
                 rng = np.random.default_rng([EVALUATE, seed, domain])
                 batch = self._read(np.sort(rng.permutation(rows)[:examples_per_domain]))
-                if self.facts.has_task_id:
-                    batch = replace(batch, task_id=np.arange(len(batch)) % len(self.facts.heads))
+                if self.facts.has_task_id and batch.task_id is None:
+                    batch = replace(batch, task_id=np.arange(len(batch)) % len(self.facts.task_names))
                 batches.append(batch)
         return batches
 
@@ -149,6 +156,7 @@ class ExampleData(Dataset):
             targets={head: target[row_B] for head, target in data.targets.items()},
             domain=data.domain[row_B].astype(np.int16),
             origin=row_B,
+            task_id=None if data.task is None else data.task[row_B],
         )
 
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 from pydantic import ValidationError
 
-from core.data.base import Array, Dataset
+from core.data.base import Array, Dataset, offering_tasks
 from core.data.errors import DataError, shorten
 from core.data.examples import ExampleData, Examples
 from core.data.text import Index, TextData, text_fingerprint
@@ -105,9 +105,14 @@ def stored(root: Path) -> Iterator[DataFacts]:
     for path in sorted((root / "datasets").glob("*/facts.json")):
         if ID.fullmatch(path.parent.name):
             try:
-                yield DataFacts.model_validate_json(path.read_bytes())
+                yield facts_in(path.parent)
             except (OSError, ValidationError):
                 continue
+
+
+def facts_in(folder: Path) -> DataFacts:
+    """The facts that a folder holds. Data stored before its kind offered tasks offers them too."""
+    return offering_tasks(DataFacts.model_validate_json((folder / "facts.json").read_bytes()))
 
 
 def make_id(title: str, fingerprint: str) -> str:
@@ -119,7 +124,7 @@ def make_id(title: str, fingerprint: str) -> str:
 @lru_cache(maxsize=4)
 def _open(folder: Path, changed: int) -> Dataset:
     try:
-        facts = DataFacts.model_validate_json((folder / "facts.json").read_bytes())
+        facts = facts_in(folder)
         said = json.loads((folder / "about.json").read_bytes())
         if said["format"] != FORMAT:
             raise ValueError(f"its format is {said['format']}")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from core.data.base import Array, Ints
+from core.data.base import Array, Ints, offering_tasks
 from core.data.columns import Column, Mask, encode, standardise
 from core.data.errors import DataError, listing, shorten
 from core.data.examples import (
@@ -94,7 +94,7 @@ def table_facts(
 ) -> DataFacts:
     """What the studio may rely on."""
     held = int(examples.held_out.sum())
-    return DataFacts(
+    facts = DataFacts(
         name=name,
         kind="table",
         title=title,
@@ -105,6 +105,7 @@ def table_facts(
         n_train=len(examples.inputs) - held,
         n_held_out=held,
     )
+    return offering_tasks(facts)
 
 
 def check_names(asked: Sequence[str], targets: Sequence[str], names: tuple[str, ...]) -> None:

@@ -14,7 +14,18 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from core.data.base import EVALUATE, TRAIN, Array, Batch, Dataset, Fingerprint, Ints, draw_domains, weights_of
+from core.data.base import (
+    EVALUATE,
+    TRAIN,
+    Array,
+    Batch,
+    Dataset,
+    Fingerprint,
+    Ints,
+    draw_domains,
+    offering_tasks,
+    weights_of,
+)
 from core.data.errors import DataError, shorten
 from core.design.facts import DataFacts
 from core.design.tasks.base import Head
@@ -60,7 +71,7 @@ class Windows:
 
 
 class TextData(Dataset):
-    """Bytes of several domains, predicted one after another."""
+    """Bytes of several domains, predicted one after another. The task of a window is its domain."""
 
     def __init__(self, facts: DataFacts, stream: Array, index: Index, notes: Iterable[str] = ()) -> None:
         self.facts = facts
@@ -115,6 +126,7 @@ class TextData(Dataset):
             targets={"next": window_BS[:, 1:]},
             domain=domain_B.astype(np.int16),
             origin=start_B - self._base[domain_B],
+            task_id=domain_B if self.facts.has_task_id else None,
         )
 
     def _some_windows(self, domain: int, context: int, *, held_out: bool) -> Windows:
@@ -161,7 +173,7 @@ def build_text(name: str, title: str, domains: Mapping[str, Files], *, share: fl
 def text_facts(name: str, title: str, domains: tuple[str, ...], stream: Array, index: Index) -> DataFacts:
     """What the studio may rely on. `smallest_file` is the longest window that every domain can still fill."""
     held = int(index.length[index.held_out].sum())
-    return DataFacts(
+    facts = DataFacts(
         name=name,
         kind="text",
         title=title,
@@ -175,6 +187,7 @@ def text_facts(name: str, title: str, domains: tuple[str, ...], stream: Array, i
         n_held_out=held,
         smallest_file=min(index.longest(d, held) for d in range(len(domains)) for held in (False, True)),
     )
+    return offering_tasks(facts)
 
 
 def text_fingerprint(domains: tuple[str, ...], stream: Array, index: Index) -> str:

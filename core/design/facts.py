@@ -15,7 +15,7 @@ class DataFacts(Spec):
 
     `fingerprint` is a sha256 over the bytes used and the split. Domains label where an example came from
     and are never a model input. `has_task_id` tells that examples carry a task id, in training and
-    evaluation.
+    evaluation; it counts `task_names`.
     """
 
     name: str = field(min_length=1, max_length=200)
@@ -37,6 +37,13 @@ class DataFacts(Spec):
     n_train: int = field(0, ge=0, unit="examples, bytes for text")
     n_held_out: int = field(0, ge=0, unit="examples, bytes for text")
     smallest_file: int = field(0, ge=0, unit="bytes")
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """What a task id counts: the heads where there are several, else the domains; none without ids."""
+        if not self.has_task_id:
+            return ()
+        return tuple(head.name for head in self.heads) if len(self.heads) > 1 else self.domains
 
 
 class LayerRouting(Spec):

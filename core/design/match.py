@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from core.design.bodies.moe import Moe
 from core.design.edit import Batch, Edit, Merge, SetValue
 from core.design.facts import DataFacts
 from core.design.problems import Problem, Site
@@ -19,7 +20,16 @@ _CALLED = {
 
 
 def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
-    """The task, as JSON, that fits a data set, keeping what the design already says where it can."""
+    """The task, as JSON, that fits a data set, keeping what the design already says where it can.
+
+    It names the data's tasks where they are not the heads, so that a router can be told them.
+    """
+    task = _inputs_and_heads(design, facts)
+    task.pop("tasks", None)
+    return task | {"tasks": list(facts.task_names)} if facts.task_names and len(facts.heads) == 1 else task
+
+
+def _inputs_and_heads(design: Design, facts: DataFacts) -> dict[str, Any]:
     old: dict[str, Any] = (
         design.task.model_dump(mode="json") if design.task.kind == _TASK_OF[facts.kind] else {}
     )
@@ -32,20 +42,30 @@ def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
     if facts.kind == "table":
         return {"kind": "table", "features": facts.features, "heads": heads}
     patch = int(old.get("patch", 2))
-    if facts.height % patch or facts.width % patch:
-        patch = max(p for p in range(1, patch + 1) if facts.height % p == 0 and facts.width % p == 0)
+    sides = [p for p in range(1, facts.height + 1) if facts.height % p == 0 and facts.width % p == 0]
+    told = [p for p in sides if facts.height // p * (facts.width // p) == facts.tokens_per_example]
+    if told:
+        patch = told[0]
+    elif patch not in sides:
+        patch = max(p for p in sides if p <= patch)
     size = {"height": facts.height, "width": facts.width, "channels": facts.channels, "patch": patch}
     return {"kind": "image_classifier", **size, "heads": heads}
+
+
+def tells_tasks_apart(design: Design) -> bool:
+    """Whether a router of the design is told the task of an example."""
+    routers = [placed.part.body.router for placed in design.parts() if isinstance(placed.part.body, Moe)]
+    return any(router.condition is not None or router.scope == "task" for router in routers)
 
 
 def match_task(design: Design, facts: DataFacts) -> Edit | None:
     """The edit that makes the task of `design` fit `facts`; None if it fits already."""
     task = task_for(design, facts)
-    fits = (
-        type(design.task).model_validate(task) == design.task if task["kind"] == design.task.kind else False
-    )
-    if fits:
-        return None
+    if task["kind"] == design.task.kind:
+        # Names of tasks say nothing to a design that asks for none.
+        names = {} if facts.has_task_id and tells_tasks_apart(design) else {"tasks": design.task.tasks}
+        if type(design.task).model_validate({**task, **names}) == design.task:
+            return None
     edits: list[Edit] = [SetValue(path="/task", value=task)]
     if task["kind"] != design.task.kind:
         edits += [
@@ -61,10 +81,12 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
     facts = site.data
     if facts is None:
         return
-    here = site.at("task")
+    here, by_plan = site.at("task"), False
     window = min((site.plan.context if site.plan else None) or design.task.tokens, design.task.tokens)
     if _TASK_OF[facts.kind] != design.task.kind:
         mismatch = f"This design is {_CALLED[design.task.kind]}, and {facts.name} is {facts.kind} data."
+    elif facts.has_task_id and tells_tasks_apart(design) and design.task.task_names != facts.task_names:
+        mismatch = f"The tasks that this design's routers tell apart are not those of {facts.name}."
     elif match_task(design, facts) is not None and facts.kind != "text":
         mismatch = f"The inputs or heads of this design are not those of {facts.name}."
     elif facts.kind == "text" and facts.smallest_file and facts.smallest_file <= window:
@@ -72,12 +94,10 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
             f"A window of {window} tokens does not fit into the shortest file of {facts.name},"
             f" {facts.smallest_file} bytes."
         )
+        by_plan = design.task.tokens != window
     else:
         mismatch = ""
     if mismatch:
-        by_plan = (
-            _TASK_OF[facts.kind] == design.task.kind == "language_model" and design.task.tokens != window
-        )
         edit = None if by_plan else match_task(design, facts)
         yield here.error(
             "data-task",

@@ -137,8 +137,8 @@ class Design(Spec):
 
     @property
     def tasks(self) -> int:
-        """Tasks that a condition tells apart: one for each head."""
-        return len(self.task.heads_out)
+        """Tasks that a condition tells apart."""
+        return len(self.task.task_names)
 
     @property
     def depth(self) -> int:

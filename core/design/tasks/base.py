@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from core.design.base import Choice, Spec, Weight, field
+from core.design.problems import Problem, Site
 
 HeadKind = Literal["classes", "binary", "value"]
 
@@ -25,9 +26,16 @@ class Head(Spec):
 
 
 class Task(Spec):
-    """Base of all tasks."""
+    """Base of all tasks. `tasks` names what routers tell apart where that is not the heads, as domains."""
 
     kind: str
+    tasks: tuple[str, ...] = field((), max_length=64, advanced=True)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """Tasks that conditions and task scopes tell apart, in the order of task ids: the heads, unless
+        `tasks` names others."""
+        return self.tasks or tuple(head.name for head in self.heads_out)
 
     @property
     def heads_out(self) -> tuple[Head, ...]:
@@ -53,6 +61,17 @@ class Task(Spec):
         for head in self.heads_out:
             yield Weight(name=f"head.{head.name}.weight", shape=(head.outputs, width), role="head")
             yield Weight(name=f"head.{head.name}.bias", shape=(head.outputs,), role="head", gemm=False)
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        once = list(dict.fromkeys(self.tasks))
+        if len(once) < len(self.tasks):
+            yield site.error(
+                "task-name",
+                "Two tasks have the same name, so they could not be told apart.",
+                "To fix this, name each once.",
+                edits=(site.set("tasks", once, label="Name each task once"),),
+                at="tasks",
+            )
 
 
 TASK = Choice("task")

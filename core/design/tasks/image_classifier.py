@@ -42,6 +42,7 @@ class ImageClassifier(Task):
         yield Weight(name="position.weight", shape=(self.tokens, width), role="embedding", gemm=False)
 
     def rules(self, site: Site) -> Iterator[Problem]:
+        yield from super().rules(site)
         yield from site.unique_heads(self.heads)
         if self.height % self.patch or self.width % self.patch:
             sides = [p for p in range(self.patch, 0, -1) if self.height % p == 0 and self.width % p == 0]

@@ -41,6 +41,7 @@ class LanguageModel(Task):
         yield Weight(name="head.weight", shape=(self.vocabulary, width), role="head")
 
     def rules(self, site: Site) -> Iterator[Problem]:
+        yield from super().rules(site)
         if self.tokenizer == "bytes" and self.vocabulary != BYTES:
             yield site.error(
                 "vocabulary-bytes",

@@ -33,4 +33,5 @@ class Table(Task):
         yield Weight(name="embedding.bias", shape=(width,), role="embedding", gemm=False)
 
     def rules(self, site: Site) -> Iterator[Problem]:
+        yield from super().rules(site)
         yield from site.unique_heads(self.heads)

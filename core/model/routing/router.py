@@ -142,8 +142,8 @@ class Router(nn.Module):
 
 def _tasks(scope: Scope, context: RouteContext) -> Tensor:
     """The task of each group [G]."""
-    # Without task ids `task_T` says what is missing and how to mend it.
-    return context.task_T if scope.task_G is None else scope.task_G
+    task_T = context.task_T  # says which ids are missing or not there, and how to mend it
+    return task_T if scope.task_G is None else scope.task_G
 
 
 def _biased(scores_TE: Tensor, balancers: Sequence[Balancer]) -> Tensor:

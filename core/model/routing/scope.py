@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Scope:
     """Groups of tokens. index_T: the group of each token, None where each is its own. groups: G.
 
-    task_G: the task of each group, None where its tokens may have several.
+    task_G: the task of each group; None where each token has its own, or a group may have several.
     """
 
     index_T: Tensor | None
@@ -39,13 +39,14 @@ class Scope:
 
 
 def _token(context: RouteContext) -> Scope:
-    named = context.passing.task_id is not None
-    return Scope(None, context.shape[0] * context.shape[1], context.task_T if named else None)
+    return Scope(None, context.shape[0] * context.shape[1])
 
 
 def _example(context: RouteContext) -> Scope:
     B, S = context.shape
-    task_B = None if context.passing.task_id is None else context.task_B
+    # Not `task_B`: only a router that asks for the task minds one that is not there.
+    named = context.passing.task_id
+    task_B = None if named is None else named.to(context.device).long()
     return Scope(torch.arange(B, device=context.device).repeat_interleave(S), B, task_B)
 
 

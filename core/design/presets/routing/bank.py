@@ -42,7 +42,7 @@ class Bank:
     @property
     def heads(self) -> tuple[str, ...]:
         """Names of the tasks that a condition tells apart."""
-        return tuple(head.name for head in self.design.task.heads_out)
+        return self.design.task.task_names
 
     @property
     def islands(self) -> int:

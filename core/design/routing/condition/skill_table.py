@@ -26,7 +26,7 @@ class SkillTable(Condition):
 
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from super().rules(site)
-        names = tuple(head.name for head in site.design.task.heads_out)
+        names = site.design.task.task_names
         experts = site.moe.count if site.moe else MOST
         edit = site.set("rows", self._mended(names, experts), label="Mend the table")
         broken = next(((name, row) for name, row in self.rows.items() if not _fits(row, experts)), None)

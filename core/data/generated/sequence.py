@@ -1,0 +1,60 @@
+"""Sixteen tokens that share one hidden domain, which each of them shows only faintly.
+
+As an image of 16 x 16 px in patches of 4: each patch is a token of 16 numbers. They are standardised, as a
+table's are, and not shades from 0 to 1. F numbers of a token, S tokens, N examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from core.data.examples import Examples
+from core.data.generated.base import SEED, Generated, take_turns
+from core.data.generated.eight_rules import CLASSES, DOMAINS, FEATURES, by_rule, means_and_rules
+from core.design.facts import DataKind
+from core.design.tasks.base import Head
+
+SIDE = PATCH = 4
+CUE = 0.5
+
+
+@dataclass(frozen=True)
+class Sequence(Generated):
+    """Tokens x_s = mu_m + z_s, where the means mu_m are short (0.5 instead of 2), and the class is that
+    which the domain's linear rule gives the mean of z_s.
+
+    One token rarely tells its domain; the mean of sixteen does. So one decision for a whole example can be
+    right where a decision for each token cannot.
+    """
+
+    n_train: int = 32_768
+    n_held_out: int = 4_096
+    kind: ClassVar[DataKind] = "image"
+    tokens: ClassVar[int] = SIDE * SIDE
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        return tuple(f"rule-{m + 1}" for m in range(DOMAINS))
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        return (Head(name="class", kind="classes", size=CLASSES),)
+
+    def draw(self) -> Examples:
+        mean_MF, rule_MFC = means_and_rules(CUE)
+        rng = np.random.default_rng([SEED, 4])
+        domain_N = take_turns(DOMAINS, self.n_train + self.n_held_out)
+        z_NSF = rng.standard_normal((len(domain_N), self.tokens, FEATURES))
+        tokens_NSF = (mean_MF[domain_N][:, None] + z_NSF).astype(np.float32)
+        # The inverse of cutting an image into patches, row by row.
+        grid = tokens_NSF.reshape(-1, SIDE, SIDE, PATCH, PATCH).swapaxes(2, 3)
+        return Examples(
+            inputs=np.ascontiguousarray(grid).reshape(-1, SIDE * PATCH, SIDE * PATCH, 1),
+            targets={"class": by_rule(z_NSF.mean(1), rule_MFC, domain_N)},
+            domain=domain_N,
+            held_out=self.held,
+            task=domain_N,
+        )
