@@ -15,6 +15,7 @@ from core.design.bodies.routed_block import RoutedBlock
 from core.design.edit import EDIT, Edit
 from core.design.experts.glu import Glu
 from core.design.plain import most
+from core.design.routing.modifier.drop_experts import DropExperts
 from core.design.spec import MOST_LAYERS, Design
 from core.design.structure import MOST_TURNS
 
@@ -193,8 +194,11 @@ def _holds(node: JSON, old: int, new: int) -> bool:
     picked = max((_share(select, name, old, new) for name in _PICKS if name in select), default=1)
     if select["kind"] == "group_top_k" and picked > select["top_islands"] * (new // islands):
         return False
-    dropped = [int(new * m["rate"]) for m in router["modifiers"] if m["kind"] == "drop_experts"]
-    return picked <= new - max(dropped, default=0)
+    for dropping in (m for m in router["modifiers"] if m["kind"] == "drop_experts"):
+        left, size = DropExperts.model_validate(dropping).left(new, islands)
+        if picked > min(left, select.get("top_islands", left)) * size:
+            return False
+    return picked <= new
 
 
 #: Fields of a selection that count experts of a token.

@@ -42,6 +42,7 @@ from core.design.routing.score import activation_linear as _activation_linear
 from core.design.routing.score import cosine as _cosine
 from core.design.routing.score import expert_norm as _expert_norm
 from core.design.routing.score import frozen_linear as _frozen_linear
+from core.design.routing.score import given as _given
 from core.design.routing.score import linear as _linear
 from core.design.routing.score import noisy_linear as _noisy_linear
 from core.design.routing.score import table as _table_score

@@ -28,8 +28,9 @@ class Model(nn.Module):
         self.ends = TASKS.build(design.task, design)
         layers: list[list[Part]] = [[] for _ in range(self.stack.depth)]
         tasks = tuple(head.name for head in design.task.heads_out)
+        ids = getattr(design.task, "vocabulary", 0)
         for number, place in enumerate(design.occurrences()):
-            here = Place(design.width, design.norm, execution, number, tasks)
+            here = Place(design.width, design.norm, execution, number, tasks, ids)
             layers[place.layer].append(Part(place.part, here))
         self.layers = nn.ModuleDict({self._key: nn.ModuleList(map(Layer, layers))})
         self.final_norm = Norm(design.norm, design.width) if self.stack.final_norm else None

@@ -20,7 +20,8 @@ from core.model.routing.record import RoutingRecord
 class Place:
     """Where a body is built: D, the design's norm, the execution of experts, names of the tasks.
 
-    index: the body's number in the unrolled model, from which its random numbers come.
+    index: the body's number in the unrolled model, from which its random numbers come. ids: how many token
+    ids there are, 0 where the model reads numbers.
     """
 
     width: int
@@ -28,6 +29,7 @@ class Place:
     execution: str
     index: int
     tasks: tuple[str, ...] = ()
+    ids: int = 0
 
 
 @dataclass(frozen=True)

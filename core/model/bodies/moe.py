@@ -29,7 +29,7 @@ class Moe(RoutedBody):
     def __init__(self, spec: MoeSpec, place: Place) -> None:
         super().__init__()
         D, self.index = place.width, place.index
-        shape = RoutedShape(D, spec.count, spec.islands, spec.widths(), place.tasks)
+        shape = RoutedShape(D, spec.count, spec.islands, spec.widths(), place.tasks, place.ids)
         self.tasks = max(1, len(place.tasks))
         self.router = Router(spec.router, shape)
         self.experts = bank(spec.experts, D)

@@ -180,7 +180,11 @@ ALLOWED = [
     ),
     pytest.param(with_body(experts=LOWRANK, router={"score": {"kind": "expert_norm"}}), id="aoe"),
     pytest.param(
-        with_body(router={"score": {"kind": "table"}, "weigh": {"kind": "ones"}}, balance=[]), id="hash"
+        with_body(
+            router={"score": {"kind": "table"}, "select": {"kind": "table"}, "weigh": {"kind": "ones"}},
+            balance=[],
+        ),
+        id="hash",
     ),
     pytest.param(
         with_body(router={"score": {"kind": "activation_linear", "activation": "tanh"}}), id="tanh-gate"

@@ -59,8 +59,10 @@ def v_moe(bank: Bank) -> JSON:
 
 
 def x_moe(bank: Bank) -> JSON:
-    """Cosine between a token and an expert embedding in few dimensions, over a temperature."""
-    return {"router": route({"kind": "cosine", "dim": 32}, top(bank.k), "raw"), "balance": [even()]}
+    """Cosine between a token and an expert embedding in few dimensions, over a learned temperature."""
+    learned = {"kind": "temperature", "learnable": True}
+    router = route({"kind": "cosine", "dim": 32}, top(bank.k), "raw", modifiers=[learned])
+    return {"router": router, "balance": [even()]}
 
 
 def activation_gate(bank: Bank) -> JSON:

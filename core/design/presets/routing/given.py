@@ -55,8 +55,7 @@ def skillnet(bank: Bank) -> JSON:
     }
     select = {"kind": "table", "per_token": bank.some}
     condition = {"kind": "skill_table", "rows": rows}
-    score = {"kind": "table", "source": "domain"}
-    return {"router": route(score, select, "mean", scope="task", condition=condition), "balance": []}
+    return {"router": route("given", select, "mean", scope="task", condition=condition), "balance": []}
 
 
 def task_level(bank: Bank) -> JSON:
@@ -66,7 +65,5 @@ def task_level(bank: Bank) -> JSON:
         {"kind": "temperature", "value": ramp("exponential", 2.0, 0.1)},
     ]
     condition = {"kind": "task_embedding", "dim": 16, "hidden": 16}
-    router = route(
-        "linear", "all", "straight_through", modifiers=modifiers, scope="task", condition=condition
-    )
+    router = route("given", "all", "straight_through", modifiers=modifiers, scope="task", condition=condition)
     return {"router": router, "balance": []}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from core.design.base import Choice, Spec, Weight
+from core.design.problems import Problem, Site
 
 
 class Modifier(Spec):
@@ -12,9 +14,32 @@ class Modifier(Spec):
 
     kind: str
 
+    #: Serves a router that learns, by varying or scaling what it says.
+    explores: ClassVar[bool] = True
+
     def weights(self) -> Iterator[Weight]:
         """Parameters it adds to the router; none by default."""
         yield from ()
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        if site.moe is None:
+            return
+        router = site.moe.router
+        remove = site.remove(label=f"Remove {self.kind}")
+        if not router.score.bends:
+            yield site.error(
+                "score-fixed",
+                f"A {router.score.kind} score is what it is, so {self.kind} has nothing to act on.",
+                f"To fix this, remove {self.kind}.",
+                edits=(remove,),
+            )
+        elif self.explores and not router.learns:
+            yield site.error(
+                "nothing-to-train",
+                f"{self.kind} helps a router to learn, and nothing in this one does.",
+                f"To fix this, remove {self.kind}.",
+                edits=(remove,),
+            )
 
 
 MODIFIER = Choice("modifier")

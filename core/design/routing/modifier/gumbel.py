@@ -11,5 +11,8 @@ from core.design.routing.modifier.base import MODIFIER, Modifier
 class Gumbel(Modifier):
     """Adds standard Gumbel noise; training only."""
 
-    trainable = False
     kind: Literal["gumbel"]
+
+    @property
+    def drawn(self) -> bool:
+        return True

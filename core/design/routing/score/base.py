@@ -17,8 +17,8 @@ class Score(Spec):
 
     #: Whether the task's loss reaches the score's parameters. False: nothing to train.
     learns: ClassVar[bool] = True
-    #: Whether it reads token ids (or example ids) instead of hidden states.
-    reads_ids: ClassVar[bool] = False
+    #: Whether noise, a temperature or a mask have anything to act on.
+    bends: ClassVar[bool] = True
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
         """Router parameters for a layer of `experts` outputs."""

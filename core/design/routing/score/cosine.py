@@ -13,7 +13,6 @@ from core.design.routing.score.base import SCORE, Score
 class CosineScore(Score):
     """Cosine between the projected token and an expert embedding, over a temperature."""
 
-    trainable = False
     kind: Literal["cosine"]
     dim: int = field(32, ge=1, le=4096)
     temperature: float = field(0.07, gt=0, le=100, symbol=r"\tau")

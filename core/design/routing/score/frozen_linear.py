@@ -9,8 +9,7 @@ from core.design.routing.score.base import SCORE, Score
 
 @SCORE.register
 class FrozenLinearScore(Score):
-    """Default-initialised and frozen."""
+    """A linear score as it was drawn: no gradient, no optimizer, no weight decay."""
 
-    trainable = False
     learns = False
     kind: Literal["frozen_linear"]

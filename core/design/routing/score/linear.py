@@ -11,7 +11,7 @@ from core.design.routing.score.base import SCORE, Score
 
 @SCORE.register
 class LinearScore(Score):
-    """`logits = x W^T (+ b)`. Cost: 2 D E FLOPs a token."""
+    """`logits = x W^T (+ b)`; no temperature divides b. Cost: 2 D E FLOPs a token."""
 
     kind: Literal["linear"]
     bias: bool = field(False, advanced=True)

@@ -13,9 +13,12 @@ from core.design.routing.score.base import SCORE, Score
 class NoisyLinearScore(Score):
     """`x W_g + eps * softplus(x W_n)`; noise in training only."""
 
-    trainable = False
     kind: Literal["noisy_linear"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
         yield from super().weights(width, experts)
         yield Weight(name="router.noise", shape=(experts, width), role="router")
+
+    @property
+    def drawn(self) -> bool:
+        return True

@@ -8,15 +8,14 @@ from typing import Literal
 from core.design.base import Weight
 from core.design.problems import Problem, Site
 from core.design.routing.score.base import SCORE, Score
-from core.design.schedule import ends_of
 
 
 @SCORE.register
 class UniformScore(Score):
     """Random experts; no parameters."""
 
-    trainable = False
     learns = False
+    bends = False
     kind: Literal["uniform"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
@@ -27,7 +26,6 @@ class UniformScore(Score):
         if moe is None:
             return
         router = site.goto(site.path.removesuffix("/score"))
-        k = getattr(moe.router.select, "k", None)
         if moe.router.condition is not None:
             yield router.error(
                 "uniform-condition",
@@ -36,11 +34,11 @@ class UniformScore(Score):
                 edits=(router.remove("condition", label="Remove the condition"),),
                 at="condition",
             )
-        if k is not None and ends_of(k)[1] > 1:
+        if moe.router.select.kind not in ("sample_one", "all"):
             yield router.error(
                 "uniform-one",
-                "A random score draws one expert; several random experts would only average noise.",
-                "To fix this, select one sample, or use a linear score.",
+                "Without a score all experts are equal, so the first would be picked again and again.",
+                "To fix this, draw one expert at random, or use a linear score.",
                 edits=(
                     router.merge(
                         {"select": {"kind": "sample_one"}, "weigh": {"kind": "ones"}}, label="Draw one expert"

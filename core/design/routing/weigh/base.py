@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
 
 from core.design.base import Choice, Spec, field
 from core.design.edit import Edit
-from core.design.problems import Site
+from core.design.problems import Problem, Site
 
 
 class Weigh(Spec):
@@ -14,13 +14,34 @@ class Weigh(Spec):
 
     kind: str
 
-    #: With one expert the weight is the constant 1, so no gradient reaches the score.
-    constant_alone: ClassVar[bool] = False
-
     scale: float = field(1.0, gt=0, le=1e4, advanced=True, unit="route scale")
 
     def instead(self, site: Site) -> Edit:
         return site.set("", {"kind": "raw", "scale": self.scale}, label="Use raw weights")
+
+    def unreached(self, site: Site, why: str) -> Iterator[Problem]:
+        """The warning that no gradient of the task ever reaches a router that could learn from it."""
+        if site.moe is not None and site.moe.router.learns:
+            yield site.warning(
+                "router-no-gradient",
+                f"With {why} the task's loss never reaches the router; only balancers train it.",
+                edits=(self.instead(site),),
+            )
+
+    def constant(self, site: Site, why: str) -> Iterator[Problem]:
+        """The error of a weight that is a constant where a token gets a single expert."""
+        moe = site.moe
+        if moe is None or not moe.router.learns or moe.router.select.fewest(moe.count) != 1:
+            return
+        edits = [self.instead(site)]
+        if moe.router.select.kind == "top_k" and moe.count > 1:
+            edits.append(site.up().set("select/k", 2, label="Set top-k to 2"))
+        yield site.error(
+            "router-no-gradient",
+            f"With one expert and {why} the router gets no gradient: the weight is always the same.",
+            "To fix this, use raw weights or at least two experts per token.",
+            edits=tuple(edits),
+        )
 
 
 WEIGH = Choice("weigh", "weighing")

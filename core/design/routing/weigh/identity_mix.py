@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from core.design.base import field
+from core.design.problems import Problem, Site
 from core.design.routing.weigh.base import WEIGH, Weigh
 
 
 @WEIGH.register
 class IdentityMix(Weigh):
-    """`alpha * f(x) + (1 - alpha) * x` with alpha from the score, or fixed."""
+    """`alpha * f(x) + (1 - alpha) * x`; alpha is the sigmoid of the chosen expert's logit, or fixed."""
 
-    trainable = False
     kind: Literal["identity_mix"]
     alpha: float | None = field(None, ge=0, le=1, symbol=r"\alpha", unit="empty: from the score")
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        if self.alpha is not None:
+            yield from self.constant(site, "a fixed share of the token itself")

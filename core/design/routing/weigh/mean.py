@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
+from core.design.problems import Problem, Site
 from core.design.routing.weigh.base import WEIGH, Weigh
 
 
@@ -11,6 +13,7 @@ from core.design.routing.weigh.base import WEIGH, Weigh
 class Mean(Weigh):
     """Every selected expert counts equally, the sum is one."""
 
-    trainable = False
-    constant_alone = True
     kind: Literal["mean"]
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        yield from self.unreached(site, "equal weights")

@@ -13,13 +13,7 @@ from core.design.routing.weigh.base import WEIGH, Weigh
 class Ones(Weigh):
     """Weight 1. The task's loss never reaches a learned score."""
 
-    constant_alone = True
     kind: Literal["ones"]
 
     def rules(self, site: Site) -> Iterator[Problem]:
-        if site.moe is not None and site.moe.router.learns:
-            yield site.warning(
-                "router-no-gradient",
-                "With weights of one the task's loss never reaches the router; only balancers train it.",
-                edits=(site.set("kind", "raw", label="Use raw weights"),),
-            )
+        yield from self.unreached(site, "weights of one")

@@ -13,7 +13,6 @@ from core.design.routing.weigh.base import WEIGH, Weigh
 class Renormalised(Weigh):
     """Equal to a softmax over the selected logits when the score function is softmax."""
 
-    constant_alone = True
     kind: Literal["renormalised"]
 
     def rules(self, site: Site) -> Iterator[Problem]:
@@ -26,13 +25,4 @@ class Renormalised(Weigh):
                 "With one expert and normalised weights the score learns only through the expert.",
             )
             return
-        edits = [site.set("kind", "raw", label="Use raw weights")]
-        if moe.router.select.kind == "top_k" and moe.count > 1:
-            router = site.up()
-            edits.append(router.set("select/k", 2, label="Set top-k to 2"))
-        yield site.error(
-            "router-no-gradient",
-            "With one expert and normalised weights the router gets no gradient: the weight is always 1.",
-            "To fix this, use raw weights or at least two experts per token.",
-            edits=tuple(edits),
-        )
+        yield from self.constant(site, "normalised weights")

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
+from core.design.problems import Problem, Site
 from core.design.routing.weigh.base import WEIGH, Weigh
 
 
 @WEIGH.register
 class StraightThrough(Weigh):
-    """The chosen expert counts 1; its gradient is that of the probabilities."""
+    """The best selected expert counts 1, gradients are those of the scores; outside training only it runs."""
 
-    trainable = False
     kind: Literal["straight_through"]
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        if site.moe is not None and site.moe.router.capacity is not None:
+            router = site.up()
+            yield router.error(
+                "one-hot-capacity",
+                "In training every selected expert is computed for its gradient, so a capacity would drop"
+                " the one that counts.",
+                "To fix this, remove the capacity.",
+                edits=(router.remove("capacity", label="Remove the capacity"),),
+                at="capacity",
+            )

@@ -1,8 +1,9 @@
-"""Temperature, fixed or scheduled over training."""
+"""Temperature, fixed, scheduled over training or learned."""
 
 from __future__ import annotations
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from core.design.routing.modifier.temperature import Temperature as TemperatureSpec
 from core.design.schedule import value_at
@@ -13,13 +14,18 @@ from core.model.routing.shape import RoutedShape
 
 @MODIFIERS.register(TemperatureSpec)
 class Temperature(Modifier):
-    """Logits over the temperature of the moment."""
+    """Logits over the temperature of the moment; a learned one is that times exp(a free number).
+
+    The logarithm keeps what is learned above zero. The score's bias joins after it, undivided.
+    """
 
     turn = 2
 
     def __init__(self, spec: TemperatureSpec, shape: RoutedShape) -> None:
         super().__init__()
         self.value = spec.value
+        self.log_factor = nn.Parameter(torch.zeros(1)) if spec.learnable else None
 
     def on_logits(self, logits_GE: Tensor, context: RouteContext) -> Tensor:
-        return logits_GE / value_at(self.value, context.passing.progress)
+        cooled_GE = logits_GE / value_at(self.value, context.passing.progress)
+        return cooled_GE if self.log_factor is None else cooled_GE / self.log_factor.float().exp()
