@@ -22,8 +22,9 @@ def dispatch(x_TD: Tensor, expert_TK: Tensor, experts: int) -> list[Tensor]:
     """
     slots = sort_slots(expert_TK, experts)
     rows_ND = x_TD.index_select(0, slots.token_N)
+    row_S = slots.of_all(slots.row_L, rows_ND.shape[0], expert_TK.numel())
     # An operator's outputs may not share memory.
-    return [*(part.clone() for part in rows_ND.split(slots.sizes)), slots.row_S]
+    return [*(part.clone() for part in rows_ND.split(slots.sizes)), row_S]
 
 
 @torch.library.custom_op("moe_studio::combine", mutates_args=())

@@ -8,16 +8,16 @@ memory stays in cache.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from core.model.execute.activation import ACTIVATIONS, Activation
+from core.model.execute.hidden import Hidden
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """Tensors of one group: into [E, 2H or H, D], down [E, D, H], and their biases [E, 2H or H], [E, D] or
     None.
     """
@@ -26,6 +26,13 @@ class Weights:
     down: Tensor
     into_bias: Tensor | None = None
     down_bias: Tensor | None = None
+
+
+class Kept(NamedTuple):
+    """What the backward pass needs of a group: pre-activations [N, 2H or H], activated gates [N, H]."""
+
+    h_N: Tensor
+    active_N: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,11 @@ class Run:
     fresh: bool = True
     ends: Tensor | None = None
 
-    def pieces(self, left: Tensor, right: Tensor) -> Iterable[tuple[int, Tensor, Tensor]]:
-        """(expert, its rows of `left`, its rows of `right`) for every expert of the run."""
+    def pieces(self, *tensors: Tensor) -> Iterable[tuple[Tensor, ...]]:
+        """The rows of every expert of the run, of all `tensors`."""
         if len(self.sizes) == 1:
-            return ((self.experts[0], left, right),)
-        return zip(self.experts, left.split(self.sizes), right.split(self.sizes), strict=True)
+            return (tensors,)
+        return zip(*(tensor.split(self.sizes) for tensor in tensors), strict=True)
 
 
 def whole(sizes: Sequence[int], device: torch.device) -> Run:
@@ -95,57 +102,55 @@ class Matrices:
 
     def __init__(self, stack_Eio: Tensor, bias_Eo: Tensor | None = None) -> None:
         self.stack = stack_Eio
-        self.bias = bias_Eo
+        self.each = stack_Eio.unbind(0)
+        self.bias = None if bias_Eo is None else bias_Eo.unbind(0)
 
-    def __call__(self, rows: Tensor, run: Run, out: Tensor | None = None) -> Tensor:
-        """The products [R, out], in `out` if given."""
+    def __call__(self, rows: Tensor, run: Run, out: Tensor) -> Tensor:
+        """The products [R, out], in `out` unless the run is grouped: grouped_mm makes its own memory."""
         if run.ends is not None:
             made = F.grouped_mm(rows, self.stack, offs=run.ends)
             if self.bias is not None:
                 for part, e in zip(made.split(run.sizes), run.experts, strict=True):
                     part.add_(self.bias[e])
-            return made if out is None else out.copy_(made)
-        out = rows.new_empty(rows.shape[0], self.stack.shape[2]) if out is None else out
-        for e, row, target in run.pieces(rows, out):
+            return made
+        for e, (row, target) in zip(run.experts, run.pieces(rows, out), strict=True):
             if self.bias is None:
-                torch.mm(row, self.stack.select(0, e), out=target)
+                torch.mm(row, self.each[e], out=target)
             else:
-                torch.addmm(self.bias[e], row, self.stack.select(0, e), out=target)
+                torch.addmm(self.bias[e], row, self.each[e], out=target)
         return out
 
 
 def forward(
-    w: Weights, activation: str, runs: Sequence[Run], x_TD: Tensor, token_N: Tensor, y_ND: Tensor, keep: bool
-) -> Tensor | None:
-    """Writes the experts' outputs into y_ND; returns the hidden pre-activations [N, 2H or H] if `keep`."""
+    w: Weights, hidden: Hidden, runs: Sequence[Run], x_TD: Tensor, token_N: Tensor, y_ND: Tensor, keep: bool
+) -> Kept | None:
+    """Writes the experts' outputs into y_ND; returns what `backward` needs if `keep`."""
     into = Matrices(w.into.transpose(1, 2), w.into_bias)
     down = Matrices(w.down.transpose(1, 2), w.down_bias)
-    wide, hidden = w.into.shape[1], w.down.shape[2]
-    act = ACTIVATIONS[activation]
-    # One run hands over its own matrix; several write into one, and what is not kept is reused while it is in
-    # cache.
-    h_N = x_TD.new_empty(y_ND.shape[0], wide) if keep and len(runs) != 1 else None
-    h = None
+    wide, H = w.into.shape[1], w.down.shape[2]
+    # What is not kept is reused by the next run while it is in cache.
+    most = max((run.high - run.low for run in runs), default=0)
+    room = y_ND.shape[0] if keep else most
+    h_N, active_N = x_TD.new_empty(room, wide), x_TD.new_empty(room, H)
+    product_R = x_TD.new_empty(most, H) if keep and hidden.gated else active_N
     for run in runs:
-        x = x_TD.index_select(0, token_N[run.low : run.high])
-        h = into(x, run, None if h_N is None else h_N[run.low : run.high])
-        a = h.new_empty(h.shape[0], hidden)
-        if wide == hidden:
-            act.value(h, a)
-        else:
-            gate, up = h.chunk(2, 1)
-            act.value(gate, a).mul_(up)
-        down(a, run, y_ND[run.low : run.high])
-    return (h if h_N is None else h_N) if keep else None
+        rows, many = slice(run.low, run.high), run.high - run.low
+        span = rows if keep else slice(0, many)
+        h = into(x_TD.index_select(0, token_N[rows]), run, h_N[span])
+        y = down(hidden.forward(h, active_N[span], product_R[:many]), run, y_ND[rows])
+        if run.ends is not None:
+            h_N = h
+            y_ND.copy_(y)
+    return Kept(h_N, active_N) if keep else None
 
 
 def backward(
     w: Weights,
-    activation: str,
+    hidden: Hidden,
     runs: Sequence[Run],
     x_TD: Tensor,
     token_N: Tensor,
-    h_N: Tensor,
+    kept: Kept,
     scale_N: Tensor,
     dy_TD: Tensor,
     dx_ND: Tensor | None,
@@ -156,25 +161,27 @@ def backward(
     scale_N: the weight each row was combined with. The gradient of an expert without rows is 0.
     """
     into, down = Matrices(w.into), Matrices(w.down)
-    act = ACTIVATIONS[activation]
     grad = _room(w, runs) if wanted else None
+    wide, H = w.into.shape[1], w.down.shape[2]
+    most = max((run.high - run.low for run in runs), default=0)
+    da_R, product_R, dh_R = (x_TD.new_empty(most, width) for width in (H, H, wide))
     for run in runs:
-        span = slice(run.low, run.high)
-        h, token = h_N[span], token_N[span]
-        dy = dy_TD.index_select(0, token).mul_(scale_N[span, None])
-        da = down(dy, run)
-        a, dh = torch.empty_like(da), torch.empty_like(h)
-        _through(act, h, a, da, dh)
+        rows, many = slice(run.low, run.high), run.high - run.low
+        token, dh = token_N[rows], dh_R[:many]
+        dy = dy_TD.index_select(0, token).mul_(scale_N[rows, None]).to(x_TD.dtype)
+        da = down(dy, run, da_R[:many])
+        a = hidden.backward(kept.h_N[rows], kept.active_N[rows], da, dh, product_R[:many])
         if grad is not None:
-            x = x_TD.index_select(0, token)
             grad = Weights(
-                _outer(dh, x, run, grad.into),
+                _outer(dh, x_TD.index_select(0, token), run, grad.into),
                 _outer(dy, a, run, grad.down),
                 _sums(dh, run, grad.into_bias),
                 _sums(dy, run, grad.down_bias),
             )
         if dx_ND is not None:
-            into(dh, run, dx_ND[span])
+            dx = into(dh, run, dx_ND[rows])
+            if run.ends is not None:
+                dx_ND.copy_(dx)
     return grad
 
 
@@ -184,7 +191,7 @@ def _room(w: Weights, runs: Sequence[Run]) -> Weights:
     """
     idle = sorted(set(range(w.into.shape[0])) - {e for run in runs for e in run.experts})
     tensors = []
-    for tensor in (w.into, w.down, w.into_bias, w.down_bias):
+    for tensor in w:
         gradient = None if tensor is None else torch.empty_like(tensor, memory_format=torch.contiguous_format)
         if gradient is not None:
             for e in idle:
@@ -196,22 +203,6 @@ def _room(w: Weights, runs: Sequence[Run]) -> Weights:
     return Weights(into, down, into_bias, down_bias)
 
 
-def _through(act: Activation, h: Tensor, a: Tensor, da: Tensor, dh: Tensor) -> None:
-    """Recomputes the hidden activation into `a` and turns its gradient `da`, which it overwrites, into
-    `dh`.
-    """
-    if h.shape[1] == a.shape[1]:
-        act.value(h, a)
-        act.slope(da, h, dh)
-        return
-    gate, up = h.chunk(2, 1)
-    dgate, dup = dh.chunk(2, 1)
-    act.value(gate, a)
-    torch.mul(da, a, out=dup)
-    a.mul_(up)
-    act.slope(da.mul_(up), gate, dgate)
-
-
 def _outer(left: Tensor, right: Tensor, run: Run, grad: Tensor) -> Tensor:
     """grad[e] = left.T @ right over the rows of each expert, added up over the parts of a large one;
     returns grad.
@@ -221,7 +212,7 @@ def _outer(left: Tensor, right: Tensor, run: Run, grad: Tensor) -> Tensor:
     if not run.fresh:
         grad.select(0, run.experts[0]).addmm_(left.t(), right)
         return grad
-    for e, a, b in run.pieces(left, right):
+    for e, (a, b) in zip(run.experts, run.pieces(left, right), strict=True):
         torch.mm(a.t(), b, out=grad.select(0, e))
     return grad
 

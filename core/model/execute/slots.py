@@ -9,21 +9,33 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """order_N: the slots t*K + k in the order of their experts, dropped ones left out. token_N: their tokens.
-    row_S: where each slot went; dropped slots point to row N, which callers keep at zero.
-    start_T: each token's first slot. sizes: rows of every expert. dropped: whether any slot is."""
+    """S = T*K slots, of which L name an expert; N >= L rows, more where segments are padded.
 
-    order_N: Tensor
+    live_L: the slots t*K + k that name an expert, None if all do. token_N: the token of every row, in the
+    order of the experts; 0 for padding. row_L, token_L: the row and the token of each live slot. start_T:
+    where each token's slots start among those. sizes: rows of every expert, padding included.
+    """
+
+    live_L: Tensor | None
     token_N: Tensor
-    row_S: Tensor
+    row_L: Tensor
+    token_L: Tensor
     start_T: Tensor
     sizes: list[int]
-    dropped: bool
 
-    @property
-    def count(self) -> int:
-        """N."""
-        return self.order_N.shape[0]
+    def of_live(self, value_S: Tensor) -> Tensor:
+        """Values of slots [L] without those that name no expert."""
+        return value_S if self.live_L is None else value_S.index_select(0, self.live_L)
+
+    def of_all(self, value_L: Tensor, missing: int, slots: int) -> Tensor:
+        """Values of all slots [S], `missing` where a slot names no expert."""
+        if self.live_L is None:
+            return value_L
+        return value_L.new_full((slots,), missing).index_copy_(0, self.live_L, value_L)
+
+    def by_row(self, value_S: Tensor) -> Tensor:
+        """Values of slots in the order of the rows [N], 0 for padding; differentiable."""
+        return value_S.new_zeros(self.token_N.shape[0]).index_copy(0, self.row_L, self.of_live(value_S))
 
 
 def no_expert(low: int, high: int, experts: int) -> ValueError:
@@ -34,31 +46,45 @@ def no_expert(low: int, high: int, experts: int) -> ValueError:
     )
 
 
-def sort_slots(expert_TK: Tensor, experts: int) -> Slots:
-    """Sorts the slots of expert_TK (int64, -1 = dropped) by expert; stable, so rows of one expert keep
-    token order. Raises ValueError for an expert the bank does not have.
+def sort_slots(expert_TK: Tensor, experts: int, block: int = 1) -> Slots:
+    """Sorts the slots of expert_TK (int64, -1 = none) by expert; stable, so rows of one expert keep token
+    order. block: every expert's rows are padded to a multiple of it.
+
+    Raises ValueError for an expert the bank does not have.
     """
-    flat_S = expert_TK.detach().cpu().numpy().reshape(-1)
+    tokens, k = expert_TK.shape
+    flat = expert_TK.detach().cpu().numpy().reshape(-1)
     # Before the indices are narrowed: 256 would become 0.
-    low, high = int(flat_S.min(initial=0)), int(flat_S.max(initial=0))
+    low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
     if low < -1 or high >= experts:
         raise no_expert(low, high, experts)
-    # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort; -1 wraps to the
-    # largest key.
-    narrow = np.uint8 if experts <= 255 else np.uint16
-    key_S = flat_S.astype(narrow)
-    order_S = key_S.argsort(kind="stable")
-    counts = np.bincount(key_S, minlength=experts).tolist()
-    sizes, live = counts[:experts], sum(counts[:experts])
-    row_S = np.empty_like(order_S)
-    row_S[order_S] = np.arange(len(order_S))
-    dropped = live < len(order_S)
-    if dropped:
-        np.minimum(row_S, live, out=row_S)
-        order_S = order_S[:live]
-    tokens, k = expert_TK.shape
+    live = None
+    token = np.repeat(np.arange(tokens), k)
+    start = np.arange(0, tokens * k, k) if k else np.zeros(tokens, np.int64)
+    if low < 0:
+        named = flat >= 0
+        live = named.nonzero()[0]
+        flat, token = flat[live], token[live]
+        per_token = named.reshape(tokens, k).sum(1)
+        start = per_token.cumsum() - per_token
+    # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort.
+    key = flat.astype(np.uint8 if experts <= 256 else np.uint16)
+    order = key.argsort(kind="stable")
+    sizes = np.bincount(key, minlength=experts)
+    row, rows_token = np.empty_like(order), token[order]
+    if block == 1:
+        row[order] = np.arange(len(order))
+    else:
+        padded = -(-sizes // block) * block
+        shift = (padded.cumsum() - padded) - (sizes.cumsum() - sizes)
+        sorted_row = np.arange(len(order)) + shift[key[order]]
+        row[order] = sorted_row
+        rows_token = np.zeros(int(padded.sum()), np.int64)
+        rows_token[sorted_row] = token[order]
+        sizes = padded
     device = expert_TK.device
-    order_N = torch.from_numpy(order_S).to(device)
-    token_N = torch.from_numpy(order_S // max(k, 1)).to(device)
-    start_T = torch.arange(0, tokens * k, k, device=device) if k else order_N.new_zeros(tokens)
-    return Slots(order_N, token_N, torch.from_numpy(row_S).to(device), start_T, sizes, dropped)
+    token_N, row_L, token_L, start_T = (
+        torch.from_numpy(array).to(device) for array in (rows_token, row, token, start)
+    )
+    live_L = None if live is None else torch.from_numpy(live).to(device)
+    return Slots(live_L, token_N, row_L, token_L, start_T, sizes.tolist())
