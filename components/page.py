@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
-#: Of a run or job: icon and colour of its badge. The word itself is always beside them.
+#: Of a run, job or paper: icon and colour of its badge. The word itself is always beside them.
 BADGES: Mapping[str, tuple[str, Literal["gray", "blue", "green", "red", "orange"]]] = {
     "queued": (":material/schedule:", "gray"),
     "running": (":material/play_arrow:", "blue"),
@@ -28,6 +28,8 @@ BADGES: Mapping[str, tuple[str, Literal["gray", "blue", "green", "red", "orange"
     "stopped": (":material/stop:", "gray"),
     "failed": (":material/error:", "red"),
     "lost": (":material/warning:", "orange"),
+    "built": (":material/check:", "green"),
+    "planned": (":material/schedule:", "gray"),
 }
 
 

@@ -2,10 +2,11 @@
 const WIDE = 170;
 
 function boardOf(root, data) {
+  const drawn = data.rows.some((row) => row.effect);
   const columns = [
     data.papers && "Paper",
     "It says",
-    "Measured: against ← threshold → as claimed",
+    drawn && "Against ← threshold → as claimed",
     "Values and 95 % interval",
     "Verdict",
   ];
@@ -18,11 +19,11 @@ function boardOf(root, data) {
       {},
       h("tr", {}, ...columns.filter(Boolean).map((column) => h("th", { scope: "col" }, column))),
     ),
-    h("tbody", {}, ...data.rows.map((row) => rowOf(root, row, data.papers))),
+    h("tbody", {}, ...data.rows.map((row) => rowOf(root, row, data.papers, drawn))),
   );
 }
 
-function rowOf(root, row, papers) {
+function rowOf(root, row, papers, drawn) {
   const open =
     row.key &&
     h(
@@ -36,9 +37,9 @@ function rowOf(root, row, papers) {
     {},
     papers && h("th", { scope: "row", class: "paper" }, open || row.paper, h("small", {}, row.source)),
     h(papers ? "td" : "th", papers ? {} : { scope: "row", class: "says" }, row.says, row.note && h("small", {}, row.note)),
-    h("td", { class: "plot" }, plotOf(row)),
+    drawn && h("td", { class: "plot" }, plotOf(row)),
     h("td", { class: "value" }, row.measured, row.how && h("small", {}, row.how)),
-    h("td", {}, chipOf(row.chip)),
+    h("td", {}, chipOf(row.chip), row.under && h("small", { class: "under" }, row.under)),
   );
 }
 

@@ -52,9 +52,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One claim: who says it, what it says, what was measured, the verdict. `note` is the caveat.
+    """One claim: who says it, what it says, what was measured, the verdict.
 
-    `key` opens something where it is not empty.
+    `note` stands small below what it says, `how` below what was measured, `under` below the verdict. `key`
+    opens something where it is not empty.
     """
 
     key: str
@@ -66,6 +67,7 @@ class BoardRow:
     chip: Chip
     effect: Effect | None = None
     note: str = ""
+    under: str = ""
 
 
 def catalogue(cards: Sequence[PaperCard], *, key: str) -> str | None:

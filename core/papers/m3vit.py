@@ -4,7 +4,7 @@ Equation: core/model/routing/condition/task_gate.py. Part of a design:
   core/design/routing/condition/task_gate.py.
 Training, one backward pass a task: core/design/plan.py (`per_task_accumulate`).
 Presets `m3vit`, `m3vit-embedding`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/condition/test_task_gate.py.
+Tests: tests/core/model/routing/test_condition.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

@@ -3,7 +3,7 @@
 Equation: core/model/routing/condition/skill_table.py. Part of a design:
   core/design/routing/condition/skill_table.py.
 Preset `skillnet`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/condition/test_skill_table.py.
+Tests: tests/core/model/routing/test_condition.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

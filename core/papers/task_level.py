@@ -3,7 +3,7 @@
 Equation: core/model/routing/condition/task_embedding.py, core/model/routing/weigh/straight_through.py.
 Part of a design: core/design/routing/condition/task_embedding.py.
 Preset `task-level`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/condition/test_task_embedding.py.
+Tests: tests/core/model/routing/test_condition.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Iterable
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -16,12 +17,21 @@ from app.views._papers import words
 from components import page
 from components.charts import palette
 from components.charts.differences import Difference, differences
-from components.papers.mount import board
+from components.papers.mount import Kind, board
 from components.words import plural
 from core.claims.results import Finding
 from core.cost.format import THIN
 from storage.errors import StorageError
 
+#: Icon and colour of a verdict's badge.
+_ICONS: dict[Kind, tuple[str, Literal["green", "orange", "red", "gray", "blue"]]] = {
+    "yes": (":material/check:", "green"),
+    "part": (":material/remove:", "orange"),
+    "no": (":material/close:", "red"),
+    "not": (":material/schedule:", "gray"),
+    "busy": (":material/play_arrow:", "blue"),
+    "plain": (":material/info:", "gray"),
+}
 LINE_HEIGHT = 34
 AXIS_HEIGHT = 46
 
@@ -38,6 +48,8 @@ def experiment(row: Row) -> None:
                     f" {plural(declared.seeds, 'seed')} on {declared.data}, from {declared.base}; about"
                     f" {words.minutes(declared.minutes)} on two cores.",
                 )
+            chip = words.verdict(row)
+            st.badge(chip.text, icon=_ICONS[chip.kind][0], color=_ICONS[chip.kind][1])
             _control(row)
         _progress(row)
         board(
@@ -110,33 +122,62 @@ def _progress(row: Row) -> None:
 
 
 def _figures(row: Row) -> None:
-    """The differences as a chart for each measure, and the arms as a table."""
-    drawn = [found for found in row.result.findings if found.difference is not None]
+    """The differences as a chart for each measure with their table, and the arms."""
+    drawn = [found for found in row.result.findings if _varies(found)]
+    identity = row.experiment.id
     if drawn:
-        page.head(words.experiment_finding(row), _HOW)
-    for number, (title, group) in enumerate(groupby(drawn, key=_axis)):
-        found = list(group)
-        lines = [_difference(row, one) for one in found]
+        page.card_head(
+            words.experiment_finding(row),
+            _HOW,
+            f"differences of {identity}",
+            lambda: differences_table(row),
+            f"papers.differences.{identity}",
+        )
+    for number, (title, group) in enumerate(_by_axis(drawn).items()):
+        lines = [_difference(row, found) for found in group]
         page.chart(
             differences(lines, palette.current(), title),
             "; ".join(f"{line.name}: {line.said}" for line in lines),
             height=AXIS_HEIGHT + LINE_HEIGHT * len(lines),
-            key=f"papers.chart.{row.experiment.id}.{number}",
+            key=f"papers.chart.{identity}.{number}",
         )
-    page.table(f"arms of {row.experiment.id}", lambda: arms(row), f"papers.arms.{row.experiment.id}")
+    page.head("What is compared", "Each arm: a routing method over the base, and what is set after it.")
+    st.dataframe(
+        arms(row),
+        hide_index=True,
+        row_height=30,
+        height="content",
+        placeholder="–",
+        column_config={"Sets": st.column_config.TextColumn(width="large")},
+        key=f"papers.arms.{identity}",
+        alt=f"Arms of {identity}",
+    )
 
 
 _HOW = (
-    f"Left side of each expectation minus its right side, mean and 95{THIN}% interval over seeds. Dashed: the"
-    " threshold that the whole interval has to clear."
+    f"Left side of each expectation minus its right side, mean and 95{THIN}% interval over seeds. Upright"
+    " tick: the threshold that the whole interval has to clear."
 )
 
 
+def _varies(found: Finding) -> bool:
+    """Whether there is an interval to draw: exact counts are the same in every seed."""
+    return found.difference is not None and found.difference.low < found.difference.high
+
+
+def _by_axis(found: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Findings by the axis they share."""
+    groups: dict[str, list[Finding]] = {}
+    for one in found:
+        groups.setdefault(_axis(one), []).append(one)
+    return groups
+
+
 def _axis(found: Finding) -> str:
-    """The title of a chart's axis; lines that share it stand in one chart."""
+    """The title of a chart's axis."""
     title, unit = words.measure(found.expect.measure)
     what = "difference of " if found.right is not None else ""
-    title = f"{what}{title[:1].lower()}{title[1:]}"
+    title = f"{what}{words.small(title)}"
     return f"{title}, {unit}" if unit else title
 
 
@@ -153,6 +194,27 @@ def _difference(row: Row, found: Finding) -> Difference:
     return Difference(name, mean.low, mean.mean, mean.high, found.margin, show(mean.mean))
 
 
+def differences_table(row: Row) -> pd.DataFrame:
+    """Every finding: both sides, the difference with its interval, the threshold, what became of it."""
+    return pd.DataFrame(
+        {
+            "Claim": found.expect.claim,
+            "Measure": found.expect.measure,
+            "Left": found.left,
+            "Right": found.right,
+            "Difference": found.difference.mean if found.difference else None,
+            "Low": found.difference.low if found.difference else None,
+            "High": found.difference.high if found.difference else None,
+            "Cohen's d": found.difference.effect if found.difference else None,
+            "Threshold": found.margin,
+            "Seeds": found.seeds,
+            "Outcome": found.outcome,
+            "Decides": found.expect.firm,
+        }
+        for found in row.result.findings
+    )
+
+
 def arms(row: Row) -> pd.DataFrame:
     """Each arm: what it sets, and what was measured of it."""
     lines = []
@@ -161,12 +223,14 @@ def arms(row: Row) -> pd.DataFrame:
             "Arm": arm.title,
             "Method": arm.method or "as the base",
             "Sets": words.arm_changes(arm),
-            "Starts from": words.arm_title(row.experiment, arm.start_from) if arm.start_from else "",
-            "Seeds": len(result.seeds),
         }
+        if any(other.start_from for other in row.experiment.arms):
+            line["Starts from"] = words.arm_title(row.experiment, arm.start_from) if arm.start_from else ""
+        if row.result.done:
+            line["Seeds"] = len(result.seeds)
         for name, (mean, deviation) in result.measures.items():
             spread = "" if deviation is None else f" ± {words.figure(deviation)}"
-            line[name] = f"{words.figure(mean)}{spread}"
+            line[words.measure(name)[0]] = f"{words.figure(mean)}{spread}"
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -22,8 +22,7 @@ _METHODS = {method.name: method for method in METHODS}
 def show(db: Database, paper: Paper) -> None:
     """The page of one paper."""
     with page.title_row():
-        page.title(paper.short, f"{paper.title}, {paper.year}")
-        st.badge(paper.status.capitalize(), color="gray")
+        page.title(paper.short, f"{paper.title}, {paper.year}", paper.status)
         if address := shelf.link(paper.source):
             st.link_button(paper.source, address, icon=":material/open_in_new:", type="tertiary")
         if st.button("All papers", icon=":material/arrow_back:", key="papers.all"):
@@ -53,15 +52,15 @@ def _idea(paper: Paper) -> None:
     page.head(paper.claim, "What the paper claims")
     st.markdown(page.plain(paper.summary))
     if paper.formula:
-        st.latex(stacked(paper.formula))
+        st.markdown(lines(paper.formula))
     if paper.note:
         page.problems([("warning", paper.note, "")])
 
 
-def stacked(formula: str) -> str:
-    r"""The parts of a formula, which stand apart by `\qquad`, each on a line of its own."""
-    lines = [part.strip().removesuffix(",") for part in formula.split(r"\qquad")]
-    return r"\begin{gathered} " + r" \\[6pt] ".join(lines) + r" \end{gathered}"
+def lines(formula: str) -> str:
+    r"""The parts of a formula, which stand apart by `\qquad`, each on a line that wraps where it must."""
+    parts = (part.strip().removesuffix(",") for part in formula.split(r"\qquad"))
+    return "\n\n".join(rf"$\displaystyle {part}$" for part in parts)
 
 
 def _use(db: Database, paper: Paper) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -35,8 +36,7 @@ def outcome(found: Finding, measured: bool) -> Chip:
     """What became of one expectation."""
     if not measured:
         return Chip(*_VERDICTS["not run"])
-    kind, text = _VERDICTS[found.outcome]
-    return Chip(kind, text if found.expect.firm else f"{text} (beside)")
+    return Chip(*_VERDICTS[found.outcome])
 
 
 def chips(paper: Paper, rows: Iterable[Row]) -> tuple[Chip, ...]:
@@ -45,7 +45,10 @@ def chips(paper: Paper, rows: Iterable[Row]) -> tuple[Chip, ...]:
     counted = Counter(verdict(row) for row in rows)
     return (
         state,
-        *(Chip(chip.kind, chip.text if n == 1 else f"{n}× {chip.text}") for chip, n in counted.items()),
+        *(
+            Chip(chip.kind, chip.text if n == 1 else f"{n} {chip.text.lower()}")
+            for chip, n in counted.items()
+        ),
     )
 
 
@@ -77,30 +80,35 @@ def arm_title(experiment: Experiment, name: str) -> str:
 
 def arm_changes(arm: Arm) -> str:
     """What an arm sets after its method, in the words of the command line."""
-    return ", ".join(f"{name} = {value}" for name, value in arm.sets.items()) or DASH
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in arm.sets.items()) or DASH
 
 
 def expectation(experiment: Experiment, expect: Expect) -> str:
-    """An expectation as an inequality in words: `Held-out loss of A below that of B − 0.5 nats`."""
+    """An expectation as an inequality: `Held-out loss: “Switch” < “A random expert” − 0.5 nats`."""
     title, unit = measure(expect.measure)
     units = f"{THIN}{unit}" if unit else ""
-    left = f"{title} of {arm_title(experiment, expect.left)}"
+    sign = "<" if expect.relation == "below" else ">"
+    left = f"“{arm_title(experiment, expect.left)}”"
     if not expect.right:
-        return f"{left} {expect.relation} {figure(expect.margin)}{units}"
-    right = arm_title(experiment, expect.right)
-    other = "that" if expect.right_measure in ("", expect.measure) else measure(expect.right_measure)[0]
-    right = f"{other} of {right}"
+        return f"{title}: {left} {sign} {expect.margin:g}{units}"
+    right = f"“{arm_title(experiment, expect.right)}”"
+    other = measure(expect.right_measure or expect.measure)[0]
+    if other != title:
+        # Both sides say what they measure, and whose it is once where it is the same arm's.
+        alike = expect.left == expect.right
+        left = title if alike else f"{title} of {left}"
+        right = f"{other} of {right}"
+        title = ""
     if expect.factor != 1:
-        right = f"{figure(expect.factor)} times {right}"
+        right = f"{expect.factor:.3g} × {right}"
     if expect.margin:
-        sign = MINUS if expect.margin < 0 else "+"
-        right += f" {sign} {figure(abs(expect.margin))}{units}"
-    return f"{left} {expect.relation} {right}"
+        right += f" {MINUS if expect.margin < 0 else '+'} {abs(expect.margin):g}{units}"
+    return f"{title}: {left} {sign} {right}" if title else f"{left} {sign} {right}"
 
 
 def measured(found: Finding) -> str:
     """Both sides: `0.39 against 1.37 nats`, or one where there is a single one."""
-    if found.left is None:
+    if found.left is None or (found.expect.right and found.right is None):
         return DASH
     unit = measure(found.expect.measure)[1]
     sides = figure(found.left)
@@ -142,11 +150,12 @@ def board_row(row: Row) -> BoardRow:
         key=row.paper.name,
         paper=row.paper.short,
         source=row.paper.source,
-        says=row.experiment.title,
-        note=first.expect.claim,
+        says=row.paper.claim,
+        note=f"Tested: {small(first.expect.claim)}",
         measured=measured(first) if row.result.done else "not run",
         how=interval(first) if row.result.done else f"about {minutes(row.experiment.minutes)}",
         chip=verdict(row),
+        under=held(row),
         effect=effect(first),
     )
 
@@ -158,12 +167,27 @@ def finding_row(row: Row, found: Finding) -> BoardRow:
         paper="",
         source="",
         says=found.expect.claim,
-        note=expectation(row.experiment, found.expect),
+        note=expectation(row.experiment, found.expect) + ("" if found.expect.firm else ". Decides nothing"),
         measured=measured(found) if row.result.done else "not run",
         how=interval(found) if row.result.done else "",
         chip=outcome(found, row.result.done > 0),
         effect=effect(found),
     )
+
+
+def held(row: Row) -> str:
+    """`4 of 5 expectations`: how many of those that decide hold, once something is measured."""
+    firm = [found for found in row.result.findings if found.expect.firm]
+    if not row.result.done:
+        return ""
+    if row.result.verdict == "not finished":
+        return f"{row.result.done} of {row.result.wanted} trainings"
+    return f"{sum(found.outcome == 'reproduced' for found in firm)} of {len(firm)} expectations hold"
+
+
+def small(text: str) -> str:
+    """A sentence inside another; names such as `SMEAR` keep their letters."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
 def minutes(value: float) -> str:

@@ -1,0 +1,234 @@
+"""The Papers page with nothing measured, with measurements, and pressed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import claiming
+from app.composer.shelf import design_of
+from app.slot import Slot
+from app.views._papers import words
+from app.views._papers.catalogue import cards
+from app.views._papers.experiment import arms, differences_table
+from app.views._papers.one import lines
+from components.page import plain
+from core.claims.results import Finding, judge
+from core.claims.statistics import Estimate
+from core.design.spec import Design
+from core.papers.base import Expect
+from core.papers.registry import experiments, paper, papers
+from storage import database, drafts, jobs
+from storage.database import Database
+from tests.app.claims_seed import seed_claims
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty data folder, and no process for anything that is queued."""
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    monkeypatch.setattr(Slot, "launch", lambda self: None)
+    opened = database.open(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def measured(db: Database) -> Database:
+    """The same with invented measurements."""
+    seed_claims(db)
+    return db
+
+
+def visit(name: str | None = None) -> AppTest:
+    """The page, with a paper in its address."""
+    app = AppTest.from_file("../../app/main.py", default_timeout=60)
+    app.run()
+    app.switch_page("views/papers.py")
+    if name is not None:
+        app.query_params["paper"] = name
+    app.run()
+    assert not app.exception
+    assert not app.error
+    return app
+
+
+def said(app: AppTest) -> str:
+    """All words in markdown and captions."""
+    return "\n".join(element.value for element in [*app.markdown, *app.caption]).replace("\\", "")
+
+
+def button(app: AppTest, key: str):
+    return next(found for found in app.button if found.key == key)
+
+
+def test_the_catalogue_names_the_commands_that_do_the_same(db):
+    app = visit()
+    assert app.title[0].value == "Papers"
+    assert app.code[0].value.splitlines()[0] == "python -m app papers"
+
+
+def test_a_card_for_every_paper_with_its_state_and_verdict(measured):
+    found = {card.key: card for card in cards(claiming.board(measured))}
+    assert list(found) == [entry.name for entry in papers()]
+    assert [chip.text for chip in found["mote"].chips] == ["Planned"]
+    assert [chip.text for chip in found["smear"].chips] == ["Built", "Reproduced"]
+    assert [chip.text for chip in found["top_p"].chips] == ["Built", "Contradicts"]
+    assert [chip.text for chip in found["switch"].chips] == [
+        "Built",
+        "Reproduced",
+        "Not finished",
+        "Not run yet",
+    ]
+    assert found["smear"].link == "https://arxiv.org/abs/2306.03745"
+
+
+@pytest.mark.parametrize("name", ["mote", "switch", "temperature"])
+def test_a_paper_has_its_claim_its_equation_its_presets_and_its_commands(db, name):
+    entry, app = paper(name), visit(name)
+    text = said(app)
+    assert app.title[0].value == plain(entry.short)
+    assert entry.claim in text
+    assert sum(found.value.count(r"\displaystyle") for found in app.markdown) == len(
+        entry.formula.split(r"\qquad")
+    )
+    opens = [found.key for found in app.button if found.key and found.key.startswith("papers.open.")]
+    assert opens == [f"papers.open.{name}" for name in entry.presets]
+    commands = app.code[0].value.splitlines()
+    wanted = [f"python -m app papers {found.id} --run" for found in entry.experiments]
+    assert commands == (wanted or [f"python -m app papers {entry.name}"])
+
+
+def test_a_paper_that_is_not_there_is_told_with_the_nearest(db):
+    app = visit("smaer")
+    assert "Did you mean 'smear'?" in said(app)
+    assert app.title[0].value == "Papers"
+    assert "paper" not in app.query_params
+
+
+def test_a_preset_opens_as_a_draft(db):
+    app = visit("smear")
+    button(app, "papers.open.smear").click().run()
+    (draft,) = drafts.listing(db)
+    assert Design.model_validate_json(drafts.get(db, draft.id).design) == design_of("method/smear")
+    assert app.query_params["design"] == draft.id
+
+
+def test_one_click_on_run_queues_one_job_and_stop_ends_it(db):
+    app = visit("switch")
+    assert "Not measured yet" in said(app)
+    run = button(app, "papers.run.x1")
+    run.click().run()
+    assert not app.exception
+    (job,) = jobs.listing(db)
+    assert (job.kind, job.arguments["experiment"]) == (claiming.KIND, "x1")
+    app.run()
+    assert not app.exception
+    button(app, "papers.stop.x1").click().run()
+    app.run()
+    assert claiming.row("x1", db).activity is None
+    assert len(jobs.listing(db)) == 1
+
+
+def test_what_was_measured_is_shown_with_both_sides_interval_and_verdict(measured):
+    app = visit("smear")
+    text = said(app)
+    assert "holds here" in text
+    assert "Measured on this machine: 30 of 30 trainings" in text
+    assert "much stronger rival" in text
+    # Everything is in: there is nothing left to run.
+    assert not [found for found in app.button if found.key == "papers.run.x6"]
+    row = claiming.row("x6", measured)
+    line = words.finding_row(row, row.result.findings[0])
+    assert line.measured.startswith("0.90")
+    assert "5 seeds" in line.how
+    assert (line.chip.kind, line.chip.text) == ("yes", "Reproduced")
+    assert line.effect is not None
+    assert 0 < line.effect.low < line.effect.mean < line.effect.high == 1
+
+
+def test_what_began_can_be_continued(measured):
+    app = visit("expert_choice")
+    assert button(app, "papers.run.x4").label == "Continue"
+    assert words.held(claiming.row("x4", measured)) == "4 of 10 trainings"
+
+
+def test_the_tables_beside_the_chart_have_every_arm_and_every_expectation(measured):
+    row = claiming.row("x6", measured)
+    assert list(differences_table(row)["Outcome"]) == ["reproduced"] * 4 + ["contradicts"]
+    table = arms(row)
+    assert list(table["Arm"]) == [arm.title for arm in row.experiment.arms]
+    assert table["Seeds"].tolist() == [5] * 6
+
+
+def test_the_board_says_how_many_claims_hold(measured):
+    rows = claiming.board(measured)
+    assert words.board_finding(rows) == (
+        "2 of 3 tested claims are reproduced at this size, 1 contradicted, 17 not measured yet"
+    )
+    board = {row.experiment.id: words.board_row(row) for row in rows}
+    assert board["x9"].effect is not None
+    assert board["x9"].effect.mean < 0
+    assert board["x3"].measured == "not run"
+    assert board["x3"].how == "about 8 minutes"
+    # One arm of x2 is an arm of x1, measured already; the other is not.
+    assert (board["x2"].measured, board["x2"].under) == ("–", "5 of 10 trainings")
+
+
+def test_an_empty_board_says_so(db, monkeypatch):
+    monkeypatch.setattr(claiming.shipped, "read", lambda experiment: ())
+    assert words.board_finding(claiming.board(db)) == "None of 20 claims has been measured to the end yet"
+
+
+@pytest.mark.parametrize("entry", experiments(), ids=lambda entry: entry.id)
+def test_every_expectation_can_be_said(entry):
+    for found in judge(entry, ()).findings:
+        text = words.expectation(entry, found.expect)
+        assert words.arm_title(entry, found.expect.left) in text
+        assert ("<" in text) == (found.expect.relation == "below")
+        assert words.measured(found) == "–"
+        assert words.interval(found) == ""
+        assert words.effect(found) is None
+
+
+def test_expectations_in_words():
+    x1, x9 = (next(found for found in experiments() if found.id == name) for name in ("x1", "x9"))
+    assert words.expectation(x1, x1.expects[0]) == (
+        "Held-out loss: “Switch with a balance loss” < “A random expert” − 0.5\u2009nats"
+    )
+    assert words.expectation(x9, x9.expects[1]) == "Experts per token: “Top-p, p = 0.6” < 2\u2009experts"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.98765, "0.988"),
+        (-1.5, "−1.5"),
+        (4e-17, "4.0\u2009×\u200910⁻¹⁷"),
+        (-2.5e-6, "−2.5\u2009×\u200910⁻⁶"),
+        (49_800.0, "49.8\u2009k"),
+    ],
+)
+def test_figures_have_three_digits_and_real_signs(value, text):
+    assert words.figure(value) == text
+    assert words.signed(abs(value)) == (f"+{words.figure(abs(value))}" if value else "0")
+
+
+@pytest.mark.parametrize("relation", ["below", "above"])
+def test_the_picture_has_what_is_claimed_to_the_right(relation):
+    expect = Expect(claim="c", measure="loss", left="a", relation=relation, right="b", margin=-0.5)
+    holds = Estimate(mean=-0.8, low=-1.0, high=-0.6, effect=None, pairs=5)
+    found = Finding(expect, "reproduced", 5, 0.4, 1.2, holds, -0.5)
+    drawn = words.effect(found)
+    assert drawn is not None
+    side = 1 if relation == "below" else -1
+    assert side * drawn.mean > 0
+    assert max(abs(drawn.low), abs(drawn.high)) == pytest.approx(1)
+    assert drawn.low < drawn.mean < drawn.high
+
+
+def test_a_formula_stands_on_one_line_for_each_part():
+    assert lines(r"a, \qquad b") == "$\\displaystyle a$\n\n$\\displaystyle b$"
+    assert lines(paper("hash_layer").formula).count("$") == 4
