@@ -27,6 +27,16 @@ class Spec(Plain):
         """What to put here while this value cannot be trained: its removal, unless an axis knows better."""
         return site.remove(label="Leave it out")
 
+    @property
+    def drawn(self) -> bool:
+        """Whether it draws at random in training, anew in every pass of a step."""
+        return False
+
+    @property
+    def trained_by(self) -> str | None:
+        """The kind of objective it is usually trained with; None: any."""
+        return None
+
     @classmethod
     def called(cls) -> str:
         """What a user calls this value: "The score 'cosine'", or the name of its class."""

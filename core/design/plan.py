@@ -28,7 +28,6 @@ class Single(Objective):
 class TwoPassConsistency(Objective):
     """Two random passes and the divergence between them (THOR, arXiv 2110.04260)."""
 
-    trainable = False
     kind: Literal["two_pass_consistency"]
     strength: float = field(5.0, ge=0, le=100, symbol=r"\alpha")
 
@@ -37,7 +36,6 @@ class TwoPassConsistency(Objective):
 class PerTaskAccumulate(Objective):
     """One backward pass for each task, gradients added (M3ViT, arXiv 2210.14793)."""
 
-    trainable = False
     kind: Literal["per_task_accumulate"]
 
 
@@ -59,12 +57,17 @@ class Plan(Spec):
     """Everything about training that is not the design and not the data.
 
     One of `steps` and `seconds` is the length; a time budget becomes a step count when the plan is resolved.
-    `threads` and `execution` are fixed then too.
+    `threads` and `execution` are fixed then too. `mixture` weighs domains by name; `sampling` T weighs them
+    by size^(1/T) instead: 1 is in proportion to their size, more is more even (arXiv 1907.05019). `freeze`
+    names parameters that stay as they are once `freeze_after` of the steps are done.
     """
 
     schema_version: Literal[1] = 1
     data: str = field("text", min_length=1, max_length=400)
     mixture: dict[str, float] = field({}, form="mixture", advanced=True)
+    sampling: float | None = field(
+        None, ge=1, le=1000, unit="temperature, empty: as the data has it", advanced=True
+    )
     steps: int | None = field(None, ge=0, le=10_000_000, unit="steps")
     seconds: float | None = field(None, gt=0, le=604_800, unit="s")
     batch: int = field(32, ge=1, le=65_536, unit="examples", symbol="B")
@@ -80,6 +83,7 @@ class Plan(Spec):
     checkpoint_every: int = field(200, ge=1, le=1_000_000, unit="steps")
     trace_tokens: int = field(16_384, ge=0, le=4_000_000, unit="tokens traced at evaluation", advanced=True)
     freeze: tuple[str, ...] = field((), advanced=True)
+    freeze_after: float = field(0.0, ge=0, le=1, unit="share of the steps", advanced=True)
     start_from: str | None = field(None, max_length=64, advanced=True)
     threads: int | None = field(None, ge=1, le=256, advanced=True)
     execution: Literal["auto", "reference", "sparse"] = field("auto", advanced=True)

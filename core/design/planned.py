@@ -6,30 +6,50 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from math import isfinite
 
-from core.design.base import Spec
-from core.design.plan import Plan
+from core.design.facts import DataFacts
+from core.design.plan import PerTaskAccumulate, Plan, TwoPassConsistency
 from core.design.problems import Problem, Site
 from core.design.spec import Design
+from core.design.suited import differs
 
 
 def plan_rules(design: Design, site: Site) -> Iterator[Problem]:
     """Problems of the plan at stage train; none without a plan."""
     if site.plan is not None:
-        yield from _not_built(site.plan, site)
+        yield from _objective(site.plan, design, site)
         yield from _context(site.plan, design, site)
         yield from _mixture(site.plan, site)
 
 
-def _not_built(plan: Plan, site: Site) -> Iterator[Problem]:
-    for name in type(plan).model_fields:
-        value = getattr(plan, name)
-        if isinstance(value, Spec) and not type(value).trainable:
-            yield site.error(
-                "not-built",
-                f"{type(value).called()} of the plan cannot be trained yet.",
-                f"To fix this, leave {name} out of the plan.",
-                stage="train",
-            )
+def _objective(plan: Plan, design: Design, site: Site) -> Iterator[Problem]:
+    """An objective that has nothing to work on."""
+    kind, facts = plan.objective.kind, site.data
+    if isinstance(plan.objective, TwoPassConsistency) and not differs(design):
+        message = (
+            "The plan compares two passes of each batch, and nothing in this design's routing is drawn at"
+            " random: both would be the same."
+        )
+    elif isinstance(plan.objective, PerTaskAccumulate) and design.tasks < 2:
+        message = "The plan trains each task by itself, and this design has one task only."
+    elif isinstance(plan.objective, PerTaskAccumulate) and facts is not None and not _told(design, facts):
+        message = (
+            f"The plan trains each task by itself, and {facts.name} does not say which task an example"
+            " belongs to."
+        )
+    else:
+        return
+    yield site.error(
+        "plan-objective",
+        message,
+        f"To fix this, use the objective 'single' instead of {kind!r} in the plan.",
+        stage="train",
+    )
+
+
+def _told(design: Design, facts: DataFacts) -> bool:
+    """Whether the passes of each task can be told apart: by their heads, or by a task id."""
+    heads = {head.name for head in design.task.heads_out}
+    return heads == set(design.task.task_names) or facts.has_task_id
 
 
 def _context(plan: Plan, design: Design, site: Site) -> Iterator[Problem]:
@@ -64,6 +84,11 @@ def _mixture(plan: Plan, site: Site) -> Iterator[Problem]:
     elif not any(plan.mixture.values()):
         message = "All weights of the plan's mixture are 0, so nothing is left to train on."
         fix = "give one domain a weight above 0"
+    elif plan.sampling is not None:
+        message = (
+            "The plan weighs domains twice: by a mixture, and by their sizes with a sampling temperature."
+        )
+        fix = "leave one of mixture and sampling out"
     else:
         return
     yield site.error("plan-mixture", message, f"To fix this, {fix}.", stage="train")

@@ -14,7 +14,7 @@ from core.design.tasks.base import Head
 from core.model.model import Model
 from core.model.passing import Output
 from core.trace.collect import Examples, pass_of
-from core.train.objective import HeadLoss, answer_nll, head_losses, targets_of
+from core.train.objective import HeadLoss, answer_nll, counted, head_losses
 
 
 class Tally:
@@ -62,7 +62,7 @@ def evaluate(
     for batch in (piece for whole in batches for piece in whole.pieces(size)):
         name = domains[int(batch.domain[0])]
         output = model(torch.from_numpy(batch.inputs), pass_of(batch, len(domains), progress=progress))
-        targets = targets_of(batch)
+        targets = counted(model.design, batch)
         for found in head_losses(output.logits, targets, heads):
             head = found.head.name
             for tallies in (everything, each[name]):
@@ -76,7 +76,7 @@ def evaluate(
 
 def nll_of(model: Model, output: Output, batch: Examples) -> Tensor:
     """The loss of each answer of a batch, for a trace."""
-    return answer_nll(head_losses(output.logits, targets_of(batch), model.design.task.heads_out))
+    return answer_nll(head_losses(output.logits, counted(model.design, batch), model.design.task.heads_out))
 
 
 def _tallies(heads: Sequence[Head]) -> defaultdict[str, Tally]:

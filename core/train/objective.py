@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.design.spec import Design
+from core.design.suited import routes_by_task
 from core.design.tasks.base import Head
 from core.trace.collect import Examples
 
@@ -49,20 +51,42 @@ def targets_of(batch: Examples) -> dict[str, Tensor]:
     return {name: torch.from_numpy(target) for name, target in batch.targets.items()}
 
 
+def counted(design: Design, batch: Examples) -> dict[str, Tensor]:
+    """The labels of a batch that count for a design.
+
+    All of them, unless one of its routers reads the task: then an example answers the question it is asked,
+    and its labels for other heads count as missing. A head that is no task keeps its labels.
+    """
+    targets, names = targets_of(batch), design.task.task_names
+    if batch.task_id is None or not routes_by_task(design):
+        return targets
+    task_B = torch.from_numpy(batch.task_id)
+    for head in design.task.heads_out:
+        if head.name in names:
+            missing = -1 if head.kind == "classes" else torch.nan
+            others_B = task_B != names.index(head.name)
+            targets[head.name] = targets[head.name].masked_fill(others_B, missing)
+    return targets
+
+
+def labelled(head: Head, target: Tensor) -> Tensor:
+    """Which labels of a head are there."""
+    return target >= 0 if head.kind == "classes" else ~target.isnan()
+
+
 def _head_loss(head: Head, logits: Tensor, target: Tensor) -> HeadLoss:
     if head.kind == "classes":
         loss = F.cross_entropy(logits.flatten(0, -2), target.reshape(-1), ignore_index=-1, reduction="none")
-        return HeadLoss(head, loss.view_as(target), target >= 0)
-    answer = logits.squeeze(-1)
-    labelled = ~target.isnan()
-    known = torch.where(labelled, target, torch.zeros_like(target))
+        return HeadLoss(head, loss.view_as(target), labelled(head, target))
+    answer, there = logits.squeeze(-1), labelled(head, target)
+    known = torch.where(there, target, torch.zeros_like(target))
     measure = F.binary_cross_entropy_with_logits if head.kind == "binary" else F.mse_loss
     loss = measure(answer, known, reduction="none")
-    return HeadLoss(head, loss * labelled, labelled)
+    return HeadLoss(head, loss * there, there)
 
 
 def answer_nll(losses: Sequence[HeadLoss]) -> Tensor:
     """Weighted loss of each answer, [B, S] or [B]; NaN where no head has a label."""
     loss = torch.stack([head.head.weight * head.loss for head in losses]).sum(0)
-    labelled = torch.stack([head.labelled for head in losses]).any(0)
-    return loss.masked_fill(~labelled, torch.nan)
+    known = torch.stack([head.labelled for head in losses]).any(0)
+    return loss.masked_fill(~known, torch.nan)

@@ -16,7 +16,7 @@ from core.model.build import build
 from core.model.model import Model
 from core.train.evaluate import evaluate
 from core.train.optimizer import make_optimizer
-from core.train.start import freeze
+from core.train.start import frozen_from_start
 from core.train.step import advance, batch_of
 
 #: Length of a plan that names none.
@@ -51,7 +51,7 @@ class Rehearsal:
     def __init__(self, design: Design, plan: Plan, dataset: Dataset) -> None:
         self.plan, self.dataset = plan, dataset
         self.model: Model = build(design, seed=plan.seed, execution=plan.execution)
-        freeze(self.model, plan.freeze)
+        frozen_from_start(self.model, plan)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
         self.done = 0
 

@@ -20,12 +20,12 @@ from core.trace import record
 from core.trace.collect import collect
 from core.trace.newest import trace_path
 from core.train import checkpoint
-from core.train.errors import CheckpointError, TrainingError
+from core.train.errors import CheckpointError, NotFiniteError, TrainingError
 from core.train.evaluate import evaluate, nll_of
 from core.train.optimizer import make_optimizer
 from core.train.resolve import resolve as resolve
-from core.train.start import begin_from, freeze
-from core.train.step import NotFiniteError, Stepped, advance, batch_of
+from core.train.start import begin_from, freeze, frozen_from_start
+from core.train.step import Stepped, advance, batch_of
 from core.train.watch import Watch
 from core.train.window import Window
 
@@ -53,16 +53,12 @@ def train(
     Emits rows and events. Leaves checkpoints, and at the end (also when stopped) a trace of the held-out set.
 
     Raises:
-        TrainingError: loss or gradient is not finite, the checkpoint is of something else, the plan has an
-            objective that is not built, or freezes or starts from what is not there.
+        TrainingError: loss or gradient is not finite, the checkpoint is of something else, or the plan
+            freezes or starts from what is not there.
         DataError: the data cannot fill a batch.
     """
     if plan.steps is None:
         raise TrainingError("This plan has no number of steps. To fix this, resolve it first.")
-    if not plan.objective.trainable:
-        raise TrainingError(
-            f"{plan.objective.called()} cannot be trained yet. To fix this, use the objective 'single'."
-        )
     torch.set_num_threads(plan.threads or 1)
     return Loop(folder, design, plan, dataset, emit).run(wanted)
 
@@ -76,7 +72,7 @@ class Loop:
         self.emit = emit
         self.steps = plan.steps or 0
         self.model = build(design, seed=plan.seed, execution=plan.execution)
-        freeze(self.model, plan.freeze)
+        self.held = frozen_from_start(self.model, plan)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
         self.step = 0
         self.saved: int | None = None
@@ -86,9 +82,7 @@ class Loop:
         self.held_out = dataset.held_out(plan.evaluate_examples, context=plan.context or design.task.tokens)
         self.resume()
         if self.saved is None and plan.start_from is not None:
-            begun = begin_from(self.model, folder, plan.start_from)
-            text = f"Begins with the weights of step {begun:,} of {plan.start_from}."
-            self.emit(Event(step=0, kind="start_from", text=text))
+            self.emit(Event(step=0, kind="start_from", text=begin_from(self.model, folder, plan.start_from)))
         self._clock = time.perf_counter()
 
     def run(self, wanted: Callable[[], Wish]) -> Ending:
@@ -129,6 +123,9 @@ class Loop:
         """One step, counted."""
         before = time.perf_counter()
         batch = batch_of(self.dataset, self.plan, self.model, self.step)
+        if not self.held and self.progress >= self.plan.freeze_after:
+            freeze(self.model, self.plan.freeze)
+            self.held = True
         try:
             found = advance(self.model, self.optimizer, self.plan, batch, len(self.domains), self.step)
         except NotFiniteError as error:

@@ -10,11 +10,14 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from core.design.files import newest_checkpoint
+from core.design.plan import Plan
 from core.train import checkpoint
 from core.train.errors import TrainingError
 
 #: The name of a run's folder: nothing that leads elsewhere.
 RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+#: Parts of names under which routers and balancers keep what they have learned.
+ROUTING = frozenset({"router", "balance"})
 
 
 def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
@@ -23,29 +26,50 @@ def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
     A prefix ends where a part of a name ends: `decoder.1` is not `decoder.10`. Buffers, such as the bias of
     a balancer, are no parameters and go on.
 
-    Raises:
-        TrainingError: a prefix that no name begins with, or nothing is left to train.
+    Raises TrainingError for a prefix that no name begins with, and if nothing is left to train.
     """
+    for parameter in _named(model, prefixes):
+        parameter.requires_grad_(False)
+
+
+def frozen_from_start(model: nn.Module, plan: Plan) -> bool:
+    """Freeze what the plan freezes, unless it does so later: then its names are only looked up.
+
+    Raises TrainingError as `freeze` does, so a wrong name is found before the first step.
+    """
+    if plan.freeze_after:
+        _named(model, plan.freeze)
+        return False
+    freeze(model, plan.freeze)
+    return True
+
+
+def _named(model: nn.Module, prefixes: Sequence[str]) -> list[nn.Parameter]:
+    """The parameters under the prefixes."""
     parameters = dict(model.named_parameters())
+    found: dict[str, nn.Parameter] = {}
     for prefix in prefixes:
-        under = [p for name, p in parameters.items() if f"{name}.".startswith(f"{prefix.rstrip('.')}.")]
+        start = f"{prefix.rstrip('.')}."
+        under = {name: p for name, p in parameters.items() if f"{name}.".startswith(start)}
         if not under or not prefix:
             raise TrainingError(_unknown(prefix, list(parameters)))
-        for parameter in under:
-            parameter.requires_grad_(False)
-    if not any(parameter.requires_grad for parameter in parameters.values()):
+        found |= under
+    if not any(p.requires_grad for name, p in parameters.items() if name not in found):
         raise TrainingError(
             "The plan freezes every parameter, so nothing is left to train. To fix this, freeze fewer."
         )
+    return list(found.values())
 
 
-def begin_from(model: nn.Module, run_folder: Path, run: str) -> int:
+def begin_from(model: nn.Module, run_folder: Path, run: str) -> str:
     """Give `model` the weights of the newest whole checkpoint of `run`, a neighbour of `run_folder`.
 
-    Returns the step of that checkpoint. Optimizer and step count begin anew.
+    Routers and balancers may differ, so that trained experts can be routed in another way: what the two have
+    alike is taken over, the rest of the router is as it was built. Optimizer and step count begin anew.
+    Returns what was done, in words.
 
     Raises:
-        TrainingError: no such run, no whole checkpoint of it, or one whose names or shapes differ.
+        TrainingError: no such run, no whole checkpoint of it, or another name or shape outside routers.
     """
     folder = run_folder.parent / run
     if not RUN.fullmatch(run) or run == run_folder.name or not folder.is_dir():
@@ -59,14 +83,31 @@ def begin_from(model: nn.Module, run_folder: Path, run: str) -> int:
             f"The run {run} has no whole checkpoint to start from. To fix this, train it further, or start"
             " from another."
         )
-    found = checkpoint.load(folder, step).model
-    if difference := _difference(checkpoint.tensors_of(model), found):
+    ours, theirs = checkpoint.tensors_of(model), checkpoint.load(folder, step).model
+    fixed, given = ({n: t for n, t in each.items() if not _routes(n)} for each in (ours, theirs))
+    if difference := _difference(fixed, given):
         raise TrainingError(
             f"The weights of {run} do not fit this design: {difference}. To fix this, start from a run of"
-            " this design, or train without start_from."
+            " this design, or of one that differs in its routers only."
         )
-    model.load_state_dict(found)
-    return step
+    alike = {n: t for n, t in theirs.items() if n in ours and ours[n].shape == t.shape}
+    model.load_state_dict(alike, strict=False)
+    text = f"Begins with the weights of step {step:,} of {run}."
+    if new := [name for name in ours if name not in alike]:
+        text += f" New, as first drawn: {_listed(new)}."
+    if left := [name for name in theirs if name not in alike and name not in ours]:
+        text += f" Left behind: {_listed(left)}."
+    return text
+
+
+def _routes(name: str) -> bool:
+    """Whether a tensor belongs to a router or a balancer."""
+    return not ROUTING.isdisjoint(name.split("."))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _difference(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> str:

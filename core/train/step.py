@@ -13,8 +13,10 @@ from core.design.plan import Plan
 from core.model.model import Model
 from core.model.routing.record import RoutingRecord
 from core.trace.collect import pass_of
-from core.train.errors import TrainingError
-from core.train.objective import HeadLoss, head_losses, targets_of, total
+from core.train import vocabulary as vocabulary  # registers every objective
+from core.train.errors import NotFiniteError, spelled
+from core.train.objective import HeadLoss
+from core.train.objectives.base import OBJECTIVES, Work
 from core.train.optimizer import rate
 
 
@@ -30,34 +32,27 @@ class Stepped:
     tokens: int
 
 
-class NotFiniteError(ArithmeticError):
-    """Loss or gradient is NaN or infinite; nothing was updated. The message names which."""
-
-
 def batch_of(dataset: Dataset, plan: Plan, model: Model, step: int) -> Batch:
     """The batch of a step, a pure function of the plan and the step."""
     context = plan.context or model.design.task.tokens
-    return dataset.batch(step, seed=plan.seed, size=plan.batch, context=context, mixture=plan.mixture or None)
+    mixture = plan.mixture or None
+    if plan.sampling is not None:
+        mixture = {name: size ** (1 / plan.sampling) for name, size in dataset.sizes().items()}
+    return dataset.batch(step, seed=plan.seed, size=plan.batch, context=context, mixture=mixture)
 
 
 def advance(
     model: Model, optimizer: torch.optim.Optimizer, plan: Plan, batch: Batch, domains: int, step: int
 ) -> Stepped:
-    """Forward, backward, clip, update, balance. `step` counts from 0. Raises NotFiniteError."""
+    """The objective's gradient, clip, update, balance. `step` counts from 0. Raises NotFiniteError."""
     progress = step / max(1, plan.steps or 0)
     passing = pass_of(batch, domains, step=step, progress=progress, seed=plan.seed, record="counts")
-    output = model(torch.from_numpy(batch.inputs), passing)
-    heads = head_losses(output.logits, targets_of(batch), model.design.task.heads_out)
-    task_loss = total(heads)
-    loss = sum(output.losses.values(), start=task_loss)
-    if not math.isfinite(loss.item()):
-        raise NotFiniteError(f"Loss became {spelled(loss.item())}")
-    if not loss.requires_grad:
-        raise TrainingError(
-            "Nothing that the plan leaves to train has a share in the loss. To fix this, freeze fewer"
-            " parameters."
-        )
-    loss.backward()
+    try:
+        found = OBJECTIVES.build(plan.objective).run(Work(model, batch, passing))
+    except NotFiniteError:
+        # Of several passes the first ones may have left their gradients.
+        optimizer.zero_grad()
+        raise
     norm = clipped(model, plan.optimizer.clip)
     if not math.isfinite(norm):
         optimizer.zero_grad()
@@ -67,12 +62,12 @@ def advance(
         group["lr"] = now
     optimizer.step()
     optimizer.zero_grad()
-    model.after_step(output.records)
-    losses = {"loss": task_loss.item()} | {name: value.item() for name, value in output.losses.items()}
+    model.after_step(found.records)
+    heads, losses = found.heads, found.losses
     if len(heads) > 1:
-        losses |= {f"head/{head.head.name}": head.mean().item() for head in heads}
+        losses = losses | {f"head/{head.head.name}": head.mean().item() for head in heads}
     tokens = heads[0].loss.numel() if heads[0].loss.dim() == 2 else len(batch) * model.design.task.tokens
-    return Stepped(losses, heads, output.records, norm, now, tokens)
+    return Stepped(losses, heads, found.records, norm, now, tokens)
 
 
 def clipped(model: nn.Module, limit: float) -> float:
@@ -82,8 +77,3 @@ def clipped(model: nn.Module, limit: float) -> float:
     if limit and norm > limit:
         torch._foreach_mul_(gradients, limit / (norm + 1e-6))
     return norm
-
-
-def spelled(value: float) -> str:
-    """NaN or infinite, in words."""
-    return "NaN" if math.isnan(value) else "infinite"

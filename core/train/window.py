@@ -48,9 +48,10 @@ class Window:
             self.domains[head.head.name] = self.domains.get(head.head.name, 0.0) + sums
 
     def route(self, records: Mapping[str, RoutingRecord]) -> None:
-        """One step's counts."""
+        """One step's counts; soft layers have none."""
         for path, found in records.items():
-            assert found.counts_NE is not None
+            if found.counts_NE is None or found.selected_E is None:
+                continue
             self.counts[path] = self.counts.get(path, 0) + _array(found.counts_NE)
             self.selected[path] = self.selected.get(path, 0) + int(found.selected_E.sum())
 

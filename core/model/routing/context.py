@@ -73,8 +73,8 @@ class RouteContext:
             wrong = task_B[(task_B < 0) | (task_B >= self.tasks)]
             if len(wrong):
                 raise ValueError(
-                    f"The batch names task {int(wrong[0])}, and this design has {self.tasks}, counted from 0. To"
-                    " fix this, use data whose tasks the design knows."
+                    f"The batch names task {int(wrong[0])}, and this design has {self.tasks}, counted from 0."
+                    " To fix this, use data whose tasks the design knows."
                 )
         return task_B
 

@@ -337,8 +337,8 @@ LEARNED = {"embedding": {"position": "learned"}}
 @pytest.mark.parametrize(
     ("code", "plan", "design"),
     [
-        ("not-built", {"objective": {"kind": "two_pass_consistency"}}, starter()),
-        ("not-built", {"objective": {"kind": "per_task_accumulate"}}, starter()),
+        ("plan-objective", {"objective": {"kind": "two_pass_consistency"}}, starter()),
+        ("plan-objective", {"objective": {"kind": "per_task_accumulate"}}, starter()),
         ("plan-context", {"context": 65}, starter()),
         ("plan-context", {"context": 65}, Design.model_validate(starter().model_dump() | LEARNED)),
         ("data-task", {"context": 40}, starter()),

@@ -19,6 +19,7 @@ from core.trace.record import read
 from core.train import checkpoint
 from core.train import step as stepping
 from core.train.errors import CheckpointError, TrainingError
+from core.train.objectives import single
 from core.train.restore import restore
 from tests.core.train.tiny import Killed, Run, killed_at, tiny_design, tiny_plan
 
@@ -232,7 +233,7 @@ def test_a_loss_that_is_no_number_ends_the_run_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run(tmp_path / "run")
-    monkeypatch.setattr(stepping, "total", explode_from(7))
+    monkeypatch.setattr(single, "total", explode_from(7))
     with pytest.raises(TrainingError) as caught:
         run.train()
     assert str(caught.value) == (
@@ -285,7 +286,7 @@ def repeat_dense() -> dict[str, object]:
 
 def explode_from(step: int):  # type: ignore[no-untyped-def]
     """A sum of losses that is NaN from a step on."""
-    calls, whole_total = [0], stepping.total
+    calls, whole_total = [0], single.total
 
     def total(losses):  # type: ignore[no-untyped-def]
         calls[0] += 1

@@ -16,6 +16,10 @@ class TaskConcat(Condition):
     kind: Literal["task_concat"]
     dim: int = field(16, ge=1, le=4096)
 
+    @property
+    def trained_by(self) -> str | None:
+        return "per_task_accumulate"
+
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         yield Weight(name="router.task_embedding", shape=(tasks, self.dim), role="router", gemm=False)
         yield Weight(name="router.task_weight", shape=(experts, self.dim), role="router")

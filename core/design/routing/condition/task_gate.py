@@ -18,6 +18,10 @@ class TaskGate(Condition):
 
     kind: Literal["task_gate"]
 
+    @property
+    def trained_by(self) -> str | None:
+        return "per_task_accumulate"
+
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         if tasks > 1:
             yield Weight(

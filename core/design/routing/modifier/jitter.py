@@ -14,3 +14,7 @@ class Jitter(Modifier):
 
     kind: Literal["jitter"]
     epsilon: float = field(0.01, gt=0, lt=1, symbol=r"\epsilon")
+
+    @property
+    def drawn(self) -> bool:
+        return True

@@ -14,3 +14,7 @@ class LogitNoise(Modifier):
 
     kind: Literal["logit_noise"]
     sigma: float = field(1.0, gt=0, le=1000, symbol=r"\sigma")
+
+    @property
+    def drawn(self) -> bool:
+        return True

@@ -37,6 +37,10 @@ class TopK(Select):
     k: Count = field(2, symbol="K", unit="experts per token")
     random_second: bool = field(False, advanced=True)
 
+    @property
+    def drawn(self) -> bool:
+        return self.random_second
+
     def fewest(self, experts: int) -> int:
         return min(experts, int(ends_of(self.k)[0]))
 

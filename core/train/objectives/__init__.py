@@ -1,0 +1,1 @@
+"""Objectives: how a batch becomes one gradient, one file per kind."""
