@@ -176,11 +176,19 @@ def _compare_routing(layers: dict[str, LayerParity], ours: Seen, theirs: Seen, c
     return tainted
 
 
+def _widened(expert: Array, columns: int) -> Array:
+    """With columns of -1, none, behind its own."""
+    return np.pad(expert, ((0, 0), (0, 0), (0, columns - expert.shape[-1])), constant_values=-1)
+
+
 def _compare_layer(
     before: LayerParity, mine: Routing, other: Routing, tainted: Array
 ) -> tuple[LayerParity, Array]:
     assert mine.margin is not None
-    same = (np.sort(mine.expert, -1) == np.sort(other.expert, -1)).all(-1)
+    # Where tokens take unequal numbers of experts, a file has a column for each; we keep those in use.
+    columns = max(mine.expert.shape[-1], other.expert.shape[-1])
+    here, there = (_widened(routing.expert, columns) for routing in (mine, other))
+    same = (np.sort(here, -1) == np.sort(there, -1)).all(-1)
     error = np.abs(mine.probability.astype(np.float64) - other.probability).max(-1)
     error = _finite(error)
     near = ~same & ~tainted & (mine.margin <= TIE)
@@ -191,7 +199,7 @@ def _compare_layer(
         before,
         tokens=before.tokens + same.size,
         same_set=before.same_set + int(same.sum()),
-        same_order=before.same_order + int((mine.expert == other.expert).all(-1).sum()),
+        same_order=before.same_order + int((here == there).all(-1).sum()),
         near_tie=before.near_tie + int(near.sum()),
         downstream=before.downstream + int(downstream.sum()),
         hard=before.hard + int(hard.sum()),

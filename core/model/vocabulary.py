@@ -27,8 +27,11 @@ from core.model.routing.score import linear as _linear
 from core.model.routing.score import noisy_linear as _noisy_linear
 from core.model.routing.score import table as _table_score
 from core.model.routing.score import uniform as _uniform
+from core.model.routing.select import assign as _assign
 from core.model.routing.select import every as _every
+from core.model.routing.select import expert_choice as _expert_choice
 from core.model.routing.select import group_top_k as _group_top_k
+from core.model.routing.select import sample_one as _sample_one
 from core.model.routing.select import table as _select_table
 from core.model.routing.select import threshold as _threshold
 from core.model.routing.select import top_k as _top_k

@@ -15,6 +15,7 @@ from onnxscript import opset20 as op
 from core.export.onnx.private import split
 from core.model.execute import bracket as bracket  # registers dispatch and combine
 from core.model.routing import capacity as capacity  # registers first_in_line
+from core.model.routing.select import expert_choice as expert_choice  # registers experts_choose
 
 #: A symbolic ONNX value while torch exports.
 Value = Any
@@ -28,6 +29,7 @@ def table() -> dict[Callable[..., Any], Callable[..., Any]]:
         ours.combine.default: combine,
         ours.top_k.default: top_k,
         ours.first_in_line.default: first_in_line,
+        ours.experts_choose.default: experts_choose,
         torch.ops.aten.sort.stable: sort_stable,
     }
 
@@ -80,6 +82,16 @@ def first_in_line(selected_TK: Value, turn_T: Value, over: int, under: int, expe
     accepted_S = op.And(op.Less(place_S, room), op.Less(key_S, _int(experts)))
     turned_TK = op.Transpose(op.Reshape(accepted_S, op.Shape(inner)), perm=[1, 0])
     return op.Gather(turned_TK, _inverse(turn_T, tokens), axis=0)
+
+
+def experts_choose(ranking_TE: Value, over: int, under: int) -> Value:
+    """True where a token is among the best round(over / under * T) of an expert, of which there is one."""
+    tokens = op.Shape(ranking_TE, start=0, end=1)
+    wanted = op.Div(op.Add(op.Mul(tokens, _int(2 * over)), _int(under)), _int(2 * under))
+    room = op.Min(op.Max(wanted, _ints(1)), tokens)
+    _, best_CE = op.TopK(ranking_TE, room, axis=0, largest=1, sorted=1)
+    none, one = (op.Expand(_int(n), op.Shape(like)) for n, like in ((0, ranking_TE), (1, best_CE)))
+    return op.Cast(op.ScatterElements(none, best_CE, one, axis=0), to=TensorProto.BOOL)
 
 
 def sort_stable(

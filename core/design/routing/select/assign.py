@@ -15,7 +15,6 @@ from core.design.routing.select.exact import exact_balance_rules
 class Assign(Select):
     """Every expert gets the same number of tokens in training; arg max afterwards."""
 
-    trainable = False
     token_choice = False
     looks_ahead = True
     kind: Literal["assign"]

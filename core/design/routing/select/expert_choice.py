@@ -15,7 +15,6 @@ from core.design.routing.select.exact import exact_balance_rules
 class ExpertChoice(Select):
     """Each expert takes its best `factor * T / E` tokens; balance is exact, tokens may get none."""
 
-    trainable = False
     token_choice = False
     looks_ahead = True
     ragged = True

@@ -16,11 +16,18 @@ Span = Literal["token", "example", "batch"]
 class SampleOne(Select):
     """THOR draws one expert a layer for the whole batch in training, and one an example or token after."""
 
-    trainable = False
     token_choice = False
     kind: Literal["sample_one"]
     train: Span = field("batch")
     eval: Span = field("token")
+
+    @property
+    def drawn(self) -> bool:
+        return True
+
+    @property
+    def trained_by(self) -> str | None:
+        return "two_pass_consistency" if self.train == "batch" else None
 
     def fewest(self, experts: int) -> int:
         return 1
@@ -30,8 +37,28 @@ class SampleOne(Select):
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe
-        if moe is not None and moe.router.capacity is not None:
-            router = site.up()
+        if moe is None:
+            return
+        router = site.up()
+        if moe.router.condition is not None and moe.router.score.kind != "uniform":
+            yield router.error(
+                "sample-condition",
+                "One random expert cannot depend on the task.",
+                "To fix this, remove the condition.",
+                edits=(router.remove("condition", label="Remove the condition"),),
+                at="condition",
+            )
+        yield router.error(
+            "sample-export",
+            "An exported model answers the same every time, and a random expert does not.",
+            "To fix this, let all experts answer and take the mean.",
+            edits=(
+                router.merge({"select": {"kind": "all"}, "weigh": {"kind": "mean"}}, label="Take the mean"),
+            ),
+            at="select",
+            stage="export:onnx",
+        )
+        if moe.router.capacity is not None:
             yield router.error(
                 "sample-capacity",
                 "One random expert for a whole batch cannot have a capacity limit.",

@@ -35,6 +35,7 @@ def select(
     logits_TE: Tensor | None = None,
     islands: int = 1,
     training: bool = True,
+    batch: int = 1,
     **passing: object,
 ) -> Tensor:
     spec = SELECT.parse(values)
@@ -42,7 +43,7 @@ def select(
     ranking_TE = scores_TE if bias_E is None else scores_TE + bias_E
     ranked = Ranked(ranking_TE, scores_TE, scores_TE.log() if logits_TE is None else logits_TE)
     selector = SELECTORS.build(spec, RoutedShape(8, scores_TE.shape[1], islands))
-    return selector(ranked, context(len(scores_TE), training, **passing))
+    return selector(ranked, context(len(scores_TE), training, batch, **passing))
 
 
 def top_p(scores_TE: Tensor, p: object, **fields: object) -> Tensor:
