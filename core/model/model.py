@@ -27,7 +27,7 @@ class Model(nn.Module):
         (self.stack,) = design.stacks
         self.ends = TASKS.build(design.task, design)
         layers: list[list[Part]] = [[] for _ in range(self.stack.depth)]
-        tasks = tuple(head.name for head in design.task.heads_out)
+        tasks = design.task.task_names
         ids = getattr(design.task, "vocabulary", 0)
         for number, place in enumerate(design.occurrences()):
             here = Place(design.width, design.norm, execution, number, tasks, ids)
