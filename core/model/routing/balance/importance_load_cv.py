@@ -22,9 +22,9 @@ class ImportanceLoadCV(Balancer):
         self.spec = spec
 
     def loss(self, decision: Hard, context: RouteContext) -> Tensor:
-        weights_TE = spread(decision.selected_TK, decision.weight_TK, decision.experts)
+        weights_TE = spread(decision.chosen_TK, decision.chosen_weight_TK, decision.experts)
         total = self.spec.importance * squared_variation(weights_TE.sum(0))
-        if decision.noisy_TE is not None and decision.chosen_TK.shape[1] < decision.experts:
+        if decision.noisy_TE is not None:
             total = total + self.spec.load * squared_variation(smooth_load(decision, context))
         return total
 
@@ -38,14 +38,18 @@ def smooth_load(decision: Hard, context: RouteContext) -> Tensor:
     """Expected number of tokens [E] that would pick each expert if its own noise were drawn again.
 
     An expert is in if it beats the k-th best of the others: the (k+1)-th of all where it is among the best k
-    itself, the k-th where not.
+    itself, the k-th where not. A dropped expert is never in; where no others are left, an expert always is.
     """
     assert decision.noisy_TE is not None
     k = decision.chosen_TK.shape[1]
     best_TK, index_TK = top_k(decision.noisy_TE, k + 1)
     inside_TE = spread(index_TK[:, :k], torch.ones_like(best_TK[:, :k]), decision.experts) > 0
     threshold_TE = torch.where(inside_TE, best_TK[:, k:], best_TK[:, k - 1 : k])
+    # Infinities are taken out first: a gradient through one is not a number.
+    alone_TE = threshold_TE == -torch.inf
+    away_TE = decision.logits_TE - threshold_TE.masked_fill(alone_TE, 0.0)
     # The trap of 1701.06538's appendix: without a floor, a tiny sigma divides by zero.
-    z_TE = (decision.logits_TE - threshold_TE) / torch.as_tensor(decision.deviation).clamp_min(1e-6)
-    load_E: Tensor = context.tokens * (context.share_T @ torch.special.ndtr(z_TE))
+    in_TE = torch.special.ndtr(away_TE / torch.as_tensor(decision.deviation).clamp_min(1e-6))
+    in_TE = in_TE.masked_fill(alone_TE, 1.0).masked_fill(decision.noisy_TE == -torch.inf, 0.0)
+    load_E: Tensor = context.tokens * (context.share_T @ in_TE)
     return load_E
