@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "train a design and follow the run",
     "runs": "list runs; show, pause, resume, stop or delete one",
     "routing": "load and specialization of the layers of a run",
+    "papers": "claims of papers and what was measured; measure one",
     "export": "take a trained model away as a file, checked against the run",
 }
 INTERRUPTED = 130

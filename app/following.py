@@ -6,10 +6,10 @@ from typing import TextIO
 
 from app.jobs import Engine
 from core.design.facts import MetricsRow
-from storage import metrics, runs
+from storage import jobs, metrics, runs
 from storage.database import Database
-from storage.records import RunPublic
-from storage.status import ACTIVE, SETTLED
+from storage.records import JobPublic, RunPublic
+from storage.status import ACTIVE, SETTLED, Status
 
 POLL = 0.5
 LINE_SECONDS = 5.0
@@ -41,6 +41,26 @@ def rested(engine: Engine, db: Database, run_id: str) -> RunPublic:
     return run
 
 
+def follow_job(engine: Engine, db: Database, job_id: str) -> JobPublic:
+    """Report on a job to stderr until it settles. Ctrl-C ends it; what it has stored stays."""
+    progress = Progress(sys.stderr)
+    waiting = ACTIVE | {Status.QUEUED}
+    try:
+        while (job := jobs.get(db, job_id)).status in waiting:
+            progress.line(f"{job.status.value}  {job.progress:.0%}  {job.message}".rstrip())
+            time.sleep(POLL)
+            engine.reap()
+    except KeyboardInterrupt:
+        progress.say("Stopping; what is finished stays.")
+        engine.cancel_job(job_id)
+        end = time.monotonic() + PATIENCE
+        while (job := jobs.get(db, job_id)).status in waiting and time.monotonic() < end:
+            time.sleep(POLL)
+            engine.reap()
+    progress.line(f"{job.status.value}  {job.progress:.0%}", last=True)
+    return job
+
+
 def gone(engine: Engine, db: Database, run_id: str) -> bool:
     """Whether a run being deleted has vanished, after waiting for its worker up to two minutes."""
     end = time.monotonic() + PATIENCE
@@ -62,7 +82,10 @@ class Progress:
 
     def show(self, run: RunPublic, row: MetricsRow | None, *, last: bool = False) -> None:
         """Report where the run stands."""
-        line = describe(run, row)
+        self.line(describe(run, row), last=last)
+
+    def line(self, line: str, *, last: bool = False) -> None:
+        """Report in a line, if it is time for one and it says something new; the last one always."""
         due = last or self._over or time.monotonic() - self._at >= LINE_SECONDS
         if not due or (line == self._shown and not last):
             return
