@@ -45,8 +45,10 @@ from core.design.routing.score import frozen_linear as _frozen_linear
 from core.design.routing.score import given as _given
 from core.design.routing.score import linear as _linear
 from core.design.routing.score import noisy_linear as _noisy_linear
+from core.design.routing.score import normed_linear as _normed_linear
 from core.design.routing.score import table as _table_score
 from core.design.routing.score import uniform as _uniform
+from core.design.routing.score import unit_linear as _unit_linear
 from core.design.routing.select import assign as _assign
 from core.design.routing.select import every as _every
 from core.design.routing.select import expert_choice as _expert_choice

@@ -9,6 +9,8 @@ from core.model.routing.balance import importance_load_cv as _importance_load_cv
 from core.model.routing.balance import load_balance as _load_balance
 from core.model.routing.balance import z_loss as _z_loss
 from core.model.routing.combine import output_mix as _output_mix
+from core.model.routing.combine import param_merge as _param_merge
+from core.model.routing.combine import slot_mix as _slot_mix
 from core.model.routing.condition import skill_table as _skill_table
 from core.model.routing.condition import task_concat as _task_concat
 from core.model.routing.condition import task_embedding as _task_embedding
@@ -25,8 +27,10 @@ from core.model.routing.score import frozen_linear as _frozen_linear
 from core.model.routing.score import given as _given
 from core.model.routing.score import linear as _linear
 from core.model.routing.score import noisy_linear as _noisy_linear
+from core.model.routing.score import normed_linear as _normed_linear
 from core.model.routing.score import table as _table_score
 from core.model.routing.score import uniform as _uniform
+from core.model.routing.score import unit_linear as _unit_linear
 from core.model.routing.select import assign as _assign
 from core.model.routing.select import every as _every
 from core.model.routing.select import expert_choice as _expert_choice

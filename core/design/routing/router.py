@@ -81,11 +81,12 @@ class Router(Spec):
 
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         """Parameters of the router of a layer of `experts`."""
-        yield from self.score.weights(width, experts)
+        outputs = self.combine.outputs(experts)
+        yield from self.score.weights(width, outputs)
         for modifier in self.modifiers:
             yield from modifier.weights()
         if self.condition is not None:
-            yield from self.condition.weights(width, experts, tasks)
+            yield from self.condition.weights(width, outputs, tasks)
         if self.input.norm:
             yield Weight(name="router_norm.weight", shape=(width,), role="norm", gemm=False)
         if self.input.scale:
@@ -108,7 +109,9 @@ class Router(Spec):
 
     def _scope_rules(self, site: Site) -> Iterator[Problem]:
         edit = site.set("scope", "token", label="Route each token")
-        if self.scope in ("example", "batch") and site.causal:
+        # A score with weights reads what it pools; a score without leaves the word to a condition.
+        pooled = self.scope == "task" and any(self.score.weights(1, 1))
+        if (self.scope in ("example", "batch") or pooled) and site.causal:
             yield site.error(
                 "looks-ahead",
                 f"One decision for a whole {self.scope} looks at later tokens, so next-token loss"
@@ -125,4 +128,3 @@ class Router(Spec):
                 at="scope",
                 stage="train",
             )
-        yield site.not_built(f"Routing by {self.scope}", "route each token", edit, at="scope")

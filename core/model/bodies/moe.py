@@ -89,7 +89,7 @@ class Moe(RoutedBody):
         for balancer in self.balancers():
             if balancer.selection_bias() is None:
                 continue
-            if found is None:
+            if found is None or found.selected_E is None:
                 raise ValueError(
                     "A selection bias learns from the selections of the step, and this layer's record is"
                     ' missing. To fix this, run the forward pass with record="counts" and hand it over.'

@@ -22,6 +22,11 @@ class Merge:
     weight_GE: Tensor
     scope: Scope
 
+    @property
+    def share_TE(self) -> Tensor:
+        """How much of each expert is in the one that a token meets."""
+        return self.scope.each(self.weight_GE)
+
 
 @dataclass(frozen=True)
 class Soft:
@@ -35,6 +40,12 @@ class Soft:
     combine_BSP: Tensor
     experts: int
 
+    @property
+    def share_TE(self) -> Tensor:
+        """How much of a token's output comes from each expert's slots."""
+        B, S, P = self.combine_BSP.shape
+        return self.combine_BSP.reshape(B * S, self.experts, P // self.experts).sum(2)
+
 
 @dataclass(frozen=True)
 class Hard:
@@ -44,8 +55,8 @@ class Hard:
     selection bias; ranking_TE: what selection compared. selected_TK: expert ids, -1 = none;
     accepted_TK: whether the expert had room; weight_TK: combine weights of the selected, 0 where none.
     noisy_TE, deviation: logits with noise and the standard deviation of the noise, where there was some.
-    identity_T: share of the token itself in the output, None for none. own_TK: what tokens selected before
-    an uncertain rule widened it, None where none did.
+    identity_T: share of the token itself in the output, None for none. own_TK, own_weight_TK: what tokens
+    selected before an uncertain rule widened it, and its weights, None where none did.
     """
 
     logits_TE: Tensor
@@ -58,6 +69,7 @@ class Hard:
     deviation: Tensor | float = 0.0
     identity_T: Tensor | None = None
     own_TK: Tensor | None = None
+    own_weight_TK: Tensor | None = None
 
     @property
     def experts(self) -> int:
@@ -68,6 +80,11 @@ class Hard:
     def chosen_TK(self) -> Tensor:
         """What balancers see: the tokens' own selection, before capacity and without an uncertain rule."""
         return self.selected_TK if self.own_TK is None else self.own_TK
+
+    @property
+    def chosen_weight_TK(self) -> Tensor:
+        """Weights of `chosen_TK`."""
+        return self.weight_TK if self.own_weight_TK is None else self.own_weight_TK
 
     @cached_property
     def expert_TK(self) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.model.routing.context import RouteContext
-from core.model.routing.decision import Decision, Hard
+from core.model.routing.decision import Decision, Hard, Merge, Soft
 from core.model.routing.record import RoutingRecord
 
 
@@ -16,7 +16,8 @@ def record(decision: Decision, context: RouteContext) -> RoutingRecord | None:
     of = context.passing
     if of.record == "none":
         return None
-    assert isinstance(decision, Hard)
+    if not isinstance(decision, Hard):
+        return _soft(decision, context)
     by_domain = None if of.domain is None else _by_domain(decision, of.domain, of.domains, context.shape[1])
     counts = (decision.accepted_E, decision.selected_E, context.tokens, by_domain)
     if of.record == "counts":
@@ -31,6 +32,14 @@ def record(decision: Decision, context: RouteContext) -> RoutingRecord | None:
         entropy_T=torch.special.entr(probability_TE).sum(1),
         margin_T=_margin(decision),
     )
+
+
+def _soft(decision: Merge | Soft, context: RouteContext) -> RoutingRecord:
+    if context.passing.record == "counts":
+        return RoutingRecord(None, None, context.tokens)
+    share_TE = decision.share_TE.detach()
+    entropy_T = torch.special.entr(share_TE).sum(1)
+    return RoutingRecord(None, None, context.tokens, probability_TE=share_TE, entropy_T=entropy_T)
 
 
 def _by_domain(decision: Hard, domain_B: Tensor, domains: int, tokens: int) -> Tensor:

@@ -17,10 +17,13 @@ class RoutingRecord:
     not accepted; probability_TE: scores made to sum to one; entropy_T: theirs, in nats; margin_T: how far
     the last selected expert was above the best one left out, in what selection compared, infinite where
     none was left out.
+
+    A soft layer merges experts or mixes tokens, and selects none: it has no counts, no experts and no
+    margin, and probability_TE is what share each expert has in a token's output.
     """
 
-    counts_E: Tensor
-    selected_E: Tensor
+    counts_E: Tensor | None
+    selected_E: Tensor | None
     tokens: int
     counts_NE: Tensor | None = None
     expert_TK: Tensor | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -55,8 +55,9 @@ class Router(nn.Module):
         super().__init__()
         self.capacity = spec.capacity
         self.scope = SCOPES[spec.scope]
-        self.score = SCORES.build(spec.score, shape)
-        self.condition = None if spec.condition is None else CONDITIONS.build(spec.condition, shape)
+        written = replace(shape, experts=spec.combine.outputs(shape.experts))
+        self.score = SCORES.build(spec.score, written)
+        self.condition = None if spec.condition is None else CONDITIONS.build(spec.condition, written)
         self.function = SCORE_FUNCTIONS[spec.score_function]
         # Sorted stably, so that within a turn the order of the design stands.
         built = sorted((MODIFIERS.build(m, shape) for m in spec.modifiers), key=lambda m: m.turn)

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 class Scope:
     """Groups of tokens. index_T: the group of each token, None where each is its own. groups: G.
 
-    task_G: the task of each group; None where each token has its own, or a group may have several.
+    task_G: the task of each group; None where each token has its own, or a group may have several. across:
+    a group takes one token of each example, instead of whole examples.
     """
 
     index_T: Tensor | None
     groups: int
     task_G: Tensor | None = None
+    across: bool = False
 
     def pooled(self, x_TD: Tensor, context: RouteContext) -> Tensor:
         """The mean of each group's real tokens [G, D]; 0 for a group without any."""
@@ -36,6 +38,22 @@ class Scope:
     def each(self, value_G: Tensor) -> Tensor:
         """What a group decided, for each of its tokens: [G, ...] to [T, ...]."""
         return value_G if self.index_T is None else value_G.index_select(0, self.index_T)
+
+    def laid_out(self, value_G: Tensor, x_TD: Tensor, shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """(value_L [L, ...], x_LND): L rows of N tokens that share what their group decided.
+
+        A row is a group where all groups have one size, else an example of it. Not for groups of one token.
+        """
+        assert self.index_T is not None
+        if self.across:
+            return value_G, x_TD.unflatten(0, shape).transpose(0, 1)
+        if self.groups == 1:
+            return value_G, x_TD[None]
+        return value_G.index_select(0, self.index_T.view(shape)[:, 0]), x_TD.unflatten(0, shape)
+
+    def put_back(self, y_LND: Tensor) -> Tensor:
+        """y_TD from rows as `laid_out` gives them."""
+        return (y_LND.transpose(0, 1) if self.across else y_LND).flatten(0, 1)
 
 
 def _token(context: RouteContext) -> Scope:
@@ -52,7 +70,7 @@ def _example(context: RouteContext) -> Scope:
 
 def _position(context: RouteContext) -> Scope:
     B, S = context.shape
-    return Scope(torch.arange(S, device=context.device).repeat(B), S)
+    return Scope(torch.arange(S, device=context.device).repeat(B), S, across=True)
 
 
 def _task(context: RouteContext) -> Scope:

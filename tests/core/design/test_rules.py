@@ -160,7 +160,10 @@ ALLOWED = [
     pytest.param(with_body(islands=4), id="islands-divide"),
     pytest.param(digits_with_body(router={"select": CHOICE}, balance=[]), id="expert-choice-not-causal"),
     pytest.param(
-        digits_with_body(router={"combine": {"kind": "slot_mix"}}, balance=[]), id="soft-moe-not-causal"
+        digits_with_body(
+            router={"select": {"kind": "all"}, "weigh": RAW, "combine": {"kind": "slot_mix"}}, balance=[]
+        ),
+        id="soft-moe-not-causal",
     ),
     pytest.param(digits_with_body(router=MERGE, balance=[]), id="smear"),
     pytest.param(with_body(balance=[{"kind": "z_loss"}]), id="z-loss-softmax"),

@@ -31,12 +31,12 @@ def soft_moe(bank: Bank) -> JSON:
     """Experts work on slots, each a mixture of all tokens; nothing is selected or dropped."""
     slots = min(4096, max(1, round(bank.k * bank.design.task.tokens / bank.count)))
     combine = {"kind": "slot_mix", "slots": slots}
-    return {"router": route("linear", "all", "raw", combine=combine), "balance": []}
+    return {"router": route("unit_linear", "all", "raw", combine=combine), "balance": []}
 
 
 def smear(bank: Bank) -> JSON:
     """The weights of all experts merged into one, anew for every example."""
-    router = route("linear", "all", "raw", combine="param_merge", scope="example")
+    router = route("normed_linear", "all", "raw", combine="param_merge", scope="example")
     return {"experts": bank.alike(), "islands": 1, "router": router, "balance": []}
 
 

@@ -12,6 +12,10 @@ class Combine(Spec):
 
     kind: str
 
+    def outputs(self, experts: int) -> int:
+        """How many logits a router of `experts` writes for each token."""
+        return experts
+
     def rows(self, experts: int, chosen: float, tokens: int) -> float:
         """Rows that all experts together compute for each token; `tokens` in an example."""
         return chosen

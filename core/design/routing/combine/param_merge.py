@@ -13,7 +13,6 @@ from core.design.routing.combine.base import COMBINE, Combine
 class ParamMerge(Combine):
     """Needs equal experts, one decision an example, and all experts."""
 
-    trainable = False
     kind: Literal["param_merge"]
 
     def rows(self, experts: int, chosen: float, tokens: int) -> float:
@@ -26,12 +25,10 @@ class ParamMerge(Combine):
         moe = site.moe
         if moe is None:
             return
-        router = site.up()
-        unequal = len({(g.kind, g.inner) for g in moe.experts}) > 1
-        lone = (
-            moe.router.scope == "token" or moe.router.select.kind != "all" or moe.router.capacity is not None
-        )
-        if unequal or lone or moe.balance:
+        router, spec = site.up(), moe.router
+        unequal = len({g.model_copy(update={"count": 1}) for g in moe.experts}) > 1
+        chosen = spec.select.kind != "all" or spec.capacity is not None or spec.uncertain is not None
+        if unequal or chosen or spec.scope == "token" or moe.balance:
             yield site.error(
                 "merge-needs-equal",
                 "Merging needs equally shaped experts and one decision per example, with nothing"
@@ -40,7 +37,7 @@ class ParamMerge(Combine):
                 " balancers.",
                 edits=(router.set("combine", {"kind": "output_mix"}, label="Mix outputs"),),
             )
-        elif site.causal and moe.router.scope == "example":
+        elif site.causal and spec.scope == "example":
             yield site.error(
                 "looks-ahead",
                 "Pooling a whole example looks at later tokens, so next-token loss would be cheating.",
@@ -55,4 +52,15 @@ class ParamMerge(Combine):
                         label="Route each token",
                     ),
                 ),
+            )
+        loose = spec.weigh.kind == "raw" and spec.score_function != "softmax"
+        if loose or spec.weigh.kind in ("ones", "identity_mix") or spec.weigh.scale != 1:
+            softmax = {"weigh": {"kind": "raw"}, "score_function": "softmax"}
+            yield router.error(
+                "merge-weights",
+                "Experts are merged by shares that sum to one; others would make the merged expert larger or"
+                " smaller than any of them.",
+                "To fix this, use softmax scores as they are.",
+                edits=(router.merge(softmax, label="Use softmax scores"),),
+                at="weigh",
             )
