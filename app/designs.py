@@ -17,6 +17,7 @@ from core.design.plan import Plan
 from core.design.presets.registry import UnknownPresetError, named, names, plan_for, preset
 from core.design.problems import Problem
 from core.design.spec import Design
+from core.design.suited import suited
 
 MOST_BYTES = 4_000_000
 DESIGN_HELP = "a preset, the path of a design's JSON file or of a Hugging Face config.json, or a link"
@@ -27,10 +28,10 @@ def read_design(name: str) -> tuple[Design, Plan]:
     if name in names():
         return preset(name), plan_for(name)
     if (linked := packed(name)) is not None:
-        return _design(decode(linked)), Plan()
+        return _suited(_design(decode(linked)))
     path = Path(name).expanduser()
     if path.is_file():
-        return _from_file(path), Plan()
+        return _suited(_from_file(path))
     try:
         return preset(name), plan_for(name)
     except UnknownPresetError as error:
@@ -39,13 +40,17 @@ def read_design(name: str) -> tuple[Design, Plan]:
         ) from None
 
 
+def _suited(design: Design) -> tuple[Design, Plan]:
+    return design, suited(Plan(), design)
+
+
 def argument(design: Design, file: str = "DESIGN.json") -> tuple[str, Plan]:
     """What a command calls a design, a preset that it still is or else a file, and the plan it has there.
 
     The counterpart of `read_design`: a page that shows a command says what differs from this plan.
     """
     name = named(design.sha)
-    return (name, plan_for(name)) if name else (file, Plan())
+    return (name, plan_for(name)) if name else (file, suited(Plan(), design))
 
 
 def _from_file(path: Path) -> Design:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from math import isfinite
 
 from core.design.facts import DataFacts
-from core.design.plan import PerTaskAccumulate, Plan, TwoPassConsistency
+from core.design.plan import Objective, PerTaskAccumulate, Plan, TwoPassConsistency
 from core.design.problems import Problem, Site
 from core.design.spec import Design
 from core.design.suited import differs
@@ -22,28 +22,42 @@ def plan_rules(design: Design, site: Site) -> Iterator[Problem]:
 
 
 def _objective(plan: Plan, design: Design, site: Site) -> Iterator[Problem]:
-    """An objective that has nothing to work on."""
-    kind, facts = plan.objective.kind, site.data
-    if isinstance(plan.objective, TwoPassConsistency) and not differs(design):
-        message = (
-            "The plan compares two passes of each batch, and nothing in this design's routing is drawn at"
-            " random: both would be the same."
-        )
-    elif isinstance(plan.objective, PerTaskAccumulate) and design.tasks < 2:
-        message = "The plan trains each task by itself, and this design has one task only."
-    elif isinstance(plan.objective, PerTaskAccumulate) and facts is not None and not _told(design, facts):
-        message = (
-            f"The plan trains each task by itself, and {facts.name} does not say which task an example"
-            " belongs to."
-        )
-    else:
-        return
-    yield site.error(
-        "plan-objective",
-        message,
-        f"To fix this, use the objective 'single' instead of {kind!r} in the plan.",
-        stage="train",
+    message = objective_fault(plan.objective, design, site.data)
+    if message:
+        fix = f"To fix this, use the objective 'single' instead of {plan.objective.kind!r} in the plan."
+        yield site.error("plan-objective", message, fix, stage="train")
+
+
+def objective_fault(objective: Objective, design: Design, facts: DataFacts | None) -> str:
+    """Why an objective would have nothing to work on with this design and data; empty if it has."""
+    fault = _FAULTS.get(type(objective))
+    return fault(design, facts) if fault else ""
+
+
+def _same_passes(design: Design, facts: DataFacts | None) -> str:
+    if differs(design):
+        return ""
+    return (
+        "The plan compares two passes of each batch, and nothing in this design's routing is drawn at random:"
+        " both would be the same."
     )
+
+
+def _no_tasks(design: Design, facts: DataFacts | None) -> str:
+    if design.tasks < 2:
+        return "The plan trains each task by itself, and this design has one task only."
+    if facts is None or _told(design, facts):
+        return ""
+    return (
+        f"The plan trains each task by itself, and {facts.name} does not say which task an example belongs"
+        " to."
+    )
+
+
+_FAULTS: dict[type[Objective], Callable[[Design, DataFacts | None], str]] = {
+    TwoPassConsistency: _same_passes,
+    PerTaskAccumulate: _no_tasks,
+}
 
 
 def _told(design: Design, facts: DataFacts) -> bool:

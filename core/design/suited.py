@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from core.design.base import Spec
@@ -36,6 +37,29 @@ def suggested_objective(design: Design) -> Objective:
             if value.trained_by is not None:
                 return Plan.model_validate({"objective": {"kind": value.trained_by}}).objective
     return Plan().objective
+
+
+def suited(plan: Plan, design: Design) -> Plan:
+    """The plan with the objective that the design's routing is usually trained with, if it names none."""
+    named = plan.objective != Plan().objective
+    return plan if named else plan.replaced(objective=suggested_objective(design))
+
+
+def fits(design: Design, other: Design) -> bool:
+    """Whether `design` may begin with the weights of `other`: alike in all but their routers.
+
+    By names, shapes and counts of parameters; the checkpoint itself decides when the run begins.
+    """
+    return _outside_routers(design) == _outside_routers(other)
+
+
+def _outside_routers(design: Design) -> tuple[list[str], Counter[tuple[str, tuple[int, ...]]]]:
+    found: Counter[tuple[str, tuple[int, ...]]] = Counter()
+    for placed in design.weights():
+        weight = placed.weight
+        if weight.role != "router":
+            found[weight.name, weight.shape] += placed.times * weight.copies
+    return [stack.name for stack in design.stacks], found
 
 
 def _values(router: Router) -> Iterator[Spec]:

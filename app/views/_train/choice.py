@@ -10,6 +10,7 @@ from core.design.plan import Plan
 from core.design.presets.registry import PRESETS, plan_for, preset
 from core.design.problems import Problem
 from core.design.spec import Design
+from core.design.suited import suited
 from storage import drafts
 from storage.database import Database
 from storage.drafts import Conflict, Document
@@ -34,11 +35,13 @@ class Choice:
 
     @property
     def plan(self) -> Plan:
-        """The plan that suits it: of the preset, or of the first starter with the same task."""
+        """The plan that suits it: of the preset, or of the first starter with the same task, and with the
+        objective that is usual for its routing."""
         if self.draft is None:
             return plan_for(self.key)
         kind = self.design.task.kind
-        return next((plan_for(name) for name in _STARTERS if preset(name).task.kind == kind), Plan(steps=500))
+        usual = (plan_for(name) for name in _STARTERS if preset(name).task.kind == kind)
+        return suited(next(usual, Plan(steps=500)), self.design)
 
     @property
     def file(self) -> str:

@@ -4,18 +4,31 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
 
 from components import page
-from core.design.plan import Plan
+from core.design.facts import DataFacts
+from core.design.plan import OBJECTIVE, Objective, Plan
+from core.design.planned import objective_fault
+from core.design.spec import Design
 
 _JSON = ("true", "false", "null")
 
 
-def choose(suited: Plan, data: str, scope: str) -> Plan | None:
+@dataclass(frozen=True)
+class Offer:
+    """What the plan's choices depend on. starts: runs to begin from, by id, with what to call them."""
+
+    design: Design
+    facts: DataFacts | None
+    starts: dict[str, str]
+
+
+def choose(suited: Plan, data: str, scope: str, offer: Offer) -> Plan | None:
     """The card with length, seed and the rest of the plan; None, and why, where the values do not fit.
 
     `scope` names the design the defaults are of: another design starts from its own.
@@ -40,6 +53,14 @@ def choose(suited: Plan, data: str, scope: str) -> Plan | None:
             values["seed"] = st.number_input("Seed", 0, 2**31 - 1, suited.seed, key=key("seed"))
         if unit == "Seconds":
             st.caption("The first steps are timed; the budget becomes a number of steps.")
+        values |= _objective(suited.objective, offer, key)
+        if offer.starts:
+            values["start_from"] = st.selectbox(
+                "Begin with",
+                [None, *offer.starts],
+                format_func=lambda run: offer.starts[run] if run else "Random weights",
+                key=key("start"),
+            )
         with st.expander("More of the plan"):
             values |= _more(suited, key)
     try:
@@ -49,6 +70,35 @@ def choose(suited: Plan, data: str, scope: str) -> Plan | None:
         place = ".".join(map(str, first["loc"]))
         page.problems([("error", f"The plan's {place} cannot be that: {first['msg']}.", "")])
         return None
+
+
+def _objective(usual: Objective, offer: Offer, key: Any) -> dict[str, Any]:
+    """What is minimised, where the design and the data leave a choice."""
+    kinds = {}
+    for kind, member in OBJECTIVE.members.items():
+        made = member.model_validate({"kind": kind})
+        if isinstance(made, Objective) and not objective_fault(made, offer.design, offer.facts):
+            kinds[kind] = made
+    names = list(kinds)
+    expected = usual.kind if usual.kind in kinds else names[0]
+    kind = expected
+    if len(names) > 1:
+        kind = st.selectbox(
+            "Objective",
+            names,
+            index=names.index(expected),
+            format_func=lambda kind: kind.replace("_", " ").capitalize(),
+            key=key("objective"),
+        )
+    if expected != Plan().objective.kind:
+        st.caption(f"This design's routing is usually trained with {expected.replace('_', ' ')}.")
+    values: dict[str, Any] = {"kind": kind}
+    for name, default in kinds[kind].model_dump(exclude={"kind"}).items():
+        label = name.replace("_", " ").capitalize()
+        values[name] = st.number_input(
+            label, value=float(default), step=1.0, format="%g", key=key(f"{kind}.{name}")
+        )
+    return {"objective": values}
 
 
 def _more(suited: Plan, key: Any) -> dict[str, Any]:

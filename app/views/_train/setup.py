@@ -11,6 +11,7 @@ from app.paths import data_root
 from app.record import parameters
 from app.views._train import choice, data, plan
 from app.views._train.choice import Choice
+from app.views._train.starting import starts
 from components import page
 from core.cost.format import count
 from core.design.facts import DataFacts
@@ -37,7 +38,8 @@ def show() -> None:
     with b:
         facts = data.choose(chosen.plan.data)
     with c:
-        planned = plan.choose(chosen.plan, facts.name if facts else chosen.plan.data, chosen.key)
+        offered = plan.Offer(chosen.design, facts, starts(db, chosen.design))
+        planned = plan.choose(chosen.plan, facts.name if facts else chosen.plan.data, chosen.key, offered)
     problems = check(chosen.design, planned, facts, stage="train") if planned and facts else ()
     _problems(db, chosen, problems)
     ready = planned is not None and facts is not None and all(p.severity != "error" for p in problems)
