@@ -37,7 +37,7 @@ class EightRules(Generated):
         return (Head(name="class", kind="classes", size=CLASSES),)
 
     def draw(self) -> Examples:
-        mean_MF, rule_MFC = means_and_rules(self.separation)
+        mean_MF, rule_MFC = means_and_rules(self.separation, FEATURES)
         rng = np.random.default_rng([SEED, 2])
         domain_N = take_turns(DOMAINS, self.n_train + self.n_held_out)
         z_NF = rng.standard_normal((len(domain_N), FEATURES))
@@ -50,11 +50,13 @@ class EightRules(Generated):
         )
 
 
-def means_and_rules(separation: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def means_and_rules(
+    separation: float, features: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Means [8, F] and rules [8, F, C], the same at every separation but for the means' length."""
     rng = np.random.default_rng([SEED, 1])
-    mean_MF = separation * rng.standard_normal((DOMAINS, FEATURES))
-    return mean_MF, rng.standard_normal((DOMAINS, FEATURES, CLASSES))
+    mean_MF = separation * rng.standard_normal((DOMAINS, features))
+    return mean_MF, rng.standard_normal((DOMAINS, features, CLASSES))
 
 
 def by_rule(

@@ -18,16 +18,16 @@ from core.design.facts import DataKind
 from core.design.tasks.base import Head
 
 SIDE = PATCH = 4
-CUE = 0.5
+HALF, CUE, LOUDNESS = FEATURES // 2, 0.4, 0.5
 
 
 @dataclass(frozen=True)
 class Sequence(Generated):
-    """Tokens x_s = mu_m + z_s, where the means mu_m are short (0.5 instead of 2), and the class is that
-    which the domain's linear rule gives the mean of z_s.
+    """Tokens x_s = (z / 2, mu_m + e_s): eight numbers that all tokens share and eight about the domain.
 
-    One token rarely tells its domain; the mean of sixteen does. So one decision for a whole example can be
-    right where a decision for each token cannot.
+    z, e_s ~ N(0, I) and the means mu_m ~ N(0, 0.4^2 I) are short; the class is argmax(z W_m). So every token
+    says what is asked and hardly by which rule. One token rarely tells its domain, the mean of sixteen does:
+    one decision for a whole example can be right where a decision for each token cannot.
     """
 
     n_train: int = 32_768
@@ -44,16 +44,19 @@ class Sequence(Generated):
         return (Head(name="class", kind="classes", size=CLASSES),)
 
     def draw(self) -> Examples:
-        mean_MF, rule_MFC = means_and_rules(CUE)
+        mean_MF, rule_MFC = means_and_rules(CUE, HALF)
         rng = np.random.default_rng([SEED, 4])
         domain_N = take_turns(DOMAINS, self.n_train + self.n_held_out)
-        z_NSF = rng.standard_normal((len(domain_N), self.tokens, FEATURES))
-        tokens_NSF = (mean_MF[domain_N][:, None] + z_NSF).astype(np.float32)
+        z_NF = rng.standard_normal((len(domain_N), HALF))
+        tokens_NSF = np.empty((len(domain_N), self.tokens, FEATURES), np.float32)
+        tokens_NSF[:, :, :HALF] = LOUDNESS * z_NF[:, None]
+        tokens_NSF[:, :, HALF:] = rng.standard_normal((len(domain_N), self.tokens, HALF), np.float32)
+        tokens_NSF[:, :, HALF:] += mean_MF[domain_N].astype(np.float32)[:, None]
         # The inverse of cutting an image into patches, row by row.
         grid = tokens_NSF.reshape(-1, SIDE, SIDE, PATCH, PATCH).swapaxes(2, 3)
         return Examples(
             inputs=np.ascontiguousarray(grid).reshape(-1, SIDE * PATCH, SIDE * PATCH, 1),
-            targets={"class": by_rule(z_NSF.mean(1), rule_MFC, domain_N)},
+            targets={"class": by_rule(z_NF, rule_MFC, domain_N)},
             domain=domain_N,
             held_out=self.held,
             task=domain_N,
