@@ -4,9 +4,13 @@ from core.model import groups as _groups
 from core.model.bodies import attention as _attention
 from core.model.bodies import dense as _dense
 from core.model.bodies import moe as _moe
+from core.model.routing.balance import alignment as _alignment
 from core.model.routing.balance import bias_update as _bias_update
+from core.model.routing.balance import cluster_variance as _cluster_variance
+from core.model.routing.balance import entropy as _entropy
 from core.model.routing.balance import importance_load_cv as _importance_load_cv
 from core.model.routing.balance import load_balance as _load_balance
+from core.model.routing.balance import param_penalty as _param_penalty
 from core.model.routing.balance import z_loss as _z_loss
 from core.model.routing.combine import output_mix as _output_mix
 from core.model.routing.combine import param_merge as _param_merge

@@ -9,13 +9,27 @@ from core.design.problems import Problem, Site
 
 
 class Broadcast(Spec):
-    """Tokens with normalised entropy above `threshold` visit all experts by raw scores; fine-tuning only."""
+    """Tokens with at least `threshold` of the largest entropy visit all experts by raw scores.
 
-    trainable = False
-    threshold: float = field(0.95, ge=0, le=1, symbol=r"\kappa")
+    While fine-tuning only; of every example the first `slots` such tokens.
+    """
+
+    threshold: float = field(0.95, ge=0, le=1, symbol=r"\kappa", unit="of ln E")
+    slots: int | None = field(None, ge=0, le=1_000_000, unit="tokens per example, empty: all", advanced=True)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe
+        if moe is not None:
+            select = moe.router.select
+            # Selectors that look ahead have a rule of their own.
+            if not (select.token_choice or select.looks_ahead) or not moe.router.score.learns:
+                yield site.error(
+                    "uncertain-needs-choice",
+                    "An uncertain rule needs a router that learned to choose: here nothing chooses by a"
+                    " learned score.",
+                    "To fix this, remove the uncertain rule.",
+                    edits=(site.remove(label="Remove the rule"),),
+                )
         if moe is not None and moe.router.score_function != "softmax":
             router = site.up()
             yield router.error(

@@ -20,6 +20,7 @@ from core.model.routing.scope import SCOPES, Scope
 from core.model.routing.score.base import SCORES
 from core.model.routing.select.base import SELECTORS, Ranked
 from core.model.routing.shape import RoutedShape
+from core.model.routing.uncertain import Broadcast
 from core.model.routing.weigh.base import WEIGHERS, Picked
 
 SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -65,6 +66,7 @@ class Router(nn.Module):
         self.closes = any(modifier.turn == 0 for modifier in built)
         self.select = SELECTORS.build(spec.select, shape)
         self.weigh = WEIGHERS.build(spec.weigh, shape)
+        self.uncertain = None if spec.uncertain is None else Broadcast(spec.uncertain, spec.weigh.scale)
 
     def scored(self, x_TD: Tensor, context: RouteContext) -> Scored:
         """Scores of x, in groups where the router decides for several tokens at once."""
@@ -123,12 +125,15 @@ class Router(nn.Module):
         sent_TK = self.select.dispatched(picked, context)
         if sent_TK is not None:
             accepted_TK = accepted_TK & sent_TK
+        uncertain_T = None if self.uncertain is None else self.uncertain.uncertain_T(scores_TE, context)
+        if uncertain_T is not None:  # these take no places
+            accepted_TK = accepted_TK & ~uncertain_T[:, None]
         if self.capacity is not None:
             claims_TK = selected_TK.masked_fill(~accepted_TK, -1)
             accepted_TK = accept(claims_TK, scores_TE, self.capacity, context.tokens, context.training)
         noisy_TE = None if scored.noisy_GE is None else each(scored.noisy_GE)
         deviation = scored.deviation
-        return Hard(
+        decision = Hard(
             each(scored.raw_GE),
             scores_TE,
             ranking_TE,
@@ -139,6 +144,9 @@ class Router(nn.Module):
             each(deviation) if isinstance(deviation, Tensor) else deviation,
             self.weigh.identity(picked),
         )
+        if self.uncertain is None or uncertain_T is None:
+            return decision
+        return self.uncertain.widened(decision, uncertain_T)
 
 
 def _tasks(scope: Scope, context: RouteContext) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from core.design.base import field
+from core.design.problems import Problem, Site
 from core.design.routing.balance.base import BALANCE, Balancer
 
 
@@ -12,6 +14,14 @@ from core.design.routing.balance.base import BALANCE, Balancer
 class Alignment(Balancer):
     """Penalty where an expert outside the chosen island scores above the weakest chosen one."""
 
-    trainable = False
     kind: Literal["alignment"]
     coefficient: float = field(0.1, ge=0, le=100)
+
+    def rules(self, site: Site) -> Iterator[Problem]:
+        yield from super().rules(site)
+        if site.moe is not None and site.moe.islands == 1:
+            yield site.warning(
+                "alignment-one-island",
+                "All experts are one island, so none is outside the chosen one and this loss is always 0.",
+                edits=(site.remove(label="Remove the alignment"),),
+            )

@@ -10,9 +10,8 @@ from core.design.routing.balance.base import BALANCE, Balancer
 
 @BALANCE.register
 class ClusterVariance(Balancer):
-    """Variance inside islands, over a gap between the best and the next."""
+    """Mean variance inside islands, over `exp(gap * d)`: d from the best island to the next. Gap 0: plain."""
 
-    trainable = False
     kind: Literal["cluster_variance"]
     coefficient: float = field(0.01, ge=0, le=100)
-    gap: float = field(1.0, ge=0, le=100, symbol=r"\beta")
+    gap: float = field(1.0, ge=0, le=100)

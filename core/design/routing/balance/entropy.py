@@ -12,7 +12,6 @@ from core.design.routing.balance.base import BALANCE, Balancer
 class Entropy(Balancer):
     """`-sum P log P`, mean over tokens. A positive coefficient makes routers decide."""
 
-    trainable = False
     needs_distribution = True
     kind: Literal["entropy"]
     coefficient: float = field(1e-4, ge=-100, le=100)

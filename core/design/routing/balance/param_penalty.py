@@ -12,9 +12,8 @@ from core.design.routing.balance.base import BALANCE, Balancer
 
 @BALANCE.register
 class ParamPenalty(Balancer):
-    """`E * sum_e f_e * P_e * h_e / mean(h)`."""
+    """`E * sum_e m_e * P_e`: m selections a token times `h_e / mean(h)`, P mean scores."""
 
-    trainable = False
     kind: Literal["param_penalty"]
     coefficient: float = field(0.1, ge=0, le=100)
 
@@ -25,7 +24,8 @@ class ParamPenalty(Balancer):
             return
         if len({g.inner for g in moe.experts}) == 1:
             yield site.warning(
-                "penalty-equal", "All experts are equally wide, so this is the load-balance loss."
+                "penalty-equal",
+                "All experts are equally wide, so this is load balance times the experts of a token.",
             )
         if any(b.kind == "load_balance" for b in moe.balance):
             yield site.warning(

@@ -38,13 +38,17 @@ def smooth_load(decision: Hard, context: RouteContext) -> Tensor:
     """Expected number of tokens [E] that would pick each expert if its own noise were drawn again.
 
     An expert is in if it beats the k-th best of the others: the (k+1)-th of all where it is among the best k
-    itself, the k-th where not. A dropped expert is never in; where no others are left, an expert always is.
+    itself, the k-th where not; k: experts of the token. A dropped expert is never in; where no others are
+    left, or the token takes all, an expert always is.
     """
     assert decision.noisy_TE is not None
-    k = decision.chosen_TK.shape[1]
-    best_TK, index_TK = top_k(decision.noisy_TE, k + 1)
-    inside_TE = spread(index_TK[:, :k], torch.ones_like(best_TK[:, :k]), decision.experts) > 0
-    threshold_TE = torch.where(inside_TE, best_TK[:, k:], best_TK[:, k - 1 : k])
+    k_T1 = (decision.chosen_TK >= 0).sum(1, keepdim=True).clamp_min(1)
+    columns = min(decision.chosen_TK.shape[1] + 1, decision.experts)
+    best_TK, index_TK = top_k(decision.noisy_TE, columns)
+    among_TK = torch.arange(columns, device=k_T1.device) < k_T1
+    inside_TE = spread(index_TK, among_TK.to(best_TK.dtype), decision.experts) > 0
+    next_T1 = best_TK.gather(1, k_T1.clamp_max(columns - 1)).masked_fill(k_T1 == columns, -torch.inf)
+    threshold_TE = torch.where(inside_TE, next_T1, best_TK.gather(1, k_T1 - 1))
     # Infinities are taken out first: a gradient through one is not a number.
     alone_TE = threshold_TE == -torch.inf
     away_TE = decision.logits_TE - threshold_TE.masked_fill(alone_TE, 0.0)
