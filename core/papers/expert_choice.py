@@ -3,7 +3,7 @@
 Equation: core/model/routing/select/expert_choice.py. Part of a design:
   core/design/routing/select/expert_choice.py.
 Preset `expert-choice`: core/design/presets/routing/soft.py.
-Tests: tests/core/model/routing/select/test_expert_choice.py.
+Tests: tests/core/model/routing/test_select_balanced.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

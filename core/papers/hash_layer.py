@@ -2,7 +2,7 @@
 
 Equation: core/model/routing/score/table.py. Part of a design: core/design/routing/score/table.py.
 Preset `hash`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/score/test_table.py.
+Tests: tests/core/model/routing/test_scores_table.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

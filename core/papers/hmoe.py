@@ -3,7 +3,7 @@
 Equation: core/model/routing/balance/param_penalty.py. Part of a design:
   core/design/routing/balance/param_penalty.py.
 Widths by rule: core/design/strategies.py. Preset `hmoe`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/balance/test_param_penalty.py.
+Tests: tests/core/model/routing/test_balance_more.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

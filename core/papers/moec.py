@@ -4,7 +4,7 @@ Equation: core/model/routing/balance/cluster_variance.py, core/model/routing/mod
 Parts of a design: core/design/routing/balance/cluster_variance.py,
   core/design/routing/modifier/drop_experts.py.
 Preset `moec`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/balance/test_cluster_variance.py.
+Tests: tests/core/model/routing/test_balance_more.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

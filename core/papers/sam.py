@@ -3,8 +3,8 @@
 Equation: core/model/routing/select/group_top_k.py, core/model/routing/balance/alignment.py.
 Parts of a design: core/design/routing/select/group_top_k.py, core/design/routing/balance/alignment.py.
 Preset `sam`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/select/test_group_top_k.py,
-  tests/core/model/routing/balance/test_alignment.py.
+Tests: tests/core/model/routing/test_selectors.py,
+  tests/core/model/routing/test_balance_more.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

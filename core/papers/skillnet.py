@@ -8,6 +8,39 @@ Tests: tests/core/model/routing/test_condition.py.
 
 from core.papers.base import Arm, Expect, Experiment, Paper
 
+#: Expert 0 is the general skill; expert 1 + a learns operation a, of which the tasks are made.
+_TRUE = {
+    "left-1": [0, 1],
+    "left-2": [0, 1, 3],
+    "left-3": [0, 1, 4],
+    "right-1": [0, 2],
+    "right-2": [0, 2, 3],
+    "right-3": [0, 2, 4],
+    "new": [0, 1, 2],
+}
+#: As many skills for each task, drawn once.
+_DRAWN = {
+    "left-1": [0, 4],
+    "left-2": [0, 1, 4],
+    "left-3": [0, 3, 4],
+    "right-1": [0, 4],
+    "right-2": [0, 2, 4],
+    "right-3": [0, 2, 4],
+    "new": [0, 2, 3],
+}
+
+
+def _skills(rows: dict[str, list[int]]) -> dict[str, object]:
+    return {
+        "/moe/experts": [{"kind": "glu", "hidden": 32, "count": 5}],
+        "/moe/router/select/per_token": 3,
+        "/moe/router/condition/rows": rows,
+    }
+
+
+#: Only the heads learn the new task; the skills stay as they are.
+_HEADS = {"plan.freeze": ["ends.embedding", "layers", "final_norm"]}
+
 X18 = Experiment(
     id="x18",
     title="The right table of skills against a random one, then a new task",
@@ -15,16 +48,23 @@ X18 = Experiment(
     data="skills",
     plan={"steps": 400, "batch": 256},
     arms=(
-        Arm(name="table", title="The tasks' true skills", method="skillnet"),
-        Arm(name="shuffled", title="A random table, as sparse", method="skillnet"),
+        Arm(name="table", title="The tasks' true skills", method="skillnet", sets=_skills(_TRUE)),
+        Arm(name="shuffled", title="A random table, as sparse", method="skillnet", sets=_skills(_DRAWN)),
         Arm(
             name="reuse",
             title="New task, skills reused",
             method="skillnet",
+            sets={**_skills(_TRUE), **_HEADS},
             start_from="table",
             data="skills-new",
         ),
-        Arm(name="scratch", title="New task, from scratch", method="skillnet", data="skills-new"),
+        Arm(
+            name="scratch",
+            title="New task, from scratch",
+            method="skillnet",
+            sets=_skills(_TRUE),
+            data="skills-new",
+        ),
     ),
     expects=(
         Expect(
@@ -45,8 +85,8 @@ X18 = Experiment(
     minutes=10,
     caveat=(
         "The tasks are made from four known operations, so the true table exists and is given. Real tasks do "
-        "not come with one: in the paper people wrote it. Details of the paper's table and of how skills are "
-        "combined could not be confirmed; here the mean is taken."
+        "not come with one: in the paper people wrote it. The new task has 100 examples. Details of the "
+        "paper's table and of how skills are combined could not be confirmed; here the mean is taken."
     ),
 )
 

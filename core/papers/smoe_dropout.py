@@ -3,7 +3,7 @@
 Equation: core/model/routing/score/frozen_linear.py. Part of a design:
   core/design/routing/score/frozen_linear.py.
 The rising k: core/design/schedule.py. Preset `smoe-dropout`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/score/test_frozen_linear.py.
+Tests: tests/core/model/routing/test_scores.py.
 """
 
 from itertools import pairwise

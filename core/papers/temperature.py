@@ -5,7 +5,7 @@ Parts of a design: core/design/routing/score/activation_linear.py,
   core/design/routing/modifier/temperature.py.
 Preset `dense-to-sparse` (arXiv 2112.14397): core/design/presets/routing/soft.py.
 Preset `activation-gate` (arXiv 2405.13997): core/design/presets/routing/choice.py.
-Tests: tests/core/model/routing/score/test_activation_linear.py.
+Tests: tests/core/model/routing/test_scores.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

@@ -3,7 +3,7 @@
 Equation: core/model/routing/select/sample_one.py. Part of a design: core/design/routing/select/sample_one.py.
 Training, two passes and their divergence: core/design/plan.py (`two_pass_consistency`).
 Preset `thor`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/select/test_sample_one.py.
+Tests: tests/core/model/routing/test_select_balanced.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

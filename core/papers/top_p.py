@@ -3,7 +3,7 @@
 Equation: core/model/routing/select/top_p.py, core/model/routing/balance/entropy.py.
 Parts of a design: core/design/routing/select/top_p.py, core/design/routing/balance/entropy.py.
 Preset `top-p`: core/design/presets/routing/soft.py.
-Tests: tests/core/model/routing/select/test_top_p.py.
+Tests: tests/core/model/routing/test_selectors.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper
