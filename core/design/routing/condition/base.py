@@ -18,6 +18,15 @@ class Condition(Spec):
         yield from ()
 
     def rules(self, site: Site) -> Iterator[Problem]:
+        if site.moe is not None and site.moe.router.scope in _MIXED:
+            scope, router = site.moe.router.scope, site.up()
+            yield router.error(
+                "condition-scope",
+                f"One decision for a whole {scope} spans several tasks, so it cannot ask for one.",
+                "To fix this, route each token.",
+                edits=(router.set("scope", "token", label="Route each token"),),
+                at="scope",
+            )
         if site.data is not None and not site.data.has_task_id:
             yield site.error(
                 "no-tasks",
@@ -26,5 +35,8 @@ class Condition(Spec):
                 stage="train",
             )
 
+
+#: Scopes whose groups may hold examples of several tasks.
+_MIXED = frozenset({"position", "batch"})
 
 CONDITION = Choice("condition")

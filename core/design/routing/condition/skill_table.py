@@ -8,6 +8,7 @@ from typing import Any, Literal
 from core.design.base import field
 from core.design.problems import Problem, Site
 from core.design.routing.condition.base import CONDITION, Condition
+from core.design.routing.select.table import TableSelect
 
 #: Experts a task may name.
 MOST = 4096
@@ -51,16 +52,13 @@ class SkillTable(Condition):
                 at="rows",
                 stage="train",
             )
-        needed = site.moe.router.select.fewest(experts) if site.moe else 1
-        short = next((name for name, row in self.rows.items() if len(row) < needed), None)
-        if short is not None and broken is None:
+        if site.moe is not None and not isinstance(site.moe.router.select, TableSelect):
             router = site.up()
-            mean = round(sum(map(len, self.rows.values())) / len(self.rows))
+            mean = max(1, round(sum(map(len, self.rows.values())) / max(1, len(self.rows))))
             select = {"kind": "table", "per_token": mean}
             yield router.error(
-                "skills-few",
-                f"Each token gets {needed} experts, and the task {short[:60]!r} uses only"
-                f" {len(self.rows[short])}.",
+                "skills-select",
+                "A task uses exactly the experts of its row, and this selection picks others or fewer.",
                 "To fix this, select by the table.",
                 edits=(router.set("select", select, label="Select by the table"),),
                 at="select",

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from core.design.bodies.moe import Moe as MoeSpec
-from core.design.edits import parse
+from core.design.edits import apply, parse
 from core.design.routing.condition.skill_table import SkillTable as SkillTableSpec
 from core.design.rules import check
 from core.design.spec import Design, Norm
-from core.model.bodies.base import Place
+from core.model.bodies.base import Place, Routed
 from core.model.bodies.moe import Moe
 from core.model.build import build
 from core.model.initialise import initialise
@@ -35,7 +35,7 @@ def layer(condition: dict[str, Any], seed: int = 0, **router: Any) -> Moe:
         "condition": condition,
     }
     body = {"kind": "moe", "experts": [{"kind": "glu", "count": E, "hidden": 6}], "router": axes | router}
-    made = Moe(MoeSpec.model_validate(body), Place(D, Norm(), "reference", 0, TASKS))
+    made = Moe(MoeSpec.model_validate(body), Place(D, Norm(), "sparse", 0, TASKS))
     initialise(made, seed, 1)
     return made
 
@@ -46,6 +46,14 @@ def tokens(seed: int = 1) -> Tensor:
 
 def asked(*tasks: int) -> Pass:
     return Pass(task_id=torch.tensor(tasks), record="full")
+
+
+def computed(told: Routed) -> list[int]:
+    """Tokens that each expert computed."""
+    assert told.record is not None
+    assert told.record.counts_E is not None
+    counts: list[int] = told.record.counts_E.tolist()
+    return counts
 
 
 GATE, CONCAT = {"kind": "task_gate"}, {"kind": "task_concat", "dim": 5}
@@ -103,7 +111,7 @@ def test_experts_a_task_does_not_use_may_go() -> None:
     made, x_BSD = layer(GATE, select={"kind": "top_k", "k": 1}).eval(), tokens()[:2, :1]
     before, told = routed(made, x_BSD, asked(1, 1))
     assert told.record is not None
-    idle = [e for e, n in enumerate(told.record.counts_E.tolist()) if not n]
+    idle = [e for e, n in enumerate(computed(told)) if not n]
     assert len(idle) >= E - 2
     with torch.no_grad():
         for parameter in made.experts.parameters():
@@ -196,7 +204,7 @@ def test_the_formula_counts_what_is_built_and_all_of_it_learns(condition: dict[s
         ({"kind": "skill_table", "rows": {n: [4] for n in TASKS}}, "skills-row", "names 4"),
         ({"kind": "skill_table", "rows": {n: [] for n in TASKS}}, "skills-row", "names no expert"),
         ({"kind": "skill_table", "rows": {n: [1, 1] for n in TASKS}}, "skills-row", "names 1, 1"),
-        ({"kind": "skill_table", "rows": {n: [1] for n in TASKS}}, "skills-few", "gets 2 experts"),
+        ({"kind": "skill_table", "rows": {n: [1] for n in TASKS}}, "skills-select", "exactly the experts"),
     ],
 )
 def test_a_table_that_says_too_little_is_refused(condition: dict[str, Any], code: str, says: str) -> None:
@@ -204,6 +212,94 @@ def test_a_table_that_says_too_little_is_refused(condition: dict[str, Any], code
     (problem,) = (p for p in problems if p.code == code)
     assert says in problem.message
     assert problem.edits
+
+
+@pytest.mark.parametrize("scope", ["position", "batch"])
+def test_a_group_of_several_tasks_cannot_ask_for_one(scope: str) -> None:
+    codes = [p.code for p in check(of_heads(GATE, scope=scope), stage="design")]
+    assert "condition-scope" in codes
+
+
+def test_a_task_cannot_be_told_to_an_exported_model() -> None:
+    design = of_heads(GATE)
+    assert check(design, stage="train") == ()
+    (problem,) = (p for p in check(design, stage="export:onnx") if p.code == "export-task")
+    mended = apply(design, problem.edits[0])
+    assert isinstance(mended, Design)
+    assert "export-task" not in {p.code for p in check(mended, stage="export:onnx")}
+
+
+@pytest.mark.parametrize("scope", ["example", "task"])
+def test_a_task_may_decide_for_all_its_tokens(scope: str) -> None:
+    """Every token of a task has the same scores, and a row of the table is exactly what it uses."""
+    rows = {"digit": [0, 2], "parity": [1, 2], "dark": [0, 1, 3]}
+    made = layer(
+        {"kind": "skill_table", "rows": rows},
+        scope=scope,
+        score={"kind": "given"},
+        select={"kind": "table", "per_token": 2},
+        weigh={"kind": "mean"},
+    )
+    _, told = routed(made, tokens(), asked(0, 1, 2, 0, 1, 2))
+    assert told.record is not None
+    assert told.record.expert_TK is not None
+    each = told.record.expert_TK.view(B, S, -1)
+    for row, name in enumerate([*rows, *rows]):
+        for token in each[row].tolist():
+            assert sorted(e for e in token if e >= 0) == rows[name]
+    y_BSD, _ = routed(made, tokens(), asked(*[0] * B))
+    y_BSD.sum().backward()
+    for name, gradient in gradients(made.experts).items():
+        assert [bool(g.abs().sum() > 0) for g in gradient] == [True, False, True, False], name
+
+
+def test_a_skill_that_no_task_uses_changes_nothing() -> None:
+    small = {"digit": [0, 2], "parity": [1, 2], "dark": [0, 1]}
+    axes: dict[str, Any] = {
+        "score": {"kind": "given"},
+        "select": {"kind": "table"},
+        "weigh": {"kind": "mean"},
+    }
+    made = layer({"kind": "skill_table", "rows": small}, **axes)
+    before, _ = routed(made, tokens(), asked(0, 1, 2, 0, 1, 2))
+    with torch.no_grad():
+        for parameter in made.experts.parameters():
+            parameter[3] = torch.nan
+    after, _ = routed(made, tokens(), asked(0, 1, 2, 0, 1, 2))
+    assert torch.equal(before, after)
+
+
+def test_equal_skills_are_that_skill() -> None:
+    axes: dict[str, Any] = {
+        "score": {"kind": "given"},
+        "select": {"kind": "table"},
+        "weigh": {"kind": "mean"},
+    }
+    made = layer({"kind": "skill_table", "rows": {"digit": [0, 1, 2], "parity": [3], "dark": [0]}}, **axes)
+    with torch.no_grad():
+        for parameter in made.experts.parameters():
+            parameter[:] = parameter[:1]
+    three, _ = routed(made, tokens(), asked(*[0] * B))
+    one, _ = routed(made, tokens(), asked(*[1] * B))
+    torch.testing.assert_close(three, one)
+
+
+def test_the_best_expert_of_a_task_is_what_training_shows_and_its_embedding_learns() -> None:
+    axes: dict[str, Any] = {
+        "scope": "task",
+        "score": {"kind": "given"},
+        "select": {"kind": "all"},
+        "weigh": {"kind": "straight_through"},
+    }
+    made = layer(EMBEDDING, **axes)
+    trained, _ = routed(made, tokens(), asked(0, 1, 2, 0, 1, 2))
+    (trained * torch.randn(trained.shape, generator=torch.Generator().manual_seed(3))).sum().backward()
+    assert (gradients(made)["router.condition.task_embedding"].abs().sum(1) > 0).all()
+    made.eval()
+    evaluated, told = routed(made, tokens(), asked(0, 1, 2, 0, 1, 2))
+    torch.testing.assert_close(trained, evaluated)
+    assert told.record is not None
+    assert told.record.tokens == sum(computed(told))
 
 
 def test_routers_of_tasks_stand_beside_a_linear_score_only() -> None:
