@@ -36,9 +36,12 @@ class Capacity(Spec):
         if moe is None:
             return
         if moe.router.select.fewest(moe.count) != moe.router.select.most(moe.count):
+            most = moe.router.select.most(moe.count)
             yield site.warning(
                 "capacity-ragged",
-                f"Capacity is computed for {moe.per_token:g} experts a token, the expected number.",
+                f"Capacity is computed for {most} experts a token, the most it may take."
+                if moe.router.select.ragged
+                else "Capacity follows the number of experts a token, which changes in training.",
             )
         if self.unit == "flops":
             edit = site.set("unit", "tokens", label="Count tokens")
@@ -101,9 +104,17 @@ class Router(Spec):
                 edits=(site.set("score_function", "softmax", label="Use softmax"),),
                 at="score_function",
             )
-        if self.score_function == "none":
-            edit = site.set("score_function", "softmax", label="Use softmax")
-            yield site.not_built("Routing on raw logits", "use softmax", edit, at="score_function")
+        if self.score_function == "none" and self.weigh.kind == "renormalised":
+            yield site.error(
+                "renormalised-logits",
+                "Logits may be negative and their sum near zero, so made to sum to one they are no weights.",
+                "To fix this, switch to softmax or use raw weights.",
+                edits=(
+                    site.set("score_function", "softmax", label="Use softmax"),
+                    site.set("weigh/kind", "raw", label="Use raw weights"),
+                ),
+                at="weigh",
+            )
         if self.scope != "token":
             yield from self._scope_rules(site)
         if self.condition is not None or self.scope == "task":
@@ -119,9 +130,8 @@ class Router(Spec):
 
     def _scope_rules(self, site: Site) -> Iterator[Problem]:
         edit = site.set("scope", "token", label="Route each token")
-        # A score with weights reads what it pools; a score without leaves the word to a condition.
-        pooled = self.scope == "task" and any(self.score.weights(1, 1))
-        if (self.scope in ("example", "batch") or pooled) and site.causal:
+        # A position stands in all examples at once; all other scopes pool earlier tokens with later ones.
+        if self.scope != "position" and self.score.reads and site.causal:
             yield site.error(
                 "looks-ahead",
                 f"One decision for a whole {self.scope} looks at later tokens, so next-token loss"

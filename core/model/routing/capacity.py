@@ -23,13 +23,21 @@ def _ratio(factor: float, k: int, experts: int) -> tuple[int, int]:
     return exact.numerator, exact.denominator
 
 
-def accept(selected_TK: Tensor, scores_TE: Tensor, spec: Capacity, tokens: int, training: bool) -> Tensor:
+def accept(
+    selected_TK: Tensor,
+    scores_TE: Tensor,
+    spec: Capacity,
+    tokens: int,
+    training: bool,
+    most: int | None = None,
+) -> Tensor:
     """accepted_TK: True where a selection is among the first C of its expert; -1 is never accepted.
 
     All first choices come before any second one (arXiv 2101.03961); among equal ranks earlier tokens, or with
-    priority `score` tokens of a higher best score (arXiv 2106.05974), come first.
+    priority `score` tokens of a higher best score (arXiv 2106.05974), come first. Room is for `most` experts
+    a token, by default one for each column.
     """
-    k, experts = selected_TK.shape[1], scores_TE.shape[1]
+    k, experts = selected_TK.shape[1] if most is None else most, scores_TE.shape[1]
     factor = spec.train if training else spec.eval
     turn_T = _TURNS[spec.priority](scores_TE)
     if torch.compiler.is_exporting():

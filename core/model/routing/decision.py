@@ -56,7 +56,8 @@ class Hard:
     accepted_TK: whether the expert had room; weight_TK: combine weights of the selected, 0 where none.
     noisy_TE, deviation: logits with noise and the standard deviation of the noise, where there was some.
     identity_T: share of the token itself in the output, None for none. own_TK, own_weight_TK: what tokens
-    selected before an uncertain rule widened it, and its weights, None where none did.
+    selected before an uncertain rule widened it, and its weights, None where none did. signed: scores are
+    logits as they are, so they may be negative.
     """
 
     logits_TE: Tensor
@@ -70,6 +71,7 @@ class Hard:
     identity_T: Tensor | None = None
     own_TK: Tensor | None = None
     own_weight_TK: Tensor | None = None
+    signed: bool = False
 
     @property
     def experts(self) -> int:
@@ -108,7 +110,9 @@ class Hard:
 
     @cached_property
     def probability_TE(self) -> Tensor:
-        """Scores made to sum to one over experts."""
+        """Scores made to sum to one over experts; of logits as they are, the softmax."""
+        if self.signed:
+            return torch.softmax(self.scores_TE, 1)
         return self.scores_TE / self.scores_TE.sum(1, keepdim=True).clamp_min(1e-20)
 
     @property

@@ -54,7 +54,8 @@ class Router(nn.Module):
 
     def __init__(self, spec: RouterSpec, shape: RoutedShape) -> None:
         super().__init__()
-        self.capacity = spec.capacity
+        self.capacity, self.signed = spec.capacity, spec.score_function == "none"
+        self.most = spec.select.most(shape.experts) if spec.select.ragged else None
         self.scope = SCOPES[spec.scope]
         written = replace(shape, experts=spec.combine.outputs(shape.experts))
         self.score = SCORES.build(spec.score, written)
@@ -130,7 +131,9 @@ class Router(nn.Module):
             accepted_TK = accepted_TK & ~uncertain_T[:, None]
         if self.capacity is not None:
             claims_TK = selected_TK.masked_fill(~accepted_TK, -1)
-            accepted_TK = accept(claims_TK, scores_TE, self.capacity, context.tokens, context.training)
+            accepted_TK = accept(
+                claims_TK, scores_TE, self.capacity, context.tokens, context.training, self.most
+            )
         noisy_TE = None if scored.noisy_GE is None else each(scored.noisy_GE)
         deviation = scored.deviation
         decision = Hard(
@@ -143,6 +146,7 @@ class Router(nn.Module):
             noisy_TE,
             each(deviation) if isinstance(deviation, Tensor) else deviation,
             self.weigh.identity(picked),
+            signed=self.signed,
         )
         if self.uncertain is None or uncertain_T is None:
             return decision

@@ -17,6 +17,8 @@ class Score(Spec):
 
     #: Whether the task's loss reaches the score's parameters. False: nothing to train.
     learns: ClassVar[bool] = True
+    #: Whether it reads tokens, so that one decision for several of them looks at all of these.
+    reads: ClassVar[bool] = True
     #: Whether noise, a temperature or a mask have anything to act on.
     bends: ClassVar[bool] = True
 

@@ -15,6 +15,7 @@ class GivenScore(Score):
     """Logits of zero, which the condition writes or adds to; the token has no say."""
 
     learns = False
+    reads = False
     kind: Literal["given"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:

@@ -15,6 +15,7 @@ class UniformScore(Score):
     """Random experts; no parameters."""
 
     learns = False
+    reads = False
     bends = False
     kind: Literal["uniform"]
 

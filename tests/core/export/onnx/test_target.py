@@ -108,9 +108,8 @@ def test_a_folder_in_the_way_is_refused_before_any_work(table: Case, tmp_path: P
 
 def test_a_design_that_cannot_be_exported_is_refused(table: Case, tmp_path: Path) -> None:
     document = json.loads(json.dumps(TABLE))
-    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][0]["body"]["router"]["score"] = {
-        "kind": "cosine"
-    }
+    router = document["stacks"][0]["layers"][0]["pattern"][0]["parts"][0]["body"]["router"]
+    router |= {"select": {"kind": "sample_one"}, "capacity": None}
     with pytest.raises(ExportError, match="To fix this"):
         export_onnx(table.model, Design.model_validate(document), tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []

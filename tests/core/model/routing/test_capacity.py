@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from core.design.routing.router import Capacity
 from core.model.routing.capacity import accept, places
 from core.model.routing.decision import count
+from tests.support import close, moe_layer, routed
 
 
 def test_capacity_is_exact_for_decimal_factors() -> None:
@@ -71,3 +72,37 @@ def test_padding_takes_no_place() -> None:
     selected = torch.tensor([[-1], [-1], [0], [0]])
     accepted = accept(selected, torch.rand(4, 2), Capacity(train=1.0), 2, training=True)
     assert accepted[:, 0].tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("factor", "k", "tokens", "experts", "wanted"), [(1.25, 1, 1024, 8, 160), (1.0, 2, 1024, 8, 256)]
+)
+def test_published_capacities(factor: float, k: int, tokens: int, experts: int, wanted: int) -> None:
+    """Switch, and GShard's top-2."""
+    assert places(factor, k, tokens, experts) == wanted
+
+
+def test_where_tokens_take_unequal_numbers_there_is_room_for_the_most() -> None:
+    ragged = {"select": {"kind": "top_p", "p": 0.2, "max_k": 3}, "weigh": {"kind": "raw"}}
+    layer = moe_layer(capacity={"train": 0.5, "eval": 0.5}, **ragged)
+    torch.nn.init.zeros_(layer.router.score.weight)  # every token takes expert 0, and it alone
+    x = torch.randn(2, 10, 8)
+    record = routed(layer, x)[1].record
+    assert record.expert_TK.shape[1] == 1
+    assert record.counts_E.tolist() == [8, 0, 0, 0]  # ceil(0.5 * 3 * 20 / 4)
+
+
+def test_drops_fall_as_the_factor_grows_and_end_at_experts_over_k() -> None:
+    selected, scores = torch.tensor([[0, 1]] * 12), torch.rand(12, 4)
+    kept = [int(accept(selected, scores, Capacity(train=f), 12, True).sum()) for f in (0.25, 0.5, 1.0, 2.0)]
+    assert kept == [4, 6, 12, 24]
+
+
+def test_raw_logits_route_and_their_probabilities_are_their_softmax() -> None:
+    layer = moe_layer(score_function="none", weigh={"kind": "raw"}, balance=[{"kind": "load_balance"}])
+    x = torch.randn(2, 10, 8)
+    record = routed(layer, x)[1].record
+    logits = x.flatten(0, 1) @ layer.router.score.weight.t()
+    assert close(record.probability_TE, torch.softmax(logits, 1))
+    assert close(record.weight_TK, logits.gather(1, record.expert_TK))
+    assert torch.equal(record.expert_TK, logits.argsort(dim=1, descending=True)[:, :2])
