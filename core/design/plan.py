@@ -57,7 +57,7 @@ class Plan(Spec):
     """Everything about training that is not the design and not the data.
 
     One of `steps` and `seconds` is the length; a time budget becomes a step count when the plan is resolved.
-    `threads` and `execution` are fixed then too. `mixture` weighs domains by name; `sampling` T weighs them
+    `threads`, `execution` and `expert_dtype` are fixed then too. `mixture` weighs domains by name; `sampling` T weighs them
     by size^(1/T) instead: 1 is in proportion to their size, more is more even (arXiv 1907.05019). `freeze`
     names parameters that stay as they are once `freeze_after` of the steps are done.
     """
@@ -86,7 +86,8 @@ class Plan(Spec):
     freeze_after: float = field(0.0, ge=0, le=1, unit="share of the steps", advanced=True)
     start_from: str | None = field(None, max_length=64, advanced=True)
     threads: int | None = field(None, ge=1, le=256, advanced=True)
-    execution: Literal["auto", "reference", "sparse"] = field("auto", advanced=True)
+    execution: Literal["auto", "reference", "sparse", "ragged", "grouped"] = field("auto", advanced=True)
+    expert_dtype: Literal["auto", "float32", "bfloat16"] = field("float32", advanced=True)
 
     @property
     def sha(self) -> str:

@@ -1,4 +1,4 @@
-"""A plan made definite before step 0: steps, threads, execution."""
+"""A plan made definite before step 0: steps, threads, execution and type of experts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
+from torch import nn
 
 from core.data.base import Dataset
 from core.design.plan import Plan
 from core.design.spec import Design
 from core.model.build import build
+from core.model.execute.tune import Shape, bfloat16_pays, fastest, shape_of
 from core.model.model import Model
+from core.model.routing.combine.output_mix import OutputMix
+from core.model.routing.context import RouteContext
+from core.model.routing.decision import Hard
 from core.train.evaluate import evaluate
 from core.train.optimizer import make_optimizer
 from core.train.start import frozen_from_start
@@ -28,20 +33,22 @@ MOST, PATIENCE = 30, 1.5
 
 
 def resolve(design: Design, plan: Plan, dataset: Dataset) -> Plan:
-    """The plan with `steps`, `threads` and `execution` fixed and `seconds` spent.
+    """The plan with `steps`, `threads`, `execution` and `expert_dtype` fixed and `seconds` spent.
 
     A time budget becomes a step count by throw-away steps on a copy of the model, evaluations counted in.
     Both `steps` and `seconds` given: steps count.
     Raises DataError where the data cannot fill a batch, TrainingError where the plan freezes what is not
     there.
     """
-    execution = "sparse" if plan.execution == "auto" else plan.execution
-    fixed = plan.replaced(execution=execution, steps=plan.steps or DEFAULT_STEPS, seconds=None)
-    if plan.threads is None or (plan.steps is None and plan.seconds is not None):
+    budget = plan.seconds if plan.steps is None else None
+    fixed = plan.replaced(steps=plan.steps or DEFAULT_STEPS, seconds=None)
+    if plan.threads is None or "auto" in (plan.execution, plan.expert_dtype):
         with Rehearsal(design, fixed, dataset) as rehearsal:
             fixed = fixed.replaced(threads=plan.threads or rehearsal.best_threads())
-            if plan.steps is None and plan.seconds is not None:
-                fixed = fixed.replaced(steps=rehearsal.steps_in(plan.seconds, fixed.threads or 1))
+            fixed = fixed.replaced(**rehearsal.best_experts(fixed.threads or 1))
+    if budget is not None:
+        with Rehearsal(design, fixed, dataset) as rehearsal:
+            fixed = fixed.replaced(steps=rehearsal.steps_in(budget, fixed.threads or 1))
     return fixed if plan.steps is None else fixed.replaced(steps=plan.steps)
 
 
@@ -50,7 +57,8 @@ class Rehearsal:
 
     def __init__(self, design: Design, plan: Plan, dataset: Dataset) -> None:
         self.plan, self.dataset = plan, dataset
-        self.model: Model = build(design, seed=plan.seed, execution=plan.execution)
+        expert_dtype = "float32" if plan.expert_dtype == "auto" else plan.expert_dtype
+        self.model: Model = build(design, seed=plan.seed, execution=plan.execution, expert_dtype=expert_dtype)
         frozen_from_start(self.model, plan)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
         self.done = 0
@@ -83,6 +91,39 @@ class Rehearsal:
                 torch.set_num_threads(threads)
                 times.append(timed(self.step))
         return cores if median(found[1]) > WORTH_IT * median(found[cores]) else 1
+
+    def best_experts(self, threads: int) -> dict[str, str]:
+        """`execution` and `expert_dtype`, `auto` replaced by what is fastest for what the layers meet.
+
+        Where layers want different ways, execution is `sparse`, which chooses by shape in every pass.
+        """
+        torch.set_num_threads(threads)
+        shapes = {shape for shape in self._shapes() if shape is not None}
+        execution: str = self.plan.execution
+        expert_dtype: str = self.plan.expert_dtype
+        if execution == "auto":
+            ways = {fastest(shape) for shape in shapes}
+            execution = ways.pop() if len(ways) == 1 else "sparse"
+        if expert_dtype == "auto":
+            sparse = execution != "reference" and bool(shapes)
+            pays = sparse and all(bfloat16_pays(shape) for shape in shapes)
+            expert_dtype = "bfloat16" if pays else "float32"
+        return {"execution": execution, "expert_dtype": expert_dtype}
+
+    def _shapes(self) -> list[Shape | None]:
+        """What every layer that mixes outputs meets in one step."""
+        found: list[Shape | None] = []
+
+        def look(_: nn.Module, arguments: tuple[Hard, RouteContext]) -> None:
+            decision, context = arguments
+            assert context.bank is not None
+            found.append(shape_of(context.bank, *decision.selected_TK.shape))
+
+        hooks = [m.register_forward_pre_hook(look) for m in self.model.modules() if isinstance(m, OutputMix)]
+        self.step()
+        for hook in hooks:
+            hook.remove()
+        return found
 
     def steps_in(self, seconds: float, threads: int) -> int:
         """How many steps, evaluations included, fit into a time budget; at least 1."""

@@ -37,7 +37,7 @@ def restore(run_folder: Path, step: int | None = None) -> tuple[Design, Plan, Mo
             f"The checkpoint of step {wanted} of {run_folder.name} is of another design. To fix this, train"
             " it again."
         )
-    model = build(design, seed=plan.seed, execution=plan.execution)
+    model = build(design, seed=plan.seed, execution=plan.execution, expert_dtype=plan.expert_dtype)
     model.load_state_dict(found.model)
     model.eval()
     return design, plan, model, wanted

@@ -114,7 +114,13 @@ def _more(suited: Plan, key: Any) -> dict[str, Any]:
             "Weight decay", 0.0, 10.0, suited.optimizer.weight_decay, 0.05, format="%g", key=key("decay")
         )
         execution = st.selectbox(
-            "Execution of experts", ["auto", "sparse", "reference"], key=key("execution")
+            "Execution of experts", ["auto", "sparse", "ragged", "grouped", "reference"], key=key("execution")
+        )
+        expert_dtype = st.selectbox(
+            "Products of experts in",
+            ["float32", "bfloat16", "auto"],
+            help="auto: bfloat16 where this processor trains clearly faster with it. Weights stay float32.",
+            key=key("expert_dtype"),
         )
     with b:
         every = st.number_input(
@@ -132,6 +138,7 @@ def _more(suited: Plan, key: Any) -> dict[str, Any]:
     return {
         "batch": batch,
         "execution": execution,
+        "expert_dtype": expert_dtype,
         "evaluate_every": every,
         "checkpoint_every": kept,
         "optimizer": optimizer | {"rate": rate, "warmup": warmup, "weight_decay": decay, "clip": clip},

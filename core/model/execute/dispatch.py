@@ -67,7 +67,9 @@ def _weights(
     for part in parts:
         own = tensors[taken : taken + part.group.tensors]
         taken += len(own)
-        yield part, runs.Weights(*(tensor.to(dtype) for tensor in own)) if own else None
+        if own and own[0].dtype != dtype:
+            own = [tensor.to(dtype) for tensor in own]
+        yield part, runs.Weights(*own) if own else None
 
 
 def combine(

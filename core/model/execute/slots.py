@@ -1,10 +1,14 @@
 """Slots (token, k-th choice) sorted by expert, so that every expert's rows lie together."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
+
+Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +62,14 @@ def sort_slots(expert_TK: Tensor, experts: int, block: int = 1) -> Slots:
     low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
     if low < -1 or high >= experts:
         raise no_expert(low, high, experts)
-    live = None
-    token = np.repeat(np.arange(tokens), k)
-    start = np.arange(0, tokens * k, k) if k else np.zeros(tokens, np.int64)
+    token, token_L, start_T = _unsorted(tokens, k, expert_TK.device)
+    live_L = None
     if low < 0:
         named = flat >= 0
         live = named.nonzero()[0]
         flat, token = flat[live], token[live]
         per_token = named.reshape(tokens, k).sum(1)
-        start = per_token.cumsum() - per_token
+        live_L, token_L, start_T = _put(expert_TK.device, live, token, per_token.cumsum() - per_token)
     # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort.
     key = flat.astype(np.uint8 if experts <= 256 else np.uint16)
     order = key.argsort(kind="stable")
@@ -82,9 +85,18 @@ def sort_slots(expert_TK: Tensor, experts: int, block: int = 1) -> Slots:
         rows_token = np.zeros(int(padded.sum()), np.int64)
         rows_token[sorted_row] = token[order]
         sizes = padded
-    device = expert_TK.device
-    token_N, row_L, token_L, start_T = (
-        torch.from_numpy(array).to(device) for array in (rows_token, row, token, start)
-    )
-    live_L = None if live is None else torch.from_numpy(live).to(device)
+    token_N, row_L = _put(expert_TK.device, rows_token, row)
     return Slots(live_L, token_N, row_L, token_L, start_T, sizes.tolist())
+
+
+@lru_cache(maxsize=16)
+def _unsorted(tokens: int, k: int, device: torch.device) -> tuple[Integers, Tensor, Tensor]:
+    """The token of every slot, twice, and each token's first slot. Equal in every step, so they are kept."""
+    token = np.repeat(np.arange(tokens), k)
+    token_S, start_T = _put(device, token, np.arange(tokens) * k)
+    return token, token_S, start_T
+
+
+def _put(device: torch.device, *arrays: Integers) -> list[Tensor]:
+    tensors = [torch.from_numpy(array) for array in arrays]
+    return tensors if device.type == "cpu" else [tensor.to(device) for tensor in tensors]

@@ -44,15 +44,15 @@ def sparse(
     the groups that go on from there. strategy: `hit` (token by token, no gradients), `ragged` (expert by
     expert in cache-sized runs), `grouped` (torch's grouped_mm where it takes the type and widths, else
     ragged), or None to let `choose` decide. dtype: of the matrix products, if not that of x; parameters and
-    gradients keep theirs. The gradient cannot be differentiated again. Raises ValueError for an expert the
-    bank does not have.
+    gradients keep theirs, and groups that only plain autograd runs stay as they are. The gradient cannot be
+    differentiated again. Raises ValueError for an expert the bank does not have.
     """
     training = torch.is_grad_enabled() and (
         x_TD.requires_grad or weight_TK.requires_grad or any(p.requires_grad for p in bank.parameters())
     )
     tokens, k = expert_TK.shape
     strategy = strategy or choose(tokens, k, bank.count, training)
-    if strategy == "hit" and can_hit(x_TD):
+    if strategy == "hit" and can_hit(x_TD) and dtype in (None, x_TD.dtype):
         return hit(bank, x_TD, expert_TK, weight_TK, kept_TER)
     dtype = dtype or x_TD.dtype
     groups: list[Group] = []

@@ -10,7 +10,8 @@ from tests.core.train.tiny import text_data, tiny_design, tiny_plan
 
 def test_a_plan_with_steps_keeps_them() -> None:
     plan = resolve(tiny_design(), tiny_plan(steps=7, execution="auto"), text_data())
-    assert (plan.steps, plan.threads, plan.execution, plan.seconds) == (7, 1, "sparse", None)
+    assert (plan.steps, plan.threads, plan.seconds) == (7, 1, None)
+    assert plan.execution in ("ragged", "grouped")
     assert resolve(tiny_design(), plan, text_data()) == plan
     assert resolve(tiny_design(), tiny_plan(steps=0), text_data()).steps == 0
 
@@ -49,3 +50,30 @@ def test_a_single_core_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     with Rehearsal(tiny_design(), tiny_plan(), text_data()) as rehearsal:
         assert rehearsal.best_threads() == 1
         assert rehearsal.done == 1
+
+
+@pytest.mark.parametrize(
+    ("ways", "pays", "chosen"),
+    [
+        ({6: "grouped"}, True, ("grouped", "bfloat16")),
+        ({6: "ragged"}, False, ("ragged", "float32")),
+    ],
+)
+def test_auto_becomes_what_the_layers_shapes_run_fastest_with(
+    monkeypatch: pytest.MonkeyPatch, ways: dict[int, str], pays: bool, chosen: tuple[str, str]
+) -> None:
+    shapes = []
+    monkeypatch.setattr(resolving, "fastest", lambda shape: shapes.append(shape) or ways[6])
+    monkeypatch.setattr(resolving, "bfloat16_pays", lambda _: pays)
+    plan = resolve(tiny_design(), tiny_plan(steps=3, execution="auto", expert_dtype="auto"), text_data())
+    assert (plan.execution, plan.expert_dtype) == chosen
+    assert {(shape.tokens, shape.k, shape.width) for shape in shapes} == {(plan.batch * 8, 2, 8)}
+
+
+def test_reference_runs_in_float32_and_what_is_named_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "bfloat16_pays", lambda _: True)
+    plan = resolve(tiny_design(), tiny_plan(execution="reference", expert_dtype="auto"), text_data())
+    assert (plan.execution, plan.expert_dtype) == ("reference", "float32")
+    monkeypatch.setattr(resolving, "Rehearsal", None)
+    named = tiny_plan(execution="ragged", expert_dtype="bfloat16")
+    assert resolve(tiny_design(), named, text_data()) == named

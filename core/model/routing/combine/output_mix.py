@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+import torch
 from torch import Tensor
 
 from core.design.routing.combine.output_mix import OutputMix as OutputMixSpec
 from core.model.execute.export import bracketed
 from core.model.execute.reference import reference
-from core.model.execute.sparse import sparse
+from core.model.execute.sparse import Strategy, choose, sparse
 from core.model.experts import ExpertBank
 from core.model.routing.combine.base import COMBINERS, Combiner
 from core.model.routing.context import RouteContext
@@ -39,8 +41,19 @@ def _all(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None
     return reference(bank, x_TD, decision.weights_TE.to(x_TD.dtype), decision.accepted_TE, kept_TER)
 
 
-def _own(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None) -> Tensor:
-    return sparse(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype), kept_TER=kept_TER)
+def _own(
+    bank: ExpertBank,
+    x_TD: Tensor,
+    decision: Hard,
+    kept_TER: Tensor | None,
+    strategy: Strategy | None = None,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    mix_TK = decision.mix_TK.to(x_TD.dtype)
+    tokens, k = mix_TK.shape
+    if not torch.is_grad_enabled() and choose(tokens, k, bank.count, training=False) == "hit":
+        strategy = None  # single tokens are decoded: the way was chosen for batches
+    return sparse(bank, x_TD, decision.expert_TK, mix_TK, strategy, kept_TER, dtype)
 
 
 def _bracketed(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None) -> Tensor:
@@ -50,6 +63,11 @@ def _bracketed(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor 
 _EXECUTIONS: dict[str, Callable[[ExpertBank, Tensor, Hard, Tensor | None], Tensor]] = {
     "auto": _own,
     "sparse": _own,
+    "ragged": partial(_own, strategy="ragged"),
+    "grouped": partial(_own, strategy="grouped"),
+    "sparse/bfloat16": partial(_own, dtype=torch.bfloat16),
+    "ragged/bfloat16": partial(_own, strategy="ragged", dtype=torch.bfloat16),
+    "grouped/bfloat16": partial(_own, strategy="grouped", dtype=torch.bfloat16),
     "reference": _all,
     "export": _bracketed,
 }

@@ -1,0 +1,109 @@
+"""Which way to run a bank is fastest on this machine, found by timing throw-away passes; once per shape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.model.execute.sparse import Strategy, choose, sparse
+from core.model.experts import ExpertBank, GroupShape, StackedExperts
+
+#: Seconds of timing a shape may take, beyond three rounds.
+PATIENCE = 0.05
+#: What replaces the usual choice must be this much faster: less is lost in the noise of a shared machine.
+CLEARLY = 1.05
+#: bfloat16 changes the arithmetic, so it must pay.
+WORTH_BFLOAT16 = 1.15
+ROUNDS = 3
+
+
+class Shape(NamedTuple):
+    """What the time of a training pass depends on: T tokens, K slots of each, the groups in order, D."""
+
+    tokens: int
+    k: int
+    groups: tuple[GroupShape, ...]
+    width: int
+    threads: int
+
+
+def shape_of(bank: ExpertBank, tokens: int, k: int) -> Shape | None:
+    """The shape of a bank's pass with the present number of threads; groups that only plain autograd runs are
+    left out. None where nothing is left to choose.
+    """
+    groups = tuple(group.shape for group in bank.members() if type(group) is StackedExperts)
+    if not groups or not tokens or not k:
+        return None
+    experts = sum(group.count for group in groups)
+    return Shape(tokens, min(k, experts), groups, bank.width, torch.get_num_threads())
+
+
+@lru_cache(maxsize=256)
+def fastest(shape: Shape) -> Strategy:
+    """`ragged` or `grouped` for training a float32 bank: what `choose` says unless the other is clearly
+    faster.
+    """
+    usual = choose(shape.tokens, shape.k, sum(group.count for group in shape.groups), training=True)
+    other: Strategy = "grouped" if usual == "ragged" else "ragged"
+    usual_s, other_s = _timed(shape, [(usual, torch.float32), (other, torch.float32)])
+    return other if usual_s > CLEARLY * other_s else usual
+
+
+@lru_cache(maxsize=256)
+def bfloat16_pays(shape: Shape) -> bool:
+    """Whether this processor trains the bank clearly faster with matrix products in bfloat16."""
+    if not _products_faster():
+        return False
+    way = fastest(shape)
+    exact_s, low_s = _timed(shape, [(way, torch.float32), (way, torch.bfloat16)])
+    return exact_s > WORTH_BFLOAT16 * low_s
+
+
+@lru_cache(maxsize=1)
+def _products_faster() -> bool:
+    """A single product: without the instructions for it bfloat16 is many times slower, not worth a pass."""
+    a = torch.randn(256, 256)
+    low = a.bfloat16()
+    exact_s, low_s = _median([lambda: torch.mm(a, a), lambda: torch.mm(low, low)])
+    return exact_s > WORTH_BFLOAT16 * low_s
+
+
+def _timed(shape: Shape, ways: Sequence[tuple[Strategy, torch.dtype]]) -> list[float]:
+    """Seconds of a forward and backward pass in each way, over tokens that are routed evenly."""
+    random = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        bank = ExpertBank(shape.width, shape.groups)
+    x_TD = torch.randn(shape.tokens, shape.width, generator=random, requires_grad=True)
+    weight_TK = torch.rand(shape.tokens, shape.k, generator=random, requires_grad=True)
+    expert_TK = torch.rand(shape.tokens, bank.count, generator=random).argsort(1)[:, : shape.k]
+    dy_TD = torch.randn(shape.tokens, shape.width, generator=random)
+
+    def work(strategy: Strategy, dtype: torch.dtype) -> Callable[[], object]:
+        leaves: list[Tensor] = [x_TD, weight_TK, *bank.parameters()]
+        return lambda: torch.autograd.grad(
+            sparse(bank, x_TD, expert_TK, weight_TK, strategy, dtype=dtype), leaves, dy_TD, allow_unused=True
+        )
+
+    return _median([work(strategy, dtype) for strategy, dtype in ways])
+
+
+def _median(works: Sequence[Callable[[], object]]) -> list[float]:
+    """Median seconds of each, in turns after a first one that is not counted."""
+    # One thread's work is not charged for what others do with its core meanwhile.
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    seconds: list[list[float]] = [[] for _ in works]
+    for work in works:
+        work()
+    until = time.perf_counter() + PATIENCE
+    while len(seconds[0]) < ROUNDS or time.perf_counter() < until:
+        for work, times in zip(works, seconds, strict=True):
+            start = clock()
+            work()
+            times.append(clock() - start)
+    return [median(times) for times in seconds]
