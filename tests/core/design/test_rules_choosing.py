@@ -64,7 +64,8 @@ def test_every_scope_trains(scope: str) -> None:
 
 def test_a_task_scope_needs_data_with_tasks() -> None:
     design = digits_with_body(router={"scope": "task"})
-    facts = DataFacts(name="digits", kind="image", heads=design.task.heads_out, n_train=99)
+    size = {"height": 8, "width": 8, "channels": 1}
+    facts = DataFacts(name="digits", kind="image", heads=design.task.heads_out, n_train=99, **size)
     assert codes(design, stage="train", data=facts)["no-tasks"] == 1
     told = facts.model_copy(update={"has_task_id": True})
     assert codes(design, stage="train", data=told)["no-tasks"] == 0
