@@ -71,7 +71,7 @@ class Loop:
         self.domains = dataset.facts.domains
         self.emit = emit
         self.steps = plan.steps or 0
-        self.model = build(design, seed=plan.seed, execution=plan.execution)
+        self.model = build(design, seed=plan.seed, execution=plan.execution, expert_dtype=plan.expert_dtype)
         self.held = frozen_from_start(self.model, plan)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
         self.step = 0
