@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.design.bodies.moe import Moe
 from core.design.edit import Batch, Edit, Merge, SetValue
 from core.design.facts import DataFacts
 from core.design.problems import Problem, Site
 from core.design.spec import Design
+from core.design.suited import routes_by_task
 
 _TASK_OF = {"text": "language_model", "image": "image_classifier", "table": "table"}
 _CALLED = {
@@ -52,18 +52,12 @@ def _inputs_and_heads(design: Design, facts: DataFacts) -> dict[str, Any]:
     return {"kind": "image_classifier", **size, "heads": heads}
 
 
-def tells_tasks_apart(design: Design) -> bool:
-    """Whether a router of the design is told the task of an example."""
-    routers = [placed.part.body.router for placed in design.parts() if isinstance(placed.part.body, Moe)]
-    return any(router.condition is not None or router.scope == "task" for router in routers)
-
-
 def match_task(design: Design, facts: DataFacts) -> Edit | None:
     """The edit that makes the task of `design` fit `facts`; None if it fits already."""
     task = task_for(design, facts)
     if task["kind"] == design.task.kind:
         # Names of tasks say nothing to a design that asks for none.
-        names = {} if facts.has_task_id and tells_tasks_apart(design) else {"tasks": design.task.tasks}
+        names = {} if facts.has_task_id and routes_by_task(design) else {"tasks": design.task.tasks}
         if type(design.task).model_validate({**task, **names}) == design.task:
             return None
     edits: list[Edit] = [SetValue(path="/task", value=task)]
@@ -85,7 +79,7 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
     window = min((site.plan.context if site.plan else None) or design.task.tokens, design.task.tokens)
     if _TASK_OF[facts.kind] != design.task.kind:
         mismatch = f"This design is {_CALLED[design.task.kind]}, and {facts.name} is {facts.kind} data."
-    elif facts.has_task_id and tells_tasks_apart(design) and design.task.task_names != facts.task_names:
+    elif facts.has_task_id and routes_by_task(design) and design.task.task_names != facts.task_names:
         mismatch = f"The tasks that this design's routers tell apart are not those of {facts.name}."
     elif match_task(design, facts) is not None and facts.kind != "text":
         mismatch = f"The inputs or heads of this design are not those of {facts.name}."

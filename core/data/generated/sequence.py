@@ -18,16 +18,16 @@ from core.design.facts import DataKind
 from core.design.tasks.base import Head
 
 SIDE = PATCH = 4
-HALF, CUE, LOUDNESS = FEATURES // 2, 0.4, 0.5
+HALF, CUE, LOUDNESS = FEATURES // 2, 0.6, 0.25
 
 
 @dataclass(frozen=True)
 class Sequence(Generated):
-    """Tokens x_s = (z / 2, mu_m + e_s): eight numbers that all tokens share and eight about the domain.
+    """Tokens x_s = (z / 4, mu_m + e_s): eight numbers that all tokens share and eight about the domain.
 
-    z, e_s ~ N(0, I) and the means mu_m ~ N(0, 0.4^2 I) are short; the class is argmax(z W_m). So every token
-    says what is asked and hardly by which rule. One token rarely tells its domain, the mean of sixteen does:
-    one decision for a whole example can be right where a decision for each token cannot.
+    z, e_s ~ N(0, I) and the means mu_m ~ N(0, 0.6^2 I) are short; the class is argmax(z W_m). So every token
+    says what is asked, and only half of the tokens show by which rule; the mean of sixteen nearly always
+    does. One decision for a whole example can be right where a decision for each token cannot.
     """
 
     n_train: int = 32_768

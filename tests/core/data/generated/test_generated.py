@@ -1,4 +1,4 @@
-"""Every generated data set: the same each time, split, and as its rule says. The rules are applied anew here."""
+"""Every generated data set: the same each time, split, and as its rule says."""
 
 from dataclasses import replace
 
@@ -10,8 +10,8 @@ from core.data.generated.eight_rules import EightRules
 from core.data.generated.skills import KNOWN, SKILLS, STRENGTH, Skills, operations, uses
 from core.data.load import load
 from core.data.registry import BUILT_IN, GENERATED
-from core.data.store import arrays_of, restore
 from core.data.store import about as about_of
+from core.data.store import arrays_of, restore
 
 SMALL = [replace(made, n_train=min(made.n_train, 960), n_held_out=480) for made in GENERATED]
 NAMES = [made.name for made in GENERATED]
@@ -43,7 +43,8 @@ def test_facts_say_what_there_is(small: Generated) -> None:
     data = small.open()
     facts = data.facts
     assert facts.has_task_id
-    assert facts.task_names == (facts.domains if len(facts.heads) == 1 else tuple(h.name for h in facts.heads))
+    heads = tuple(head.name for head in facts.heads)
+    assert facts.task_names == (facts.domains if len(heads) == 1 else heads)
     assert facts.tokens_per_example == small.tokens
     shape = (facts.height, facts.width, facts.channels) if facts.kind == "image" else (facts.features,)
     batch = data.batch(3, seed=1, size=40, context=1)
@@ -143,8 +144,8 @@ def test_tokens_say_their_domain_faintly_and_their_mean_does_better() -> None:
         nearest = ((x[..., None, :] - means) ** 2).sum(-1).argmin(-1)
         return float((nearest.reshape(N, -1) == drawn.domain[:, None]).mean())
 
-    assert told(about) < 0.5
-    assert told(about.mean(1)) > 0.85
+    assert told(about) < 0.6
+    assert told(about.mean(1)) > 0.98
 
 
 def test_an_example_is_asked_for_one_task_and_answers_no_other() -> None:
