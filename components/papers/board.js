@@ -30,7 +30,7 @@ function rowOf(root, row, papers, drawn) {
       "button",
       { type: "button", class: "open", onclick: () => root.send("open", row.key) },
       row.paper,
-      h("span", { class: "sr" }, `: open its page`),
+      h("span", { class: "sr" }, " (opens its page)"),
     );
   return h(
     "tr",

@@ -21,7 +21,7 @@ function paperOf(root, card) {
         "button",
         { type: "button", class: "open", onclick: () => root.send("open", card.key) },
         card.short,
-        h("span", { class: "sr" }, `, ${card.title}: open its page`),
+        h("span", { class: "sr" }, ` (${card.title}, opens its page)`),
       ),
       h("span", { class: "year" }, card.year),
     ),

@@ -1,6 +1,6 @@
 """GW-MoE (arXiv 2406.12375): while fine-tuning, tokens the router cannot place go to all experts.
 
-Equation: core/model/routing/router.py. Part of a design: core/design/routing/uncertain.py.
+Equation: core/model/routing/uncertain.py. Part of a design: core/design/routing/uncertain.py.
 Preset `gw-moe`: core/design/presets/routing/choice.py.
 Tests: tests/core/model/routing/test_uncertain.py.
 """

@@ -2,7 +2,7 @@
 
 Equation: core/model/routing/condition/task_gate.py. Part of a design:
   core/design/routing/condition/task_gate.py.
-Training, one backward pass a task: core/design/plan.py (`per_task_accumulate`).
+Training, one backward pass a task: core/train/objectives/per_task_accumulate.py.
 Presets `m3vit`, `m3vit-embedding`: core/design/presets/routing/given.py.
 Tests: tests/core/model/routing/test_condition.py.
 """

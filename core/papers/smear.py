@@ -1,7 +1,7 @@
 """SMEAR (arXiv 2306.03745): the experts' weights are merged, once for every example.
 
-Equation: core/model/routing/combine/param_merge.py. Part of a design:
-  core/design/routing/combine/param_merge.py.
+Equation: core/model/routing/combine/param_merge.py; its router: core/model/routing/score/normed_linear.py.
+Part of a design: core/design/routing/combine/param_merge.py.
 Preset `smear`: core/design/presets/routing/soft.py.
 Tests: tests/core/model/routing/combine/test_param_merge.py.
 """

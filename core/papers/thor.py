@@ -1,7 +1,7 @@
 """THOR (arXiv 2110.04260): experts drawn at random, and two draws made to agree.
 
 Equation: core/model/routing/select/sample_one.py. Part of a design: core/design/routing/select/sample_one.py.
-Training, two passes and their divergence: core/design/plan.py (`two_pass_consistency`).
+Training, two passes and their divergence: core/train/objectives/two_pass_consistency.py.
 Preset `thor`: core/design/presets/routing/given.py.
 Tests: tests/core/model/routing/test_select_balanced.py.
 """

@@ -17,6 +17,7 @@ from core.design.presets.registry import preset
 from core.design.spec import Design
 from storage import database, drafts
 from tests.app import seed
+from tests.app.claims_seed import seed_claims
 from tests.browser import chromium, visit
 from tests.browser.server import Server, serve
 from tests.browser.test_canvas import unrolled
@@ -35,6 +36,7 @@ def main(folder: Path) -> None:
         with serve(data) as server:
             for picture in (
                 *pictures(browser, server, folder, "worked", link),
+                *papers(browser, server, folder),
                 *drawings(browser, server, folder),
             ):
                 print(picture)
@@ -42,9 +44,10 @@ def main(folder: Path) -> None:
 
 
 def worked(data: Path) -> str:
-    """A data folder with a draft, runs and an export; the link that opens them."""
+    """A data folder with a draft, runs, an export and measured claims; the link that opens them."""
     ids = seed.seed(data)
     db = database.open(data)
+    seed_claims(db)
     seed.write_export(db, ids["done"], "export")
     draft = drafts.create(db, document(preset("starter")))
     return f"?design={draft.id}&run={ids['done']}"
@@ -60,6 +63,27 @@ def pictures(browser: Browser, server: Server, folder: Path, state: str, link: s
                 visit.settle(page)
                 page.wait_for_timeout(400)
                 picture = folder / f"{state}-{entry.url_path}-{width}-{theme}.png"
+                page.screenshot(path=picture)
+                page.context.close()
+                yield picture
+
+
+def papers(browser: Browser, server: Server, folder: Path) -> Iterator[Path]:
+    """A paper with measured claims, one without, and the board of all, from top to bottom."""
+    for theme in visit.THEMES:
+        for width in visit.HEIGHTS:
+            for name in ("smear", "switch", "mote", "claims"):
+                page, _ = visit.new_page(browser, server.url, theme=theme, width=width)
+                page.goto("/papers" if name == "claims" else f"/papers?paper={name}")
+                visit.settle(page)
+                if name == "claims":
+                    page.get_by_role("radio", name="Claims").click()
+                    page.get_by_role("table").wait_for()
+                long = page.get_by_test_id("stMain").evaluate("element => element.scrollHeight")
+                page.set_viewport_size({"width": width, "height": long + 80})
+                visit.settle(page)
+                page.wait_for_timeout(400)
+                picture = folder / f"paper-{name}-{width}-{theme}.png"
                 page.screenshot(path=picture)
                 page.context.close()
                 yield picture
