@@ -114,7 +114,6 @@ def _perform(
             return progress.result(f"{said} To go on, start the experiment again.")
         names = _missing(trial, stored.get(trial.declared), keys[trial.declared])
         subject = Subject(files.folder(engine.root, "runs", run.id), data(trial.data))
-        figures = figures_of(subject.design)
         measurements.keep(
             engine.db,
             trial.declared,
@@ -122,7 +121,7 @@ def _perform(
             seed=trial.seed,
             run_id=run.id,
             found=measure(subject, names),
-            figures=figures,
+            figures=figures_of(subject.design, subject.rates),
             environment=environment(),
             seconds=progress.seconds - before,
         )

@@ -20,6 +20,7 @@ from core.claims.bases import base
 from core.claims.errors import ClaimError
 from core.cost.count import count
 from core.cost.flops import flops
+from core.cost.rates import Measured
 from core.design.bodies.moe import Moe
 from core.design.edit import Edit, SetValue
 from core.design.edits import apply
@@ -158,9 +159,12 @@ def problems_of(trial: Trial, facts: DataFacts) -> tuple[Problem, ...]:
     return tuple(problem for problem in found if problem.severity == "error")
 
 
-def figures_of(design: Design) -> dict[str, float]:
-    """What a token costs: parameters, active parameters (rule R1), FLOPs, FLOPs of the MoE layers."""
-    counts = count(design)
+def figures_of(design: Design, rates: Measured | None = None) -> dict[str, float]:
+    """What a token costs: parameters, active parameters (rule R1), FLOPs, FLOPs of the MoE layers.
+
+    `rates` of experts that were measured sharpen it where tokens take as many experts as they need.
+    """
+    counts = count(design, rates)
     parts = flops(counts).parts
     moes = set(_moes(design))
     return {

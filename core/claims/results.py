@@ -15,7 +15,7 @@ from typing import Literal
 from core.claims.statistics import Estimate, estimate
 from core.papers.base import Expect, Experiment
 
-#: Fewer seeds than this decide nothing.
+#: Fewer seeds than this decide nothing; an experiment may ask for more.
 LEAST_SEEDS = 5
 
 #: What became of one expectation.
@@ -107,7 +107,8 @@ def judge(experiment: Experiment, measurements: Iterable[Measurement]) -> Result
             by_arm[found.arm][found.seed] = found
     everything = [found for seeds in by_arm.values() for found in seeds.values()]
     newest = max(everything, key=lambda found: found.made, default=None)
-    findings = tuple(_finding(expect, by_arm) for expect in experiment.expects)
+    least = max(experiment.seeds, LEAST_SEEDS)
+    findings = tuple(_finding(expect, by_arm, least) for expect in experiment.expects)
     shared = set.intersection(*(set(seeds) for seeds in by_arm.values()))
     return Result(
         experiment=experiment,
@@ -116,14 +117,14 @@ def judge(experiment: Experiment, measurements: Iterable[Measurement]) -> Result
         arms=tuple(_arm(arm.name, arm.title, by_arm[arm.name]) for arm in experiment.arms),
         seeds=len(shared),
         done=len(everything),
-        wanted=len(experiment.arms) * max(experiment.seeds, LEAST_SEEDS),
+        wanted=len(experiment.arms) * least,
         seconds=sum(found.seconds for found in everything),
         made=newest.made if newest else None,
         environment=newest.environment if newest else {},
     )
 
 
-def _finding(expect: Expect, by_arm: Mapping[str, Mapping[int, Measurement]]) -> Finding:
+def _finding(expect: Expect, by_arm: Mapping[str, Mapping[int, Measurement]], least: int) -> Finding:
     left = _values(by_arm.get(expect.left, {}), expect.measure)
     right = _values(by_arm.get(expect.right, {}), expect.right_measure or expect.measure)
     seeds = sorted(left.keys() & right.keys()) if expect.right else sorted(left)
@@ -132,7 +133,7 @@ def _finding(expect: Expect, by_arm: Mapping[str, Mapping[int, Measurement]]) ->
     found = estimate([a - b for a, b in zip(ours, theirs, strict=True)]) if len(seeds) > 1 else None
     return Finding(
         expect=expect,
-        outcome=outcome(found, expect.relation, expect.margin),
+        outcome=outcome(found, expect.relation, expect.margin, least),
         seeds=len(seeds),
         left=fmean(ours) if ours else None,
         right=fmean(theirs) if theirs and expect.right else None,
@@ -141,9 +142,11 @@ def _finding(expect: Expect, by_arm: Mapping[str, Mapping[int, Measurement]]) ->
     )
 
 
-def outcome(difference: Estimate | None, relation: Literal["below", "above"], margin: float) -> Outcome:
+def outcome(
+    difference: Estimate | None, relation: Literal["below", "above"], margin: float, least: int = LEAST_SEEDS
+) -> Outcome:
     """Where the interval lies: wholly on the expected side of the margin, wholly on the other, or on both."""
-    if difference is None or difference.pairs < LEAST_SEEDS:
+    if difference is None or difference.pairs < least:
         return "not finished"
     below, above = difference.high < margin, difference.low > margin
     expected, other = (below, above) if relation == "below" else (above, below)

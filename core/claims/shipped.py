@@ -7,7 +7,7 @@ verdict is not in the file: it follows from the measurements as it does for a us
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,10 @@ def write(experiment: Experiment, measurements: Iterable[Measurement], folder: P
 
 def read(experiment: Experiment, folder: Path = FOLDER) -> tuple[Measurement, ...]:
     """What came with the studio of an experiment, as far as the experiment still says the same."""
-    content = _read(folder / f"{experiment.id}.json")
-    if content is None:
+    path = folder / f"{experiment.id}.json"
+    if not path.is_file():
         return ()
+    content = _read(path, path.stat().st_mtime_ns)
     seeds = 1 + max((one.seed for one in content.trials), default=0)
     declared = {(trial.arm.name, trial.seed): trial.declared for trial in trials(experiment, seeds)}
     return tuple(
@@ -92,6 +93,6 @@ def read(experiment: Experiment, folder: Path = FOLDER) -> tuple[Measurement, ..
     )
 
 
-@cache
-def _read(path: Path) -> Shipped | None:
-    return Shipped.model_validate_json(path.read_bytes()) if path.is_file() else None
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int) -> Shipped:
+    return Shipped.model_validate_json(path.read_bytes())

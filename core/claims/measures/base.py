@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from core.analysis.load import load
 from core.claims.errors import ClaimError
-from core.data.base import Batch, Dataset
+from core.data.base import Batch, Dataset, Ints
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
 from core.model.build import build
@@ -66,9 +67,26 @@ class Subject:
         return self.context if self.dataset.facts.kind == "text" else 1
 
     @cached_property
+    def mixed(self) -> list[Batch]:
+        """The same examples with all domains in every batch, as in training.
+
+        A method that looks at the whole batch, such as expert choice, decides otherwise in a batch of one
+        domain; all others answer the same.
+        """
+        order = np.random.default_rng(0).permutation(sum(map(len, self.held_out)))
+        return [joined(self.held_out, order)]
+
+    @cached_property
     def figures(self) -> dict[str, float]:
-        """Held-out figures as `core.train.evaluate` names them."""
-        return self.evaluate(self.model, self.held_out)
+        """Held-out figures as `core.train.evaluate` names them: of mixed batches, and by domain."""
+        alone = self.evaluate(self.model, self.held_out)
+        return alone | {k: v for k, v in self.evaluate(self.model, self.mixed).items() if k in self._overall}
+
+    @property
+    def _overall(self) -> set[str]:
+        heads = [head.name for head in self.design.task.heads_out]
+        of_heads = {f"{figure}/{head}" for figure in ("accuracy", "r2") for head in heads}
+        return {"loss", "bits_per_byte"} | of_heads
 
     @cached_property
     def training_figures(self) -> dict[str, float]:
@@ -81,7 +99,7 @@ class Subject:
 
     def loss(self, model: Model) -> float:
         """Held-out loss of a model that differs from the trained one in how it routes."""
-        return self.evaluate(model, self.held_out)["loss"]
+        return self.evaluate(model, self.mixed)["loss"]
 
     @cached_property
     def trace(self) -> Trace:
@@ -95,6 +113,13 @@ class Subject:
     def hard(self) -> list[RoutedLayer]:
         """Traced layers that select experts."""
         return [layer for layer in self.trace.layers if not layer.soft]
+
+    @property
+    def rates(self) -> dict[str, list[float]]:
+        """Rows that each expert computes for a token, by the path of a traced layer that selects."""
+        tokens = max(1, self.trace.header.tokens)
+        loads = {layer.path: load(layer.expert, layer.accepted, layer.experts) for layer in self.hard}
+        return {path: (load_E / tokens).tolist() for path, load_E in loads.items()}
 
     def body(self, path: str) -> Moe:
         """The MoE layer that a traced path names."""
@@ -145,6 +170,22 @@ class Subject:
         if missing:
             raise ClaimError(f"The changed design has weights that were not trained, such as {missing[0]}.")
         return model.eval()
+
+
+def joined(batches: Sequence[Batch], order: Ints) -> Batch:
+    """Several batches as one, its examples in an order."""
+
+    def put(arrays: Iterable[Any]) -> Any:
+        return np.concatenate(list(arrays))[order]
+
+    first = batches[0]
+    return Batch(
+        inputs=put(batch.inputs for batch in batches),
+        targets={name: put(batch.targets[name] for batch in batches) for name in first.targets},
+        domain=put(batch.domain for batch in batches),
+        origin=put(batch.origin for batch in batches),
+        task_id=None if first.task_id is None else put(batch.task_id for batch in batches),
+    )
 
 
 #: (subject, argument) -> value; None where the measure has no value, as the load of a soft mixture.
