@@ -41,8 +41,10 @@ def main() -> None:
     figures(desk)
     problems = hindrances(desk.design)
     title_row(db, problems, len(errors(problems)))
-    lost(db)
-    said(desk, refused)
+    # In a place of their own: what comes and goes there would move the row, and the browser show it twice.
+    with st.container():
+        lost(db)
+        said(desk, refused)
     row = st.container(horizontal=True, wrap=False, gap="small")
     with row.container(width="stretch"):
         canvas(db, problems)
