@@ -22,7 +22,7 @@ def test_the_task_of_text_is_its_domain() -> None:
     assert two.facts.task_names == ("a", "b")
     batch = two.batch(0, seed=0, size=6, context=16)
     assert np.array_equal(batch.task_id, batch.domain)  # type: ignore[arg-type]
-    assert all((part.task_id == part.domain).all() for part in two.held_out(3, context=16))
+    assert all(np.array_equal(p.task_id, p.domain) for p in two.held_out(3, context=16))  # type: ignore[arg-type]
     assert not one.facts.has_task_id
     assert one.batch(0, seed=0, size=6, context=16).task_id is None
 
