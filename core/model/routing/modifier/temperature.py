@@ -28,4 +28,9 @@ class Temperature(Modifier):
 
     def on_logits(self, logits_GE: Tensor, context: RouteContext) -> Tensor:
         cooled_GE = logits_GE / value_at(self.value, context.passing.progress)
-        return cooled_GE if self.log_factor is None else cooled_GE / self.log_factor.float().exp()
+        if self.log_factor is None:
+            return cooled_GE
+        # Closed experts stand at -inf, through which the gradient of the factor would not be a number.
+        closed_GE = cooled_GE == -torch.inf
+        learned_GE = cooled_GE.masked_fill(closed_GE, 0.0) / self.log_factor.float().exp()
+        return learned_GE.masked_fill(closed_GE, -torch.inf)
