@@ -19,9 +19,14 @@ from core.model.registry import Registry
 EXPERTS: Registry[GroupShape | ExpertGroup] = Registry(EXPERT)
 
 
+#: Slope of the sigmoid in gpt-oss's clamped gate (arXiv 2508.10925).
+CLAMPED_ALPHA = 1.702
+
+
 @EXPERTS.register(Glu)
 def _glu(spec: Glu, width: int) -> GroupShape:
-    return GroupShape("glu", spec.count, spec.hidden, spec.activation, spec.bias)
+    alpha = 1.0 if spec.clamp is None else CLAMPED_ALPHA
+    return GroupShape("glu", spec.count, spec.hidden, spec.activation, spec.bias, alpha, spec.clamp)
 
 
 @EXPERTS.register(Mlp)

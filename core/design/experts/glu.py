@@ -12,7 +12,11 @@ from core.design.problems import Problem, Site
 
 @EXPERT.register
 class Glu(Expert):
-    """`down(act(gate x) * up x)`. `clamp` limits both factors (gpt-oss)."""
+    """`down(act(gate x) * up x)`.
+
+    `clamp` c limits both factors as in gpt-oss (arXiv 2508.10925): with g = min(gate x, c), what goes down is
+    g sigmoid(1.702 g) times 1 plus up x held between -c and c.
+    """
 
     kind: Literal["glu"]
     hidden: int = field(ge=1, le=1_000_000, unit="hidden width", symbol="H")
@@ -30,10 +34,14 @@ class Glu(Expert):
             yield Weight(name="down_bias", shape=(width,), role=role, copies=self.count, gemm=False)
 
     def rules(self, site: Site) -> Iterator[Problem]:
-        if self.clamp is not None:
-            yield site.not_built(
-                "A clamped gate",
-                "remove the clamp",
-                site.remove("clamp", label="Remove the clamp"),
+        if self.clamp is not None and self.activation != "silu":
+            yield site.error(
+                "clamp-silu",
+                f"A clamp is defined for silu, and these experts use {self.activation}.",
+                "To fix this, use silu, or remove the clamp.",
+                edits=(
+                    site.set("activation", "silu", label="Use silu"),
+                    site.remove("clamp", label="Remove the clamp"),
+                ),
                 at="clamp",
             )
