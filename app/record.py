@@ -107,9 +107,14 @@ def routing(rows: Sequence[MetricsRow]) -> list[Routing]:
     ]
 
 
+def tables(row: MetricsRow) -> Mapping[str, Sequence[Sequence[float]]]:
+    """Domain by expert, of each layer: accepted assignments, or mean shares where nothing is selected."""
+    return {**row.domain_expert, **row.domain_share}
+
+
 def frames(rows: Sequence[MetricsRow], most: int = 120) -> list[MetricsRow]:
     """Rows with routing counts, thinned evenly to at most `most`, the newest kept."""
-    counted = [row for row in rows if row.domain_expert]
+    counted = [row for row in rows if tables(row)]
     if len(counted) <= most:
         return counted
     keep = np.linspace(0, len(counted) - 1, most).round().astype(int)

@@ -16,17 +16,14 @@ from storage.database import Database
 
 @dataclass(frozen=True)
 class Routed:
-    """A trace with the figures of each layer that selects experts, and short names of those layers."""
+    """A trace with the figures of each layer, short names of all, and apart: `layers`, which select experts,
+    and `soft`, which mix them."""
 
     trace: Trace
     path: Path
     layers: tuple[dict[str, Any], ...]
+    soft: tuple[dict[str, Any], ...]
     names: dict[str, str]
-
-    @property
-    def soft(self) -> int:
-        """How many layers mix all tokens into all experts."""
-        return sum(layer.soft for layer in self.trace.layers)
 
 
 def read_trace(db: Database, run_id: str) -> Routed | None:
@@ -38,5 +35,7 @@ def read_trace(db: Database, run_id: str) -> Routed | None:
 @st.cache_resource(max_entries=4, show_spinner="Reading the trace")
 def _read(path: str, changed: int) -> Routed:
     trace = read(Path(path))
-    layers = tuple(figures for figures in summary(trace) if figures["load"] is not None)
-    return Routed(trace, Path(path), layers, layer_names([figures["path"] for figures in layers]))
+    found = summary(trace)
+    layers = tuple(figures for figures in found if figures["load"] is not None)
+    soft = tuple(figures for figures in found if figures["share"] is not None)
+    return Routed(trace, Path(path), layers, soft, layer_names([figures["path"] for figures in found]))

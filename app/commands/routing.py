@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from app.errors import UserError
@@ -77,12 +78,22 @@ def table(run_id: str, trace: Trace, layers: list[dict[str, Any]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     loads = [f"{layer['path']}  load  {shares(layer['load'])}" for layer in layers if layer["load"]]
-    return "\n".join([said, *lines, "", *loads])
+    soft = [line for layer in layers if layer["share"] for line in soft_lines(layer, head.domains)]
+    return "\n".join([said, *lines, "", *loads, *soft])
+
+
+def soft_lines(layer: dict[str, Any], domains: tuple[str, ...]) -> list[str]:
+    """Shares of experts where nothing is selected: overall, and by domain."""
+    rows = {"share of outputs (nothing is selected)": layer["share"]}
+    rows |= {
+        f"share in {domain}": share for domain, share in zip(domains, layer["domain_share"], strict=True)
+    }
+    return [f"{layer['path']}  {name}  {shares(share)}" for name, share in rows.items()]
 
 
 def cells(layer: dict[str, Any]) -> tuple[str, ...]:
     """Figures of a layer as text; – where one is not defined."""
-    experts = "–" if layer["load"] is None else str(len(layer["load"]))
+    experts = str(len(layer["load"] or layer["share"] or ()))
     return (experts, *(number(layer[key]) for key in (*KEYS, *LEVELS)))
 
 
@@ -93,6 +104,7 @@ def number(value: float | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def shares(load: list[int]) -> str:
-    """Each expert's share of the accepted tokens."""
-    return "  ".join(f"{expert}: {count / max(1, sum(load)):.1%}" for expert, count in enumerate(load))
+def shares(load: Sequence[float]) -> str:
+    """Each expert's part of the sum."""
+    whole = sum(load) or 1
+    return "  ".join(f"{expert}: {part / whole:.1%}" for expert, part in enumerate(load))

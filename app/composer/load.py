@@ -17,6 +17,7 @@ from storage.errors import NotFoundError
 KEY, NAME = "load", "Measured load"
 UNTRAINED = "Train this design to colour it by load."
 UNTRACED = "The open run has no trace of its routing yet."
+SOFT = "Every expert works for every token of the open run, so there is no load. Its Routing page has shares."
 
 
 def load_of(db: Database, design: Design, opened: Collection[str]) -> Heat | str:
@@ -35,8 +36,10 @@ def load_of(db: Database, design: Design, opened: Collection[str]) -> Heat | str
         routed = read_trace(db, run.id)
     except TraceError as error:
         return str(error)
-    if routed is None or not routed.layers:
+    if routed is None or not (routed.layers or routed.soft):
         return UNTRACED
+    if not routed.layers:
+        return SOFT
     loads = {layer["path"]: [int(tokens) for tokens in layer["load"]] for layer in routed.layers}
     title = f"Load in {run.name}, {count(routed.trace.header.tokens)} tokens"
     return heat_of(design, loads, opened, title)

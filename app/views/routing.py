@@ -7,7 +7,7 @@ from app.paths import data_root
 from app.routed import Routed, read_trace
 from app.views import _runs
 from app.views._empty import no_run
-from app.views._routing import cards
+from app.views._routing import cards, soft
 from components import page
 from core.cost.format import count
 from core.trace.errors import TraceError
@@ -29,10 +29,12 @@ def show(db: Database, run: RunPublic) -> None:
         page.problems([("error", str(error), "")])
     with top:
         domain = title(db, run, routed)
-    if routed is None or not routed.layers:
+    if routed is None or not (routed.layers or routed.soft):
         nothing(run, routed)
-    else:
+    if routed is not None and routed.layers:
         draw(routed, domain)
+    if routed is not None and routed.soft:
+        draw_soft(routed, domain)
     page.command(f"python -m app routing {run.id} --json")
 
 
@@ -80,10 +82,7 @@ def choose_domain(options: list[str]) -> str:
 def nothing(run: RunPublic, routed: Routed | None) -> None:
     """Why there is nothing to draw, and what brings it."""
     if routed is not None:
-        what = "mixes every token into every expert" if routed.soft else "has no MoE layer"
-        st.markdown(
-            f"This design {what}, so no token is routed anywhere. Train one with a router that selects."
-        )
+        st.markdown("This design has no MoE layer, so no token is routed anywhere. Train one with a router.")
     elif not (run.resolved_plan or run.plan).trace_tokens:
         st.markdown("This run has no trace: its plan traces no tokens. Train again with more `trace_tokens`.")
     elif run.status in RESUMABLE:
@@ -97,6 +96,15 @@ def nothing(run: RunPublic, routed: Routed | None) -> None:
             "This run is still training. Its routing is traced when it ends; Train shows it live until then."
         )
     st.page_link(pages.page("train"), label="Go to Train", icon=":material/play_arrow:")
+
+
+def draw_soft(routed: Routed, domain: str) -> None:
+    """Shares of experts, by layer and by domain, where nothing is selected."""
+    left, right = st.columns(2, gap="small")
+    with left:
+        soft.shares(routed, domain)
+    with right:
+        soft.domains(routed)
 
 
 def draw(routed: Routed, domain: str) -> None:

@@ -51,6 +51,20 @@ def domain_experts(domains: Sequence[str], counts_NE: npt.ArrayLike) -> str:
     return f"Expert {expert} takes {who}, {times:.1f} times its fair share"
 
 
+def shares(rows: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
+    """On shares of experts that all work for every token: the share furthest above an even one."""
+    pairs = [(name, np.asarray(share_E, np.float64)) for name, share_E in rows]
+    used = [(name, share_E) for name, share_E in pairs if share_E.sum()]
+    if not used:
+        return "No token has been traced yet"
+    name, share_E = max(used, key=lambda pair: pair[1].max() * len(pair[1]))
+    expert, times = int(share_E.argmax()), share_E.max() * len(share_E)
+    place = f"{name}, {of}" if of else name
+    if times < NOTABLE:
+        return f"No expert's share is far from even{f' in {of}' if of else ''}"
+    return f"Expert {expert} has the largest share in {place}: {times:.1f} times an even one"
+
+
 def loads(layers: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
     """On the load of all layers: dead experts first, else the busiest."""
     pairs = [(name, np.asarray(load_E, np.float64)) for name, load_E in layers]

@@ -74,3 +74,8 @@ def rows_of(rows: Sequence[str], counts: Sequence[Counts], name: str) -> pd.Data
         )
     ]
     return pd.DataFrame(found, columns=[name, "expert", "tokens", "share, %"])
+
+
+def shares_of(rows: Sequence[str], shares: Sequence[Counts], name: str) -> pd.DataFrame:
+    """The same where experts have shares of every token, and no tokens of their own."""
+    return rows_of(rows, shares, name).drop(columns="tokens")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from core.analysis.errors import AnalysisError
 from core.analysis.load import (
     Bools,
@@ -27,6 +29,9 @@ HARD = (
     *("specialization", "specialization_chance", "specialization_chance_95", "domain_expert"),
 )
 
+#: Figures that only a soft layer has.
+SOFT = ("share", "domain_share")
+
 
 class TokenArrays(Protocol):
     """Arrays [N] over the tokens."""
@@ -38,7 +43,7 @@ class TokenArrays(Protocol):
 
 
 class LayerArrays(Protocol):
-    """Arrays of one routed layer: expert and accepted [N, K], entropy [N]."""
+    """Arrays of one routed layer: expert and accepted [N, K], entropy [N], probability [N, E] if kept."""
 
     @property
     def path(self) -> str: ...
@@ -52,6 +57,8 @@ class LayerArrays(Protocol):
     def accepted(self) -> Bools: ...
     @property
     def entropy(self) -> Floats: ...
+    @property
+    def probability(self) -> Floats | None: ...
 
 
 class TraceArrays(Protocol):
@@ -72,9 +79,10 @@ def summary(trace: TraceArrays) -> list[dict[str, Any]]:
     entropy (of the router, over ln E); specialization with its chance level: specialization_chance is the
     mean over shuffled domains, specialization_chance_95 what 95 of 100 shuffles stay below; domain_expert
     [N, E].
-    None where a figure is not defined. A soft layer selects nothing: only its entropy is defined.
+    None where a figure is not defined. A soft layer selects nothing: it has an entropy, and instead of a load
+    share [E], each expert's mean share in a token's output, and domain_share [N, E], the same by domain.
     """
-    return [soft_figures(layer) if layer.soft else figures(trace, layer) for layer in trace.layers]
+    return [soft_figures(trace, layer) if layer.soft else figures(trace, layer) for layer in trace.layers]
 
 
 def figures(trace: TraceArrays, layer: LayerArrays) -> dict[str, Any]:
@@ -103,10 +111,24 @@ def figures(trace: TraceArrays, layer: LayerArrays) -> dict[str, Any]:
         "specialization_chance": by_chance and by_chance.mean,
         "specialization_chance_95": by_chance and by_chance.high,
         "domain_expert": counts_NE.tolist(),
+        **dict.fromkeys(SOFT),
     }
 
 
-def soft_figures(layer: LayerArrays) -> dict[str, Any]:
-    """The same keys for a soft layer."""
-    entropy = router_entropy(layer.entropy, layer.experts)
-    return {"path": layer.path, **dict.fromkeys(HARD), "entropy": entropy}
+def soft_figures(trace: TraceArrays, layer: LayerArrays) -> dict[str, Any]:
+    """The same keys for a soft layer. Raises AnalysisError for one that selects, or that kept no shares."""
+    if not layer.soft or layer.probability is None:
+        raise AnalysisError(
+            f"Layer {layer.path} has no shares of experts in each token's output. To fix this, choose a soft"
+            " layer, and trace it with probabilities."
+        )
+    share_TE, domain = np.asarray(layer.probability, np.float64), trace.tokens.domain
+    by_domain = [share_TE[domain == n] for n in range(len(trace.domains))]
+    none = [0.0] * layer.experts
+    return {
+        "path": layer.path,
+        **dict.fromkeys(HARD),
+        "entropy": router_entropy(layer.entropy, layer.experts),
+        "share": share_TE.mean(0).tolist() if len(share_TE) else none,
+        "domain_share": [own.mean(0).tolist() if len(own) else none for own in by_domain],
+    }

@@ -59,7 +59,11 @@ class LayerRouting(Spec):
 
 
 class MetricsRow(Spec):
-    """One row of a run's record. Losses in nats per token (or per example); domain and head names as keys."""
+    """One row of a run's record. Losses in nats per token (or per example); domain and head names as keys.
+
+    By path of a layer, domains below each other: `domain_expert` is what experts accepted; `domain_share`
+    the experts' mean shares in a soft layer, which selects nothing and is in `layers` not either.
+    """
 
     step: int = field(ge=0)
     seconds: float = field(ge=0, unit="s of training so far")
@@ -72,6 +76,7 @@ class MetricsRow(Spec):
     held_out: dict[str, float] = field({})
     layers: tuple[LayerRouting, ...] = ()
     domain_expert: dict[str, tuple[tuple[int, ...], ...]] = field({})
+    domain_share: dict[str, tuple[tuple[float, ...], ...]] = field({})
 
 
 class Event(Spec):

@@ -15,7 +15,7 @@ from core.design.spec import Design
 from core.model.model import Model
 from core.model.passing import Output, Pass
 from core.model.routing.record import RoutingRecord
-from core.trace.record import Header, LayerHeader, RoutedLayer, Tokens, Trace
+from core.trace.record import Header, LayerHeader, RoutedLayer, Tokens, Trace, soft_layer
 
 Array = npt.NDArray[Any]
 FLOAT32_BYTES = 4
@@ -134,6 +134,18 @@ def _layer(path: str, body: Moe, width: int, records: list[RoutingRecord], proba
     def column(name: str) -> list[Array]:
         return [getattr(record, name).numpy() for record in records]
 
+    if records[0].selected_TK is None:
+        header = LayerHeader(
+            path=path,
+            scope=body.router.scope,
+            experts=body.count,
+            k=0,
+            soft=True,
+            probability=True,
+            expert_bytes=expert_bytes(body, width),
+        )
+        shares = np.concatenate(column("probability_TE"))
+        return soft_layer(header, np.concatenate(column("entropy_T")), shares)
     chosen, taken = padded(column("selected_TK"), -1), padded(column("expert_TK"), -1)
     header = LayerHeader(
         path=path,

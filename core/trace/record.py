@@ -87,7 +87,8 @@ class RoutedLayer:
 
     `weight` [N, K] is what the experts' outputs were multiplied with; `entropy` [N] of the router's
     distribution in nats; `margin` [N] between the last score selected and the first that was not.
-    `probability` [N, E] is optional; a soft layer has nothing else.
+    `probability` [N, E] is optional. A soft layer has no choices: K is 0, margins are infinite, and
+    `probability`, which it always has, is each expert's share in the token's output.
     """
 
     header: LayerHeader
@@ -112,6 +113,20 @@ class RoutedLayer:
     def soft(self) -> bool:
         """Whether every token is mixed into every expert, so that there is no selection."""
         return self.header.soft
+
+
+def soft_layer(header: LayerHeader, entropy_T: Array, share_TE: Array) -> RoutedLayer:
+    """A layer that selects nothing: no choices, and nothing that was left out."""
+    none = (len(share_TE), 0)
+    return RoutedLayer(
+        header,
+        expert=np.empty(none, np.int16),
+        weight=np.empty(none, np.float16),
+        accepted=np.empty(none, np.bool_),
+        entropy=entropy_T.astype(np.float32),
+        margin=np.full(len(share_TE), np.inf, np.float32),
+        probability=share_TE.astype(np.float16),
+    )
 
 
 @dataclass(frozen=True)
@@ -256,6 +271,11 @@ def _check_values(trace: Trace, name: str) -> None:
     if len(domain) and not (domain.min() >= 0 and domain.max() < len(trace.domains)):
         raise TraceError(f"{name} names a domain it does not list. To fix this, train the run again.")
     for layer in trace.layers:
+        if layer.soft and (layer.probability is None or layer.header.k):
+            raise TraceError(
+                f"{name} says that layer {layer.path} selects nothing, and has choices or no shares."
+                " To fix this, train the run again."
+            )
         chosen = layer.expert
         if chosen.size and not (chosen.min() >= -1 and chosen.max() < layer.experts):
             raise TraceError(

@@ -162,6 +162,7 @@ class Loop:
                 "domain_loss": window.domain_loss(self.domains, weights),
                 "layers": window.layers(),
                 "domain_expert": window.domain_expert(),
+                "domain_share": window.domain_share(),
             }
             for event in self.watch.look(self.step, loss, values["layers"]):
                 self.emit(event)

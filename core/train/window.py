@@ -33,6 +33,8 @@ class Window:
     #: By path: accepted assignments [N, E], and how many were selected before capacity.
     counts: dict[str, Array] = field(default_factory=dict)
     selected: dict[str, int] = field(default_factory=dict)
+    #: By path of a soft layer: summed shares of its experts [N, E].
+    shares: dict[str, Array] = field(default_factory=dict)
 
     def add(
         self, losses: Mapping[str, float], heads: Sequence[HeadLoss], domain: Array, domains: int, tokens: int
@@ -48,9 +50,11 @@ class Window:
             self.domains[head.head.name] = self.domains.get(head.head.name, 0.0) + sums
 
     def route(self, records: Mapping[str, RoutingRecord]) -> None:
-        """One step's counts; soft layers have none."""
+        """One step's counts; of soft layers, which have none, the shares."""
         for path, found in records.items():
             if found.counts_NE is None or found.selected_E is None:
+                assert found.share_NE is not None
+                self.shares[path] = self.shares.get(path, 0.0) + _array(found.share_NE.double())
                 continue
             self.counts[path] = self.counts.get(path, 0) + _array(found.counts_NE)
             self.selected[path] = self.selected.get(path, 0) + int(found.selected_E.sum())
@@ -76,6 +80,15 @@ class Window:
         """Accepted assignments [N, E] by path."""
         return {path: tuple(map(tuple, counts_NE.tolist())) for path, counts_NE in self.counts.items()}
 
+    def domain_share(self) -> dict[str, tuple[tuple[float, ...], ...]]:
+        """Mean shares [N, E] by path of a soft layer; zeros for a domain without a token."""
+        found = {}
+        for path, sums_NE in self.shares.items():
+            whole_N1 = sums_NE.sum(1, keepdims=True)
+            mean_NE = np.divide(sums_NE, whole_N1, out=np.zeros_like(sums_NE), where=whole_N1 > 0)
+            found[path] = tuple(tuple(row) for row in mean_NE.round(5).tolist())
+        return found
+
     def _layer(self, path: str, load_E: Array) -> LayerRouting:
         return LayerRouting(
             path=path,
@@ -90,7 +103,7 @@ class Window:
         """Plain data; floats survive a JSON file bit by bit."""
         plain = {
             name: {key: array.tolist() for key, array in getattr(self, name).items()}
-            for name in ("domains", "counts")
+            for name in ("domains", "counts", "shares")
         }
         return {
             "steps": self.steps,
@@ -102,9 +115,11 @@ class Window:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Window:
         """What `to_json` wrote."""
+        kinds = {"domains": np.float64, "counts": np.int64, "shares": np.float64}
+        # A checkpoint may be older than soft layers.
         arrays: dict[str, Any] = {
-            name: {key: np.array(value, kind) for key, value in data[name].items()}
-            for name, kind in (("domains", np.float64), ("counts", np.int64))
+            name: {key: np.array(value, kind) for key, value in data.get(name, {}).items()}
+            for name, kind in kinds.items()
         }
         return cls(data["steps"], data["tokens"], data["parts"], selected=data["selected"], **arrays)
 

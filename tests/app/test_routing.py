@@ -13,7 +13,7 @@ from storage import database, files, runs
 from storage.drafts import Document
 from storage.status import Status
 from tests.app.conftest import TINY, plan
-from tests.core.trace.make import make_trace
+from tests.core.trace.make import make_soft, make_trace
 
 KEYS = {"path", "load", "cv", "max_violation", "dead", "drop_rate", "entropy"}
 
@@ -40,6 +40,21 @@ def test_figures_of_the_newest_trace(tmp_path: Path, run_id: str, capsys: pytest
     assert "step 7  6 held-out tokens of english, python" in text
     assert "0.091" in text
     assert "0: 30.0%  1: 30.0%  2: 20.0%  3: 20.0%" in text
+
+
+def test_a_layer_that_selects_nothing_tells_shares(
+    tmp_path: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(trace_path(files.folder(tmp_path, "runs", run_id), 7), make_soft())
+    assert cli.main(["routing", run_id, "--json"]) == 0
+    _, soft = json.loads(capsys.readouterr().out)["layers"]
+    assert (soft["load"], soft["cv"]) == (None, None)
+    assert soft["domain_share"][1][1] == pytest.approx(0.7, abs=1e-3)
+    assert cli.main(["routing", run_id]) == 0
+    text = capsys.readouterr().out
+    assert "decoder.1.1  share of outputs (nothing is selected)  0: 17.5%  1: 47.5%" in text
+    assert "decoder.1.1  share in python  0: 10.0%  1: 70.0%" in text
+    assert "decoder.1.1  load" not in text
 
 
 def test_what_cannot_be_shown_is_said(

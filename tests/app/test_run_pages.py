@@ -3,6 +3,7 @@
 import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,14 @@ from core.design.edit import SetValue
 from core.design.edits import apply
 from core.design.plan import Plan
 from core.design.presets.registry import preset
+from core.trace.record import write
 from storage import database, drafts, jobs, metrics, runs, work
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
 from storage.tables import RunRow
 from tests.app import seed
+from tests.core.trace.make import make_soft
 
 TRAIN, ROUTING, RUNS, EXPORT = "train", "routing", "runs", "export"
 
@@ -274,6 +277,34 @@ def test_routing_of_one_domain(ids):
     app.segmented_control(key="routing.domain").set_value("cpp").run()
     again(app)
     assert "Share of cpp picks each expert receives" in said(app)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_layers_that_select_nothing_show_shares(ids, db, alone):
+    path = next((db.root / "runs" / ids["done"] / "traces").glob("*.npz"))
+    trace = make_soft()
+    if alone:
+        (_, header), (_, layer) = trace.header.layers, trace.layers
+        trace = replace(trace, header=trace.header.model_copy(update={"layers": (header,)}), layers=(layer,))
+    write(path, trace)
+    app = visit(ROUTING, ids["done"])
+    assert "Expert 1 has the largest share in python: 2.8 times an even one" in said(app)
+    assert "nothing is selected or dropped, so there is no load" in said(app)
+    assert ("Share of picks each expert receives" in said(app)) == (not alone)
+
+
+def test_live_figures_of_layers_that_select_nothing_are_shares(db, monkeypatch):
+    plain = seed.rows
+
+    def rows(plan, reached):
+        share = ((0.1, 0.7, 0.1, 0.1), *[(0.25,) * 4] * 4)
+        soft = {"layers": (), "domain_expert": {}, "domain_share": {"decoder.0.1": share}}
+        return [row.model_copy(update=soft if row.domain_expert else {}) for row in plain(plan, reached)]
+
+    monkeypatch.setattr(seed, "rows", rows)
+    app = visit(TRAIN, seed.write_run(db, Status.PAUSED, "soft", steps=700, reached=320))
+    assert "Expert 1 has the largest share in english: 2.8 times an even one" in said(app)
+    assert "nothing is selected" in said(app)
 
 
 def test_a_run_without_a_trace_says_why(ids):

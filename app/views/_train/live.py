@@ -16,7 +16,7 @@ from app.views._train.pace import pace
 from components import page
 from components.charts import findings, palette
 from components.charts.curves import curves, frame
-from components.heat.grid import grid, rows_of
+from components.heat.grid import grid, rows_of, shares_of
 from components.heat.mount import heat
 from core.cost.format import THIN, count, left
 from core.data.errors import DataError
@@ -250,7 +250,7 @@ def _curves(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
 
 
 def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
-    counted = [row for row in rows if row.domain_expert]
+    counted = [row for row in rows if record.tables(row)]
     if not counted:
         page.head(
             "No token has been routed yet", "Which experts each domain uses will be drawn here, step by step."
@@ -258,7 +258,7 @@ def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
         return
     newest = counted[-1]
     domains = _domains(run, rows, newest)
-    names = layer_names(list(newest.domain_expert))
+    names = layer_names(list(record.tables(newest)))
     with st.container(horizontal=True, vertical_alignment="top", gap="small"):
         words = st.container(width="stretch")
         path = st.selectbox(
@@ -270,20 +270,24 @@ def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
             width=110,
             key="train.layer",
         )
-        counts = newest.domain_expert[path]
-        page.table(f"Experts of {names[path]}", lambda: rows_of(domains, counts, "domain"), "train.heat")
-    finding = findings.domain_experts(domains, counts)
+        counts = record.tables(newest)[path]
+        soft = path in newest.domain_share
+        told = shares_of if soft else rows_of
+        page.table(f"Experts of {names[path]}", lambda: told(domains, counts, "domain"), "train.heat")
+    rows_told = list(zip(domains, counts, strict=True))
+    finding = findings.shares(rows_told) if soft else findings.domain_experts(domains, counts)
     with words:
         before = counted[-2].step if len(counted) > 1 else 0
         page.head(
             finding,
-            f"{names[path].capitalize()}, steps {before + 1} to {newest.step}: share of a domain's picks, %.",
+            f"{names[path].capitalize()}, steps {before + 1} to {newest.step}: share of a domain's"
+            f" {'outputs: nothing is selected' if soft else 'picks'}, %.",
         )
     shown = record.frames(rows)
     heat(
         grid(
             domains,
-            [row.domain_expert[path] for row in shown if path in row.domain_expert],
+            [record.tables(row)[path] for row in shown if path in record.tables(row)],
             alt=finding,
             steps=[row.step for row in shown],
             numbers=True,
@@ -299,7 +303,7 @@ def _domains(run: RunPublic, rows: tuple[MetricsRow, ...], newest: MetricsRow) -
     A window in which a domain had no label names fewer, so any row of the run that names all of them will do:
     an evaluation or another window. Else the data says it, and numbers where it is gone.
     """
-    wanted = len(next(iter(newest.domain_expert.values())))
+    wanted = len(next(iter(record.tables(newest).values())))
     told = [list(record.held_out((row,))) for row in rows] + [list(row.domain_loss) for row in rows]
     for names in told:
         if len(names) == wanted:

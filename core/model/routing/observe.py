@@ -35,11 +35,22 @@ def record(decision: Decision, context: RouteContext) -> RoutingRecord | None:
 
 
 def _soft(decision: Merge | Soft, context: RouteContext) -> RoutingRecord:
-    if context.passing.record == "counts":
-        return RoutingRecord(None, None, context.tokens)
-    share_TE = decision.share_TE.detach()
-    entropy_T = torch.special.entr(share_TE).sum(1)
-    return RoutingRecord(None, None, context.tokens, probability_TE=share_TE, entropy_T=entropy_T)
+    of, share_TE, share_NE = context.passing, decision.share_TE.detach(), None
+    if of.domain is not None:
+        domain_T = of.domain.long().repeat_interleave(context.shape[1])
+        real_T = (context.share_T > 0).to(share_TE.dtype)
+        empty_NE = share_TE.new_zeros(of.domains, share_TE.shape[1])
+        share_NE = empty_NE.index_add(0, domain_T, share_TE * real_T[:, None])
+    if of.record == "counts":
+        return RoutingRecord(None, None, context.tokens, share_NE=share_NE)
+    return RoutingRecord(
+        None,
+        None,
+        context.tokens,
+        probability_TE=share_TE,
+        entropy_T=torch.special.entr(share_TE).sum(1),
+        share_NE=share_NE,
+    )
 
 
 def _by_domain(decision: Hard, domain_B: Tensor, domains: int, tokens: int) -> Tensor:

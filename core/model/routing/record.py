@@ -19,7 +19,8 @@ class RoutingRecord:
     none was left out.
 
     A soft layer merges experts or mixes tokens, and selects none: it has no counts, no experts and no
-    margin, and probability_TE is what share each expert has in a token's output.
+    margin, and probability_TE is what share each expert has in a token's output; share_NE sums it over the
+    real tokens of each domain, where the pass gave domains.
     """
 
     counts_E: Tensor | None
@@ -32,3 +33,4 @@ class RoutingRecord:
     probability_TE: Tensor | None = None
     entropy_T: Tensor | None = None
     margin_T: Tensor | None = None
+    share_NE: Tensor | None = None

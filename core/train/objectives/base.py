@@ -110,6 +110,7 @@ def _added(one: RoutingRecord, other: RoutingRecord) -> RoutingRecord:
         selected_E=_both(one.selected_E, other.selected_E),
         tokens=one.tokens + other.tokens,
         counts_NE=_both(one.counts_NE, other.counts_NE),
+        share_NE=_both(one.share_NE, other.share_NE),
     )
 
 

@@ -1,12 +1,12 @@
 """The summary of a trace made by hand."""
 
-from dataclasses import replace
+import math
 
 import pytest
 
 from core.analysis.errors import AnalysisError
-from core.analysis.summary import figures, summary
-from tests.core.trace.make import make_trace
+from core.analysis.summary import figures, soft_figures, summary
+from tests.core.trace.make import make_soft, make_trace
 
 
 def test_a_layer_by_hand() -> None:
@@ -26,13 +26,17 @@ def test_a_layer_by_hand() -> None:
     assert layer["specialization_chance"] <= layer["specialization_chance_95"]
 
 
-def test_a_soft_layer_has_an_entropy_and_no_load() -> None:
-    trace = make_trace()
-    soft = replace(trace.layers[0], header=trace.layers[0].header.model_copy(update={"soft": True}))
-    trace = replace(trace, layers=(soft, trace.layers[0]))
-    first, second = summary(trace)
-    assert set(first) == set(second)
-    assert (first["load"], first["dead"], first["specialization"]) == (None, None, None)
-    assert first["entropy"] == second["entropy"]
+def test_a_soft_layer_has_shares_and_an_entropy_and_no_load() -> None:
+    trace = make_soft()
+    hard, soft = summary(trace)
+    assert set(hard) == set(soft)
+    assert (soft["load"], soft["dead"], soft["specialization"]) == (None, None, None)
+    assert (hard["share"], hard["domain_share"]) == (None, None)
+    assert soft["entropy"] == pytest.approx(0.5 / math.log(4))
+    assert soft["domain_share"][0] == pytest.approx([0.25] * 4)
+    assert soft["domain_share"][1] == pytest.approx([0.1, 0.7, 0.1, 0.1], abs=1e-3)
+    assert soft["share"] == pytest.approx([0.175, 0.475, 0.175, 0.175], abs=1e-3)
     with pytest.raises(AnalysisError, match=r"mixes every token.*To fix this"):
-        figures(trace, soft)
+        figures(trace, trace.layers[1])
+    with pytest.raises(AnalysisError, match=r"no shares.*To fix this"):
+        soft_figures(trace, trace.layers[0])

@@ -2,7 +2,21 @@
 
 import numpy as np
 
-from core.trace.record import Header, LayerHeader, RoutedLayer, Tokens, Trace
+from core.trace.record import Header, LayerHeader, RoutedLayer, Tokens, Trace, soft_layer
+
+
+def make_soft(tokens: int = 6, experts: int = 4) -> Trace:
+    """The same with a layer above that selects nothing: expert 1 has more of the second domain."""
+    trace = make_trace(tokens, experts)
+    shares = np.full((tokens, experts), 1 / experts)
+    shares[trace.tokens.domain == 1] = [0.1, 0.7, *[0.2 / (experts - 2)] * (experts - 2)]
+    header = LayerHeader(
+        path="decoder.1.1", scope="example", experts=experts, k=0, soft=True, probability=True
+    )
+    soft = soft_layer(header, np.full(tokens, 0.5), shares)
+    headers = (*trace.header.layers, header)
+    whole = trace.header.model_copy(update={"layers": headers})
+    return Trace(whole, trace.tokens, (*trace.layers, soft))
 
 
 def make_trace(tokens: int = 6, experts: int = 4, k: int = 2, probability: bool = True) -> Trace:

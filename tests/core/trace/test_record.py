@@ -11,7 +11,7 @@ import pytest
 from core.trace.errors import TraceError
 from core.trace.newest import newest_trace, trace_path
 from core.trace.record import Tokens, read, write
-from tests.core.trace.make import make_trace
+from tests.core.trace.make import make_soft, make_trace
 
 
 @pytest.mark.parametrize("probability", [True, False])
@@ -37,6 +37,32 @@ def test_what_is_written_is_read(tmp_path: Path, tokens: int, probability: bool)
     with pytest.raises(TraceError, match=r"no routed layer 'x'.*choose one it has: decoder\.0\.1"):
         back.layer("x")
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["7.npz"]
+
+
+def test_a_layer_that_selects_nothing_is_written_and_read(tmp_path: Path) -> None:
+    trace = make_soft()
+    write(tmp_path / "7.npz", trace)
+    soft = read(tmp_path / "7.npz").layer("decoder.1.1")
+    assert soft.soft
+    assert soft.expert.shape == soft.weight.shape == soft.accepted.shape == (6, 0)
+    np.testing.assert_array_equal(soft.probability, trace.layers[1].probability)
+    assert np.isinf(soft.margin).all()
+
+
+@pytest.mark.parametrize("wrong", [{"probability": False}, {"k": 2}])
+def test_a_soft_layer_without_shares_or_with_choices_is_refused(
+    tmp_path: Path, wrong: dict[str, int]
+) -> None:
+    trace = make_soft()
+    hard, soft = trace.layers[0], trace.layers[1]
+    header = soft.header.model_copy(update=wrong)
+    bad = replace(hard if "k" in wrong else soft, header=header)
+    if not header.probability:
+        bad = replace(bad, probability=None)
+    whole = trace.header.model_copy(update={"layers": (hard.header, header)})
+    write(tmp_path / "7.npz", replace(trace, header=whole, layers=(hard, bad)))
+    with pytest.raises(TraceError, match=r"selects nothing.*To fix this"):
+        read(tmp_path / "7.npz")
 
 
 def test_arrays_must_match_their_header_when_written(tmp_path: Path) -> None:
