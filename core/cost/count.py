@@ -287,7 +287,8 @@ def _groups(
         return
     bank = routed(body)
     if bank is not None:
-        weights = [w for w in body.weights(design.width, design.tasks) if w.role == "expert"]
+        norms = body.norms(design.norm, design.width)
+        weights = [w for w in (*norms, *body.weights(design.width, design.tasks)) if w.role == "expert"]
         size = sum(w.size for w in weights) // bank.experts
         macs = sum(w.size for w in weights if w.gemm) // bank.experts
         mine = sum(rates) if rates else rows

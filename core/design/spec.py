@@ -288,9 +288,8 @@ class Design(Spec):
 @lru_cache(maxsize=1024)
 def _part_weights(part: Part, norm: Norm, width: int, tasks: int) -> tuple[Weight, ...]:
     """Norms and body of one turn of a part."""
-    wanted = {"norm": part.norm.pre, "post_norm": part.norm.post, "joined_norm": part.norm.joined}
-    norms = (weight for name, on in wanted.items() if on for weight in norm.weights(width, name))
-    return (*norms, *part.body.weights(width, tasks))
+    norms = (weight for name in part.norm.names() for weight in norm.weights(width, name))
+    return (*norms, *part.body.norms(norm, width), *part.body.weights(width, tasks))
 
 
 @lru_cache(maxsize=1024)

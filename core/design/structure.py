@@ -23,6 +23,11 @@ class PartNorm(Spec):
     post: bool = field(False)
     joined: bool = field(False, advanced=True)
 
+    def names(self) -> Iterator[str]:
+        """What the norms that are there are called."""
+        wanted = {"norm": self.pre, "post_norm": self.post, "joined_norm": self.joined}
+        yield from (name for name, on in wanted.items() if on)
+
     def rules(self, site: Site) -> Iterator[Problem]:
         if self.joined:
             edit = site.remove("joined", label="Leave it out")

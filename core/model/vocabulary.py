@@ -4,6 +4,7 @@ from core.model import groups as _groups
 from core.model.bodies import attention as _attention
 from core.model.bodies import dense as _dense
 from core.model.bodies import moe as _moe
+from core.model.bodies import routed_block as _routed_block
 from core.model.routing.balance import alignment as _alignment
 from core.model.routing.balance import bias_update as _bias_update
 from core.model.routing.balance import cluster_variance as _cluster_variance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from core.design.base import Choice, Spec, Weight
 from core.design.edit import Edit
@@ -17,6 +18,10 @@ class Body(Spec):
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
         """Parameters, experts as stacked copies."""
         raise NotImplementedError
+
+    def norms(self, norm: Any, width: int) -> Iterator[Weight]:
+        """Parameters of norms inside it, each as the design's `norm`; none by default."""
+        yield from ()
 
 
 class Mixer(Body):

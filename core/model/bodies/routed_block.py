@@ -1,0 +1,87 @@
+"""A bank whose experts are whole layers (task-level MoE, arXiv 2205.12701)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from core.design.bodies.routed_block import RoutedBlock as RoutedBlockSpec
+from core.model.bodies.base import BODIES, Place, Routed, Sight
+from core.model.routing.context import RouteContext
+from core.model.routing.decision import Hard
+from core.model.routing.observe import record
+from core.model.routing.router import Router
+from core.model.routing.shape import RoutedShape
+from core.model.transformer import Layer, Part
+
+
+@BODIES.register(RoutedBlockSpec)
+class RoutedBlock(nn.Module):
+    """y = sum over chosen copies c of w_c (layer_c(x) - x): with weights that sum to one, their mean layer.
+
+    Attention moves information between the tokens of an example, so an example goes through a copy as a
+    whole, and only through the copies that its task or itself was given: batches may mix tasks.
+    """
+
+    def __init__(self, spec: RoutedBlockSpec, place: Place) -> None:
+        super().__init__()
+        self.index, self.tasks = place.index, max(1, len(place.tasks))
+        self.router = Router(spec.router, RoutedShape(place.width, spec.copies, tasks=place.tasks))
+        copies = (Layer(Part(part, place) for part in spec.layer.parts) for _ in range(spec.copies))
+        self.copies = nn.ModuleList(copies)
+
+    def forward(self, x_BSD: Tensor, sight: Sight) -> tuple[Tensor, Routed | None]:
+        context = self._context(x_BSD, sight)
+        assert context.x_TD is not None
+        with torch.autocast(x_BSD.device.type, enabled=False):
+            decision = self.router.choose(self.router.scored(context.x_TD, context), context, ())
+        weight_BE, chosen_BE = _by_example(decision, context)
+        y_BSD = torch.zeros_like(x_BSD)
+        for e, copy in enumerate(self.copies):
+            row_B = torch.nonzero(chosen_BE[:, e])[:, 0]
+            if len(row_B):
+                own_BSD = x_BSD[row_B]
+                through_BSD, _ = copy(own_BSD, _of_rows(sight, row_B))
+                share_B = weight_BE[row_B, e].to(x_BSD.dtype)
+                y_BSD = y_BSD.index_add(0, row_B, share_B[:, None, None] * (through_BSD - own_BSD))
+        return y_BSD, Routed(record(decision, context), {})
+
+    def _context(self, x_BSD: Tensor, sight: Sight) -> RouteContext:
+        return RouteContext(
+            sight.shape,
+            sight.passing,
+            self.index,
+            self.training,
+            sight.causal,
+            x_BSD.device,
+            x_BSD.flatten(0, 1),
+            token_BS=sight.token_BS,
+            tasks=self.tasks,
+        )
+
+
+def _by_example(decision: Hard, context: RouteContext) -> tuple[Tensor, Tensor]:
+    """(weights, whether chosen), both [B, E]: all real tokens of an example have the same."""
+    B, S = context.shape
+    mask_T = context.mask_T
+    first_B = torch.zeros(B, dtype=torch.long, device=context.device)
+    if mask_T is not None:
+        first_B = mask_T.view(B, S).long().argmax(1)
+    row_B = torch.arange(B, device=context.device) * S + first_B
+    return decision.weights_TE[row_B], decision.accepted_TE[row_B]
+
+
+def _of_rows(sight: Sight, row_B: Tensor) -> Sight:
+    """What the tokens of some examples see."""
+    if len(row_B) == sight.shape[0]:
+        return sight
+
+    def own(value: Tensor | None) -> Tensor | None:
+        return None if value is None else value[row_B]
+
+    of = sight.passing
+    passing = replace(of, mask=own(of.mask), task_id=own(of.task_id), domain=own(of.domain))
+    shape = (len(row_B), sight.shape[1])
+    return replace(sight, shape=shape, passing=passing, token_BS=own(sight.token_BS))
