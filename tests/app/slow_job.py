@@ -6,11 +6,12 @@ from typing import Any
 
 from app import job_worker
 from app.errors import UserError
-from app.job_worker import Perform, Report
+from app.job_worker import GiveWayError, Perform, Report
 from app.jobs import LocalEngine
 from app.paths import data_root
-from storage import files
+from storage import files, jobs
 from storage.records import JobPublic
+from storage.status import Status
 
 COMMAND = ("-m", "tests.app.slow_job")
 
@@ -41,7 +42,23 @@ def break_down(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str,
     raise KeyError("thumb")
 
 
-KINDS: dict[str, Perform] = {"count": count, "stick": get_stuck, "refuse": refuse, "break": break_down}
+def give_way(engine: LocalEngine, job: JobPublic, report: Report) -> dict[str, Any]:
+    """At the first turn let others pass, once one waits; at the second be done."""
+    report(0.5, "half way", {"half": True})
+    while job.attempt == 1:
+        if any(other.status is Status.QUEUED for other in jobs.listing(engine.db)):
+            raise GiveWayError
+        time.sleep(0.01)
+    return {"half": job.result["half"], "turns": job.attempt}
+
+
+KINDS: dict[str, Perform] = {
+    "count": count,
+    "stick": get_stuck,
+    "refuse": refuse,
+    "break": break_down,
+    "way": give_way,
+}
 
 if __name__ == "__main__":
     sys.exit(job_worker.main(sys.argv[1], LocalEngine(data_root(), job_command=COMMAND), KINDS.__getitem__))

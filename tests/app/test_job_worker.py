@@ -101,6 +101,18 @@ def test_a_job_that_fails_says_why(studio: Studio, run_id: str, kind: str, words
     assert ("Traceback" in log) is (kind == "break")
 
 
+def test_a_long_job_lets_another_pass_and_goes_on(studio: Studio, run_id: str) -> None:
+    long = studio.engine.start_job("way", None, {}, "long")
+    wait(studio, long, lambda job: job.status is Status.RUNNING)
+    short = studio.engine.start_job("count", run_id, {"to": 1}, "short")
+    found = wait(studio, long, lambda job: job.status is Status.DONE)
+    assert found.result == {"half": True, "turns": 2}
+    ended = jobs.get(studio.db, short).ended_at
+    assert ended is not None
+    assert found.ended_at is not None
+    assert ended < found.ended_at
+
+
 def test_a_killed_job_is_lost_and_the_next_begins(studio: Studio, run_id: str) -> None:
     first = studio.engine.start_job("count", run_id, {"to": 5000}, "first")
     second = studio.engine.start_job("count", run_id, {"to": 3}, "second")
