@@ -75,6 +75,8 @@ def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
     assert expert is not None
     assert probability is not None
     assert margin is not None
+    # Where islands or experts choose, a better expert may be left out, and how much better excuses nothing.
+    margin = margin.masked_fill(margin < 0, torch.inf)
     capacity = body.router.capacity
     if capacity is not None:
         # Then the order of a token's choices decides as well, and with `score` the order of the tokens.
