@@ -158,7 +158,8 @@ def trained(document: dict[str, Any]) -> Model:
     model = build(Design.model_validate(document), seed=1)
     numbers = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for tensor in (*model.parameters(), *model.buffers()):
+        learned = (tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point())
+        for tensor in learned:
             tensor += 0.05 * torch.randn(tensor.shape, generator=numbers)
     return model
 
