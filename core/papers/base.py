@@ -36,9 +36,10 @@ class Arm(Spec):
 class Expect(Spec):
     """`left < factor * right + margin` or, with `above`, the other way round; paired by seed.
 
-    `measure` names what is compared, `right` another arm; with `right` empty the right side is the margin
-    alone. `right_measure` where the two sides measure differently. `claim` says in words what it would show.
-    `firm` marks the directions that decide the verdict; the others are reported beside it.
+    `measure` names what is compared, one of `core.claims.naming`, `right` another arm; with `right` empty the
+    right side is the margin alone. `right_measure` where the two sides measure differently. `claim` says
+    in words what it would show. `firm` marks the directions that decide the verdict; the others are reported
+    beside it.
     """
 
     claim: str = field(min_length=1, max_length=200)

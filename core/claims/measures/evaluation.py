@@ -16,15 +16,17 @@ def loss(subject: Subject, argument: str) -> float | None:
     """Held-out loss, or its mean over the domains whose names begin with the argument."""
     if not argument:
         return subject.figures["loss"]
-    names = [name for name in subject.domains if name.startswith(argument)]
-    known = [subject.figures[f"loss/{name}"] for name in names if f"loss/{name}" in subject.figures]
+    figures = subject.domain_figures
+    names = [f"loss/{name}" for name in subject.domains if name.startswith(argument)]
+    known = [figures[name] for name in names if name in figures]
     return float(np.mean(known)) if known else None
 
 
 @register("accuracy")
 def accuracy(subject: Subject, argument: str) -> float | None:
     """Share of right held-out answers."""
-    return subject.figures.get(f"accuracy/{_first(subject, argument)}")
+    figures = subject.domain_figures if "/" in argument else subject.figures
+    return figures.get(f"accuracy/{_first(subject, argument)}")
 
 
 @register("r2")

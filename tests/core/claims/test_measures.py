@@ -78,7 +78,9 @@ def test_what_is_always_taken_agrees_with_the_evaluation_and_the_trace(wine: Sub
 
 def test_domains_are_named_by_their_beginning(wine: Subject) -> None:
     first = wine.domains[0]
-    assert measure(wine, [f"loss/{first}"])[f"loss/{first}"] == wine.figures[f"loss/{first}"]
+    assert measure(wine, [f"loss/{first}"])[f"loss/{first}"] == wine.domain_figures[f"loss/{first}"]
+    name = f"accuracy/grower/{first}"
+    assert measure(wine, [name])[name] == wine.domain_figures[name]
     with pytest.raises(ClaimError, match="No domain of table:wine begins with 'xor'"):
         measure(wine, ["experts_per_token/xor"])
 
