@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -21,20 +22,41 @@ from core.model.routing.shape import RoutedShape
 
 @COMBINERS.register(OutputMixSpec)
 class OutputMix(Combiner):
-    """y = sum over accepted e of w_e f_e(x), executed as `execution` says, and the token's own share."""
+    """y = sum over accepted e of w_e f_e(x), executed as `execution` says, and the token's own share.
+
+    Or of f_e(w_e x), as Llama 4 has it: then each choice is a row of its own, and all executions take it.
+    """
 
     def __init__(self, spec: OutputMixSpec, execution: str, shape: RoutedShape) -> None:
         super().__init__()
         self.execute = _EXECUTIONS[execution]
+        self.on_input = spec.weigh_on == "input"
 
     def forward(self, decision: Decision, context: RouteContext) -> Tensor:
         assert isinstance(decision, Hard)
         assert context.bank is not None
         assert context.x_TD is not None
-        y_TD = self.execute(context.bank, context.x_TD, decision, context.kept_TER)
+        if self.on_input:
+            rows_SD, rows = _weighed(context.x_TD, decision)
+            y_SD = self.execute(context.bank, rows_SD, rows, None)
+            y_TD = y_SD.view(*decision.weight_TK.shape, -1).sum(1)
+        else:
+            y_TD = self.execute(context.bank, context.x_TD, decision, context.kept_TER)
         if decision.identity_T is not None:
             y_TD = y_TD + decision.identity_T[:, None] * context.x_TD
         return y_TD
+
+
+def _weighed(x_TD: Tensor, decision: Hard) -> tuple[Tensor, Hard]:
+    """T * K rows, the token times the weight of one choice each, and the decision that sends them there."""
+    x_SD = (x_TD[:, None] * decision.mix_TK.to(x_TD.dtype)[:, :, None]).flatten(0, 1)
+    selected, accepted, weight = decision.selected_TK, decision.accepted_TK, decision.weight_TK
+    return x_SD, replace(
+        decision,
+        selected_TK=selected.reshape(-1, 1),
+        accepted_TK=accepted.reshape(-1, 1),
+        weight_TK=torch.ones_like(weight).reshape(-1, 1),
+    )
 
 
 def _all(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor | None) -> Tensor:
