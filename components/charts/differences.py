@@ -30,7 +30,7 @@ def differences(rows: Sequence[Difference], palette: Palette, title: str) -> Dra
         "name:N",
         sort=list(data["name"]),
         title=None,
-        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=330),
+        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=400),
     )
     axis = alt.Axis(tickCount=5, title=title)
     scale = alt.Scale(zero=True, padding=24)

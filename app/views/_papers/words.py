@@ -56,7 +56,7 @@ def figure(value: float) -> str:
     """Three significant figures; powers of ten for what is tiny, letters for what is large."""
     if value == 0:
         return "0"
-    if abs(value) < 1e-3:
+    if abs(value) < 1e-4:
         mantissa, power = f"{value:.1e}".split("e")
         return f"{mantissa.replace('-', MINUS)}{THIN}×{THIN}10{str(int(power)).translate(_RAISED)}"
     return letters(value) if abs(value) >= 1e4 else rounded(value)
