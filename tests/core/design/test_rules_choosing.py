@@ -188,3 +188,41 @@ def test_a_random_expert_is_not_exported_and_the_mean_of_all_is() -> None:
         mended = apply(design, edit)
         assert isinstance(mended, Design)
         assert errors(check(mended, stage="export:onnx")) == ()
+
+
+SHARED = [{"kind": "glu", "hidden": 32}]
+UNEQUAL = [{"kind": "glu", "count": 4, "hidden": 32}, {"kind": "glu", "count": 4, "hidden": 96}]
+TOP_P = {"select": {"kind": "top_p", "p": 0.6}, "weigh": RAW}
+ISLAND = {"select": {"kind": "group_top_k", "k": 2, "top_islands": 1, "island_score": "sum"}, "weigh": RAW}
+ANNEALED = {"kind": "temperature", "value": {"kind": "exponential", "start": 2.0, "end": 0.3}}
+MIXES: dict[str, dict[str, Any]] = {
+    "unequal experts, top-p, shared": {
+        "experts": UNEQUAL,
+        "shared": SHARED,
+        "router": TOP_P,
+        "balance": [{"kind": "param_penalty"}, {"kind": "entropy"}],
+    },
+    "bias and islands": {
+        "router": {"select": ISLAND["select"], "score_function": "sigmoid"},
+        "islands": 2,
+        "balance": [{"kind": "bias_update"}],
+    },
+    "one island, shared": {
+        "router": ISLAND,
+        "shared": SHARED,
+        "islands": 2,
+        "balance": [{"kind": "load_balance"}, {"kind": "alignment"}],
+    },
+    "a temperature over islands": {"router": {**ISLAND, "modifiers": [ANNEALED]}, "islands": 2},
+    "broadcast over islands": {"router": {**ISLAND, "uncertain": {}}, "islands": 2},
+    "choice by experts, shared": {
+        "router": {"select": CHOICE, "weigh": RAW, "modifiers": [ANNEALED]},
+        "shared": SHARED,
+        "balance": [],
+    },
+}
+
+
+@pytest.mark.parametrize("name", MIXES)
+def test_methods_that_go_together_train_together(name: str) -> None:
+    assert errors(check(digits_with_body(**MIXES[name]), stage="train")) == ()
