@@ -1,4 +1,4 @@
-"""Single facts about routers: dense limits, weights that teach the router, dropped weights, unequal groups."""
+"""Single facts about routers: dense limits, what teaches the router, dropped weights, unequal groups."""
 
 import pytest
 import torch
