@@ -18,8 +18,10 @@ from core.data.own.text import Encoding
 from core.design.edits import apply
 from core.design.facts import DataKind
 from core.design.match import match_task
+from core.design.plan import Plan
 from core.design.rules import check
 from core.design.spec import Design
+from core.design.suited import suggested_objective
 from storage import database
 from storage.status import Status
 
@@ -97,6 +99,9 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(matched, Design):
             design = matched
             print(edit.label, file=sys.stderr)
+    if plan.objective == suggested_objective(design) != Plan().objective:
+        kind = plan.objective.kind
+        print(f"Objective: {kind}, with which this routing is usually trained.", file=sys.stderr)
     problems = check(design, plan, facts, stage="train")
     for problem in problems:
         print(f"{problem.severity}: {problem}", file=sys.stderr)

@@ -317,8 +317,7 @@ def test_values_suggest_what_they_are_trained_with(router: dict[str, Any], kind:
     "values",
     [
         {"objective": {"kind": "two_pass_consistency", "strength": 2.0}},
-        {"freeze": ("layers.decoder.0.1.body.router",), "freeze_after": 0.5},
-        {"sampling": 2.0},
+        {"freeze": ("layers.decoder.0.1.body.router",), "freeze_after": 0.5, "sampling": 2.0},
     ],
     ids=lambda values: next(iter(values)),
 )
