@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
-from core.export.onnx.wrapper import INPUTS, example_shape, head_outputs, routed_paths
+from core.export.onnx.wrapper import INPUTS, example_shape, head_outputs, routed_paths, routing_outputs
 from core.export.parity import Array, Routing, Seen
 from core.model.model import Model
 from core.model.passing import Pass
@@ -72,9 +72,10 @@ def ours(model: Model, inputs: Array, trained: float) -> Seen:
 
 def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
     expert, probability, margin = record.expert_TK, record.probability_TE, record.margin_T
-    assert expert is not None
     assert probability is not None
-    assert margin is not None
+    if expert is None or margin is None:
+        # Nothing was selected, and nothing left out.
+        expert, margin = probability[:, :0], probability.new_full((len(probability),), torch.inf)
     # Where islands or experts choose, a better expert may be left out, and how much better excuses nothing.
     margin = margin.masked_fill(margin < 0, torch.inf)
     capacity = body.router.capacity
@@ -106,12 +107,15 @@ def theirs(opened: Any, design: Design, inputs: Array, routing: bool) -> Seen:
     """What the file answers; `routing` asks for its routing outputs too."""
     heads = head_outputs(design)
     paths = routed_paths(design) if routing else []
-    names = [*heads, *(f"routing/{path}/{what}" for path in paths for what in ("expert", "probability"))]
+    names = [*heads, *(routing_outputs(design) if routing else ())]
     values = dict(zip(names, opened.run(names, {INPUTS[design.task.kind]: inputs}), strict=True))
     return Seen(
         {head: values[name] for name, head in heads.items()},
-        {
-            path: Routing(values[f"routing/{path}/expert"], values[f"routing/{path}/probability"])
-            for path in paths
-        },
+        {path: _answered(values, path) for path in paths},
     )
+
+
+def _answered(values: Mapping[str, Array], path: str) -> Routing:
+    """A layer's decisions; no experts where it selects none."""
+    probability = values[f"routing/{path}/probability"]
+    return Routing(values.get(f"routing/{path}/expert", probability[..., :0]), probability)

@@ -43,15 +43,20 @@ class Exported(nn.Module):
         told = [output.logits[head.name] for head in design.task.heads_out]
         for path in routed_paths(design):
             record = output.records[path]
-            for each in (record.probability_TE, record.expert_TK):
-                assert each is not None
-                told.append(each.unflatten(0, (inputs.shape[0], tokens)))
+            found = (each for each in (record.probability_TE, record.expert_TK) if each is not None)
+            told += [each.unflatten(0, (inputs.shape[0], tokens)) for each in found]
         return tuple(told)
 
 
 def routed_paths(design: Design) -> list[str]:
     """Paths of the routed parts, in order."""
     return [place.path for place in design.occurrences() if isinstance(place.body, Moe)]
+
+
+def selecting_paths(design: Design) -> set[str]:
+    """Those of them whose tokens have experts of their own."""
+    bodies = ((place.path, place.body) for place in design.occurrences())
+    return {path for path, body in bodies if isinstance(body, Moe) and body.router.combine.selects}
 
 
 def head_outputs(design: Design) -> dict[str, str]:
@@ -69,8 +74,17 @@ def head_outputs(design: Design) -> dict[str, str]:
 
 
 def routing_outputs(design: Design) -> list[str]:
-    """`routing/<path>/probability` [B, S, E] and `routing/<path>/expert` [B, S, K] of every routed part."""
-    return [f"routing/{path}/{what}" for path in routed_paths(design) for what in ("probability", "expert")]
+    """`routing/<path>/probability` [B, S, E] and `routing/<path>/expert` [B, S, K] of every routed part.
+
+    A part that selects nothing has the first alone: each expert's share.
+    """
+    selecting = selecting_paths(design)
+    return [
+        f"routing/{path}/{what}"
+        for path in routed_paths(design)
+        for what in ("probability", "expert")
+        if what == "probability" or path in selecting
+    ]
 
 
 def sample(design: Design) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from core.design.base import Choice, Spec
 from core.design.edit import Edit
 from core.design.problems import Site
@@ -11,6 +13,9 @@ class Combine(Spec):
     """Makes `[T, D]` out of experts and weights."""
 
     kind: str
+
+    #: Whether tokens have experts of their own; else every expert has a share in every token.
+    selects: ClassVar[bool] = True
 
     def outputs(self, experts: int) -> int:
         """How many logits a router of `experts` writes for each token."""

@@ -13,6 +13,7 @@ from core.design.routing.combine.base import COMBINE, Combine
 class ParamMerge(Combine):
     """Needs equal experts, one decision an example, and all experts."""
 
+    selects = False
     kind: Literal["param_merge"]
 
     def rows(self, experts: int, chosen: float, tokens: int) -> float:

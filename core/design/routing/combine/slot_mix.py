@@ -15,6 +15,7 @@ from core.design.routing.select.exact import FUTILE, exact_balance_rules
 class SlotMix(Combine):
     """`slots` of each expert take a softmax over tokens; tokens take a softmax over slots."""
 
+    selects = False
     kind: Literal["slot_mix"]
     slots: int = field(1, ge=1, le=4096, unit="slots per expert")
 
