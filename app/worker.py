@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -99,8 +100,11 @@ def carry_out(
     except known as error:
         status, message = Status.FAILED, str(error)
     except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        kept = files.newest_checkpoint(files.folder(engine.root, "runs", run_id))
+        folder = files.folder(engine.root, "runs", run_id)
+        # Named, not as standard error: a run of an experiment is trained in the process of a job.
+        with suppress(OSError), (folder / LOG).open("a") as log:
+            traceback.print_exc(file=log)
+        kept = files.newest_checkpoint(folder)
         status, message = Status.FAILED, in_words(error, run_id, pulse.step, kept)
     pulse.finish(status, message)
 

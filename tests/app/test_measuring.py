@@ -10,6 +10,7 @@ from app import jobs as app_jobs
 from app.errors import UserError
 from app.job_worker import CancelledError, GiveWayError
 from app.jobs import LocalEngine
+from app.slot import LOG
 from core.claims import shipped
 from core.papers import registry
 from core.papers.base import Arm, Experiment, Paper
@@ -199,6 +200,23 @@ def test_what_cannot_be_trained_is_told_before_anything_is(
     with pytest.raises(UserError, match="The arm 'even' cannot be trained yet"):
         bench.perform(bench.job(seeds=1))
     assert runs.listing(bench.db) == ()
+
+
+def test_a_run_that_breaks_is_told_and_its_log_has_the_reason(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object, **__: object) -> None:
+        raise KeyError("thumb")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("core.train.run.Loop.advance", break_down)
+        with pytest.raises(UserError, match=r"is failed, so 'Even' cannot be measured.*worker.log"):
+            bench.perform(bench.job(seeds=1))
+    (only,) = runs.listing(bench.db)
+    log = bench.engine.root / "runs" / only.id / LOG
+    assert "KeyError: 'thumb'" in log.read_text()
+    assert bench.perform(bench.job(seeds=1))["done"] == 2
+    assert runs.get(bench.db, only.id).status is Status.DONE
 
 
 def test_start_and_stop_may_be_asked_twice(bench: Bench) -> None:
