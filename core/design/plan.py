@@ -57,9 +57,10 @@ class Plan(Spec):
     """Everything about training that is not the design and not the data.
 
     One of `steps` and `seconds` is the length; a time budget becomes a step count when the plan is resolved.
-    `threads`, `execution` and `expert_dtype` are fixed then too. `mixture` weighs domains by name; `sampling` T weighs them
-    by size^(1/T) instead: 1 is in proportion to their size, more is more even (arXiv 1907.05019). `freeze`
-    names parameters that stay as they are once `freeze_after` of the steps are done.
+    `threads`, `execution` and `expert_dtype` are fixed then too. `mixture` weighs domains by name;
+    `sampling` T weighs them by size^(1/T) instead: 1 is in proportion to their size, more is more even
+    (arXiv 1907.05019). `freeze` names parameters that stay as they are once `freeze_after` of the steps are
+    done.
     """
 
     schema_version: Literal[1] = 1
