@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from core.claims.bases import base
 from core.claims.errors import ClaimError
-from core.cost.count import count
+from core.cost.count import PartCount, count
 from core.cost.flops import flops
 from core.cost.rates import Measured
 from core.design.bodies.moe import Moe
@@ -160,9 +160,11 @@ def problems_of(trial: Trial, facts: DataFacts) -> tuple[Problem, ...]:
 
 
 def figures_of(design: Design, rates: Measured | None = None) -> dict[str, float]:
-    """What a token costs: parameters, active parameters (rule R1), FLOPs, FLOPs of the MoE layers.
+    """What a token costs: parameters, active parameters (rule R1), FLOPs, and FLOPs of experts alone.
 
-    `rates` of experts that were measured sharpen it where tokens take as many experts as they need.
+    Shared experts and the merging of weights count as experts' FLOPs, the router does not: cut fine, experts
+    cost the same and their router more. `rates` of experts that were measured sharpen it where tokens take as
+    many experts as they need.
     """
     counts = count(design, rates)
     parts = flops(counts).parts
@@ -171,8 +173,13 @@ def figures_of(design: Design, rates: Measured | None = None) -> dict[str, float
         "parameters": float(counts.total),
         "active_parameters": float(counts.active("R1")),
         "flops": sum(part.forward for part in parts),
-        "expert_flops": sum(part.forward for part in parts if part.pointer in moes),
+        "expert_flops": sum(_expert_flops(part) for part in counts.parts if part.pointer in moes),
     }
+
+
+def _expert_flops(part: PartCount) -> float:
+    router = sum(macs for role, macs in part.macs if role == "router")
+    return 2 * part.times * (part.gemm_macs - router + part.token_macs)
 
 
 def _ordered(experiment: Experiment, only: str | None) -> tuple[Arm, ...]:

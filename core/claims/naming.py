@@ -74,7 +74,7 @@ MEASURES: tuple[MeasureName, ...] = (
         optional=True,
     ),
     MeasureName("route_family_nmi", "Information of a task's route about its family"),
-    MeasureName("expert_flops", "FLOPs of the MoE layers per token", "FLOPs"),
+    MeasureName("expert_flops", "FLOPs of experts per token", "FLOPs"),
     MeasureName("flops", "FLOPs of the whole model per token", "FLOPs"),
     MeasureName("active_parameters", "Active parameters", "parameters"),
     MeasureName("parameters", "All parameters", "parameters"),

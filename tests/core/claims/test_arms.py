@@ -126,3 +126,18 @@ def test_measured_rates_sharpen_the_cost() -> None:
     assert half["parameters"] == expected["parameters"]
     assert half["active_parameters"] < expected["active_parameters"]
     assert half["flops"] - half["expert_flops"] == expected["flops"] - expected["expert_flops"]
+
+
+def test_experts_cut_fine_cost_the_same_and_their_router_more() -> None:
+    def cost(count: int, hidden: int, k: int) -> dict[str, float]:
+        bank = {
+            "/moe/experts": [{"kind": "glu", "hidden": hidden, "count": count}],
+            "/moe/router/select/k": k,
+        }
+        arm = Arm(name="a", title="A", method="top-k", sets=bank)
+        (trial,) = trials(small_experiment(arms=(arm,)), 1)
+        return figures_of(design_of(trial, facts("table:wine")))
+
+    coarse, fine = cost(8, 32, 2), cost(32, 8, 8)
+    assert coarse["expert_flops"] == fine["expert_flops"] == 2 * 2 * 3 * 32 * 32
+    assert fine["flops"] - coarse["flops"] == 2 * 32 * (32 - 8)
