@@ -50,7 +50,7 @@ def design_of(method: str, task: str, bank: str) -> Design:
     body = moe(BANKS[bank]["experts"], router(2), **{k: v for k, v in BANKS[bank].items() if k != "experts"})
     stack = decoder(repeat(1, layer(attention(2), body)))
     image = {"kind": "image_classifier", "patch": 4}
-    document = {"width": 16, "task": language(8) if task == "text" else image, "stacks": stack}
+    document: JSON = {"width": 16, "task": language(8) if task == "text" else image, "stacks": stack}
     if task == "digits":
         document["stacks"][0]["causal"] = False
     made = parse(document)
