@@ -9,11 +9,12 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from app.errors import UserError
 from app.jobs import LocalEngine
 from app.paths import data_root
+from app.performing import CancelledError, GiveWayError, Perform
 from app.processes import started_at
 from app.pulse import Pulse
 from app.slot import LOG
@@ -21,29 +22,11 @@ from app.worker import NICENESS, limit_memory
 from core.data.errors import DataError
 from storage import jobs, work
 from storage.errors import StorageError
-from storage.records import JobPublic
 from storage.status import Status
 from storage.tables import JobRow
 
-
-class Report(Protocol):
-    """Shows how far a job is, and its result as far as it goes. Raises CancelledError when it is to end."""
-
-    def __call__(self, progress: float, message: str, result: dict[str, Any] | None = None) -> None: ...
-
-
-#: `perform(engine, job, report) -> result`. Errors for the user are UserError, StorageError or DataError.
-Perform = Callable[[LocalEngine, JobPublic, Report], dict[str, Any]]
 #: Kind of job -> module with `perform`.
 TASKS: Mapping[str, str] = {"export": "app.exporting", "claims": "app.measuring"}
-
-
-class CancelledError(Exception):
-    """The user no longer wants the job, or it was given to another worker."""
-
-
-class GiveWayError(Exception):
-    """A long job lets shorter ones pass: it is queued again, and begins anew where it left its work."""
 
 
 def named_task(kind: str) -> Perform:

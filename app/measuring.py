@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from app.errors import UserError
-from app.job_worker import CancelledError, GiveWayError, Report
 from app.jobs import LocalEngine
+from app.performing import CancelledError, GiveWayError, Report
 from app.processes import started_at
 from app.pulse import Pulse, Wish
 from app.worker import carry_out, environment, studio_trainer

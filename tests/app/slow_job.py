@@ -6,9 +6,9 @@ from typing import Any
 
 from app import job_worker
 from app.errors import UserError
-from app.job_worker import GiveWayError, Perform, Report
 from app.jobs import LocalEngine
 from app.paths import data_root
+from app.performing import GiveWayError, Perform, Report
 from storage import files, jobs
 from storage.records import JobPublic
 from storage.status import Status

@@ -1,5 +1,6 @@
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from app import claiming, cli, measuring
 from app import jobs as app_jobs
 from app.errors import UserError
-from app.job_worker import CancelledError, GiveWayError
 from app.jobs import LocalEngine
+from app.performing import CancelledError, GiveWayError
+from app.processes import kill
 from app.slot import LOG
 from core.claims import shipped
 from core.papers import registry
@@ -17,8 +19,8 @@ from core.papers.base import Arm, Experiment, Paper
 from storage import jobs, runs
 from storage.drafts import Document
 from storage.records import JobPublic
-from storage.status import Status
-from tests.app.conftest import TINY, plan
+from storage.status import ACTIVE, Status
+from tests.app.conftest import PATIENCE, TINY, plan
 from tests.core.claims.small import small_experiment
 
 
@@ -238,6 +240,39 @@ def test_start_and_stop_may_be_asked_twice(bench: Bench) -> None:
         claiming.start("x901", "three")
     with pytest.raises(UserError, match="needs the arm 'nobody'"):
         claiming.start("x900", "four", arm="nobody")
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_measures_gives_way_and_pauses_the_run_when_stopped(tmp_path: Path) -> None:
+    """As `python -m app.job_worker` starts it, where classes of the worker's own module are others."""
+    engine = LocalEngine(tmp_path / "data")
+
+    def wait(until: Callable[[JobPublic], bool]) -> JobPublic:
+        end = time.monotonic() + PATIENCE
+        while not until(job := jobs.get(engine.db, job_id)):
+            assert time.monotonic() < end, job
+            time.sleep(0.02)
+            engine.reap()
+        return job
+
+    job_id = engine.start_job(claiming.KIND, None, {"experiment": "x2", "seeds": 1}, "one")
+    try:
+        wait(lambda job: job.message.endswith("seed 0"))
+        short = engine.start_job("export", None, {}, "two")
+        wait(lambda job: job.attempt == 2 and job.message.endswith("seed 0"))
+        assert jobs.get(engine.db, short).status is Status.FAILED
+        wait(lambda job: any(run.status is Status.RUNNING for run in runs.listing(engine.db)))
+        jobs.cancel(engine.db, job_id)
+        assert wait(lambda job: job.status not in ACTIVE).status is Status.STOPPED
+        assert [run.status for run in runs.listing(engine.db)] in (
+            [Status.PAUSED],
+            [Status.PAUSED, Status.DONE],
+        )
+    finally:
+        jobs.cancel(engine.db, job_id)
+        left = jobs.get(engine.db, job_id)
+        kill(left.pid, left.pid_started)
+        engine.db.close()
 
 
 def command(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
