@@ -1,10 +1,12 @@
 """One MoE layer, ours against transformers' Mixtral block and a dense layer of equal active FLOPs.
 
-`PYTHONPATH=. python benchmarks/moe_layer.py [--quick] [--rows grid decode T,D,E,K,H] [--passes forward both]`
+`PYTHONPATH=. python benchmarks/moe_layer.py [--quick] [--rows grid zipf decode T,D,E,K,H]
+[--passes forward both]`
 
 All are float32 on one thread and hold the same weights. In every round each contestant runs once, in random
 order, on the same fresh random tokens; a table cell is the median over the rounds of the ratio of process CPU
-times. Contestants' outputs are compared before timing.
+times. Contestants' outputs are compared before timing. Rows of `zipf` load expert e in proportion to 1/e; all
+others evenly. Ours trains in the way that a resolved plan would name.
 """
 
 import os
@@ -26,6 +28,7 @@ from transformers import MixtralConfig
 from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 
 from core.model.execute.sparse import sparse
+from core.model.execute.tune import fastest, shape_of
 from core.model.experts import ExpertBank, GroupShape
 from core.model.topk import top_k
 
@@ -51,30 +54,67 @@ GRID = [
 DECODE = [
     Row(t, *shape) for shape in ((128, 8, 2, 256), (128, 64, 8, 64), (256, 8, 2, 512)) for t in (1, 4, 32)
 ]
+ZIPF = [Row(2048, 128, 8, 2, 256), Row(2048, 128, 16, 4, 128), Row(2048, 128, 64, 8, 64)]
 GATHERING_LIMIT = 4  # tokens; batched_mm copies an expert per slot, 80 times slower than the rest at 256
-TABLES = {"grid": GRID, "decode": DECODE}
+TABLES = {"grid": GRID, "zipf": ZIPF, "decode": DECODE}
 HF = ("eager", "grouped_mm", "batched_mm")
+#: Others that are shown: pad every expert to the busiest and multiply in one batch.
+WAYS = (*HF, "padded")
 
 
 class Ours(nn.Module):
     """The arithmetic of the Mixtral block: softmax over the router's logits, top k, renormalised, sparse
     experts.
+
+    backward: whether it will be trained, in the way a resolved plan would name. dtype: of the products.
     """
 
-    def __init__(self, row: Row, twin: MixtralSparseMoeBlock) -> None:
+    def __init__(
+        self, row: Row, twin: MixtralSparseMoeBlock, backward: bool, dtype: torch.dtype | None = None
+    ) -> None:
         super().__init__()
-        self.k = row.K
+        self.k, self.dtype = row.K, dtype
         self.router_ED = nn.Parameter(twin.gate.weight.detach().clone())
         self.bank = ExpertBank(row.D, [GroupShape("glu", row.E, row.H)])
         group = self.bank.members()[0]
         with torch.no_grad():
             group.get_parameter("gate_up_EHD").copy_(twin.experts.gate_up_proj)
             group.get_parameter("down_EDH").copy_(twin.experts.down_proj)
+        shape = shape_of(self.bank, row.T, row.K) if backward else None
+        self.strategy = fastest(shape) if shape else None
 
     def forward(self, x: Tensor) -> Tensor:
         x_TD = x.view(-1, x.shape[-1])
         weight_TK, expert_TK = top_k(F.linear(x_TD, self.router_ED).softmax(-1), self.k)
-        return sparse(self.bank, x_TD, expert_TK, weight_TK / weight_TK.sum(-1, keepdim=True)).view_as(x)
+        weight_TK = weight_TK / weight_TK.sum(-1, keepdim=True)
+        return sparse(self.bank, x_TD, expert_TK, weight_TK, self.strategy, dtype=self.dtype).view_as(x)
+
+
+class Padded(nn.Module):
+    """The same, every expert's rows padded to those of the busiest and multiplied in one batch."""
+
+    def __init__(self, row: Row, twin: MixtralSparseMoeBlock) -> None:
+        super().__init__()
+        self.k = row.K
+        self.router_ED = nn.Parameter(twin.gate.weight.detach().clone())
+        self.gate_up_EHD = nn.Parameter(twin.experts.gate_up_proj.detach().clone())
+        self.down_EDH = nn.Parameter(twin.experts.down_proj.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        x_TD = x.view(-1, x.shape[-1])
+        weight_TK, expert_TK = F.linear(x_TD, self.router_ED).softmax(-1).topk(self.k)
+        weight_TK = weight_TK / weight_TK.sum(-1, keepdim=True)
+        expert_S, order_S = expert_TK.reshape(-1).sort(stable=True)
+        size_E = torch.bincount(expert_S, minlength=len(self.router_ED))
+        most = int(size_E.max())
+        place_S = expert_S * most + torch.arange(len(expert_S)) - (size_E.cumsum(0) - size_E)[expert_S]
+        rows_PD = x_TD.new_zeros(len(size_E) * most, x_TD.shape[1])
+        rows_PD = rows_PD.index_copy(0, place_S, x_TD.index_select(0, order_S // self.k))
+        h = torch.bmm(rows_PD.view(len(size_E), most, -1), self.gate_up_EHD.transpose(1, 2))
+        gate, up = h.chunk(2, -1)
+        y_PD = torch.bmm(F.silu(gate) * up, self.down_EDH.transpose(1, 2)).flatten(0, 1)
+        y_SD = y_PD.index_select(0, place_S) * weight_TK.reshape(-1)[order_S, None]
+        return torch.zeros_like(x_TD).index_add(0, order_S // self.k, y_SD).view_as(x)
 
 
 class Dense(nn.Module):
@@ -91,8 +131,8 @@ class Dense(nn.Module):
         return out
 
 
-def contestants(row: Row) -> dict[str, nn.Module]:
-    """Freshly made, all MoE layers with equal weights."""
+def contestants(row: Row, backward: bool = True, skew: float = 0.0) -> dict[str, nn.Module]:
+    """Freshly made, all MoE layers with equal weights. skew: how unevenly, see `tokens`."""
     made: dict[str, nn.Module] = {}
     for way in HF if row.T <= GATHERING_LIMIT else HF[:2]:
         config = MixtralConfig(
@@ -102,21 +142,36 @@ def contestants(row: Row) -> dict[str, nn.Module]:
         made[way] = MixtralSparseMoeBlock(config)
     for parameter in made["eager"].parameters():
         nn.init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
+    with torch.no_grad():
+        share_E = torch.arange(1, row.E + 1, dtype=torch.float32) ** -skew
+        made["eager"].gate.weight[:, 0] = share_E.log() if skew else made["eager"].gate.weight[:, 0]
     for way in list(made)[1:]:
         made[way].load_state_dict(made["eager"].state_dict())
-    return made | {"ours": Ours(row, made["eager"]), "dense": Dense(row)}
+    if row.T > GATHERING_LIMIT:
+        made["padded"] = Padded(row, made["eager"])
+    return made | {"ours": Ours(row, made["eager"], backward), "dense": Dense(row)}
 
 
-def check(row: Row, layers: dict[str, nn.Module]) -> None:
-    """Raises AssertionError unless all MoE layers agree on all tokens but those whose routing is a tie."""
+def tokens(row: Row, skew: float) -> Tensor:
+    """Fresh random tokens [1, T, D]; under skew the first number is 1, which the router's first column turns
+    into a share of about 1/e^skew for expert e.
+    """
     x = torch.randn(1, row.T, row.D)
+    if skew:
+        x[..., 0] = 1
+    return x
+
+
+def check(row: Row, layers: dict[str, nn.Module], skew: float = 0.0) -> None:
+    """Raises AssertionError unless all MoE layers agree on all tokens but those whose routing is a tie."""
+    x = tokens(row, skew)
     with torch.no_grad():
         probability = F.linear(x[0], layers["ours"].get_parameter("router_ED")).softmax(-1)
         last = probability.topk(min(row.K + 1, row.E)).values
         clear_T = last[:, row.K - 1] > last[:, -1] if row.K < row.E else torch.ones(row.T, dtype=torch.bool)
         wanted = layers["eager"](x)[0][clear_T]
         for name, layer in layers.items():
-            if name != "dense":
+            if name not in ("dense", "bfloat16"):
                 torch.testing.assert_close(
                     layer(x)[0][clear_T], wanted, rtol=0, atol=1e-5 * max(1, wanted.abs().max())
                 )
@@ -133,16 +188,18 @@ def one_pass(layer: nn.Module, x: Tensor, dy: Tensor, backward: bool) -> None:
     layer(x.detach().requires_grad_()).backward(dy)
 
 
-def measure(row: Row, backward: bool, rounds: int) -> dict[str, list[float]]:
+def measure(
+    row: Row, backward: bool, rounds: int, skew: float = 0.0, layers: dict[str, nn.Module] | None = None
+) -> dict[str, list[float]]:
     """CPU seconds per pass of every contestant in every round."""
-    layers = contestants(row)
-    check(row, layers)
+    layers = layers or contestants(row, backward, skew)
+    check(row, layers, skew)
     times: dict[str, list[float]] = {name: [] for name in layers}
     # Small layers run several times a turn, on other tokens each time, so that a turn takes some
     # milliseconds.
     repeats = max(1, min(30, int(1.5e8 / (row.T * row.K * row.D * row.H * 6 * (3 if backward else 1) + 5e6))))
     for round_ in range(rounds + 1):
-        data = [(torch.randn(1, row.T, row.D), torch.randn(1, row.T, row.D)) for _ in range(repeats)]
+        data = [(tokens(row, skew), torch.randn(1, row.T, row.D)) for _ in range(repeats)]
         for name in random.sample(list(layers), len(layers)):
             start = time.process_time()
             for x, dy in data:
@@ -161,14 +218,14 @@ def table(name: str, rows: list[Row], backward: bool, rounds: int) -> None:
     peer.
     """
     print(f"\n### {'Forward + backward' if backward else 'Forward'}, {name}\n")
-    print("| T | D | E | K | H | dense ms | " + " | ".join(HF) + " | ours | best peer / ours |")
-    print("|---" * 10 + "|")
+    print("| T | D | E | K | H | dense ms | " + " | ".join(WAYS) + " | ours | best peer / ours |")
+    print("|---" * (len(WAYS) + 8) + "|")
     gains: list[float] = []
     for row in rows:
-        times = measure(row, backward, rounds)
+        times = measure(row, backward, rounds, skew=float(name == "zipf"))
         peers = [peer for peer in HF if peer in times]
         gains.append(min(ratio(times, peer, "ours") for peer in peers))
-        cells = [f"{ratio(times, way, 'dense'):.2f}" if way in times else "–" for way in (*HF, "ours")]
+        cells = [f"{ratio(times, way, 'dense'):.2f}" if way in times else "–" for way in (*WAYS, "ours")]
         dense = 1e3 * statistics.median(times["dense"])
         print(
             "| " + " | ".join([*map(str, row), f"{dense:.2f}", *cells, f"**{gains[-1]:.2f}**"]) + " |",
@@ -197,7 +254,7 @@ def rows_of(text: str) -> tuple[str, list[Row]]:
     try:
         return text, [Row(*(int(number) for number in text.split(",")))]
     except (TypeError, ValueError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither grid nor decode nor T,D,E,K,H") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is neither grid, zipf, decode nor T,D,E,K,H") from error
 
 
 def main() -> None:

@@ -19,10 +19,10 @@ RUN_BYTES = 2**21  # of hidden activations per run
 def choose(tokens: int, k: int, experts: int, training: bool) -> Strategy:
     """The strategy expected to be fastest for `tokens` tokens with k of `experts` experts each.
 
-    Thresholds measured by benchmarks/moe_layer.py: up to two tokens a matrix-vector product per hit expert
+    Thresholds measured by benchmarks/moe_layer.py: up to four tokens a matrix-vector product per hit expert
     wins, up to about 80 rows per expert the shorter loop of grouped_mm, above that cache-sized runs.
     """
-    if tokens <= 2 and not training:
+    if tokens <= 4 and not training:
         return "hit"
     return "grouped" if tokens * k < 80 * experts else "ragged"
 

@@ -100,7 +100,7 @@ def test_equal_over_random_banks(data: st.DataObject) -> None:
     shapes = data.draw(st.lists(SHAPES | SHAPES | FREE | CLAMPED, min_size=1, max_size=3))
     torch.manual_seed(data.draw(st.integers(0, 1000)))
     bank = ExpertBank(WIDTH, shapes)
-    k = data.draw(st.integers(1, min(4, bank.count)))
+    k = data.draw(st.integers(1, min(4, bank.count)) | st.just(bank.count))
     tokens = data.draw(st.integers(0, 20))
     index_TK, weight_TK = routed(tokens, k, bank.count, data.draw(st.sampled_from([0.0, 0.3, 1.0])))
     run_bytes = data.draw(st.sampled_from([1, 200, 2**21]))
@@ -247,7 +247,8 @@ def test_an_expert_the_bank_lacks_is_refused(wrong: int) -> None:
 
 
 def test_the_choice_of_strategy() -> None:
-    assert choose(1, 8, 64, training=False) == "hit"
+    assert choose(4, 8, 64, training=False) == "hit"
+    assert choose(5, 8, 64, training=False) == "grouped"
     assert choose(1, 8, 64, training=True) == "grouped"
     assert choose(256, 8, 64, training=False) == "grouped"
     assert choose(2048, 2, 8, training=True) == "ragged"
