@@ -7,7 +7,7 @@ follows from where the interval of the differences lies, and the verdict from th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from statistics import fmean, stdev
 from typing import Literal
@@ -56,7 +56,7 @@ class Finding:
     `left` and `right` are the means of both sides over the paired seeds (`right` times the factor; None where
     the left side is compared with a number). `difference` is left - right with its interval, to be compared
     with `margin`: it has to lie below (or above) the margin as a whole to count as reproduced. `difference`
-    is None below two seeds.
+    is None below two seeds, and has no effect size without a right side.
     """
 
     expect: Expect
@@ -131,6 +131,9 @@ def _finding(expect: Expect, by_arm: Mapping[str, Mapping[int, Measurement]], le
     ours = [left[seed] for seed in seeds]
     theirs = [expect.factor * right[seed] for seed in seeds] if expect.right else [0.0] * len(seeds)
     found = estimate([a - b for a, b in zip(ours, theirs, strict=True)]) if len(seeds) > 1 else None
+    if found is not None and not expect.right:
+        # A distance from nought says nothing where the question is on which side of a number a measure lies.
+        found = replace(found, effect=None)
     return Finding(
         expect=expect,
         outcome=outcome(found, expect.relation, expect.margin, least),

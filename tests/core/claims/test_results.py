@@ -76,6 +76,8 @@ def test_a_measure_may_be_compared_with_a_number_or_with_another_measure() -> No
     both = [*measured("even", [0.1] * 5, "cv"), *measured("free", [1.0] * 5)]
     (finding,) = judge(experiment, both).findings
     assert (finding.outcome, finding.right) == ("reproduced", None)
+    assert finding.difference is not None
+    assert finding.difference.effect is None
     cost = Expect(claim="c", measure="cv", left="even", relation="below", right="free", right_measure="flops")
     assert judge(small_experiment(expects=(cost,)), both).verdict == "reproduced"
 
