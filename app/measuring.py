@@ -30,7 +30,7 @@ from core.data.load import load
 from core.papers.registry import UnknownPaperError
 from core.papers.registry import experiment as experiment_of
 from core.train.errors import CheckpointError
-from storage import files, jobs, measurements, runs, work
+from storage import files, jobs, measurements, metrics, runs, work
 from storage.drafts import Document
 from storage.records import JobPublic, MeasurementPublic, RunPublic
 from storage.status import ACTIVE, RESUMABLE, Status
@@ -107,12 +107,13 @@ def _perform(
         progress.show(f"{trial.arm.title}, seed {trial.seed}")
         if _others_wait(engine, job):
             raise GiveWayError
-        before = progress.seconds
         run = None if progress.over else _trained(engine, progress, trial, keys, data)
         if run is None:
             said = f"{progress.done} of {progress.wanted} runs are in, and the time budget is spent."
             return progress.result(f"{said} To go on, start the experiment again.")
         names = _missing(trial, stored.get(trial.declared), keys[trial.declared])
+        row = metrics.newest(engine.db, [run.id]).get(run.id)
+        trained, before = row.seconds if row else 0.0, progress.seconds
         subject = Subject(files.folder(engine.root, "runs", run.id), data(trial.data))
         measurements.keep(
             engine.db,
@@ -123,7 +124,7 @@ def _perform(
             found=measure(subject, names),
             figures=figures_of(subject.design, subject.rates),
             environment=environment(),
-            seconds=progress.seconds - before,
+            seconds=trained + progress.seconds - before,
         )
         progress.done += 1
     return progress.result()

@@ -31,7 +31,6 @@ def keep(
         values = dict(found)
         if row is not None and row.key == key:
             values = {**row.found, **values}
-            seconds += row.seconds
         if run_id is not None and session.get(RunRow, run_id) is None:
             run_id = None
         new = MeasurementRow(
