@@ -73,12 +73,11 @@ class _Stacked:
                 h[i] += self.into_bias[e]
         a_KH = x_D.new_empty(len(chosen), self.down.shape[2])
         a = self.hidden.forward(h_KH, a_KH, a_KH).numpy()
+        a *= np.array([[weight] for _, weight in chosen], a.dtype)
         for i, (e, weight) in enumerate(chosen):
-            out = np.dot(self.down[e], a[i])
+            y += np.dot(self.down[e], a[i])
             if self.down_bias is not None:
-                out += self.down_bias[e]
-            out *= weight
-            y += out
+                y += weight * self.down_bias[e]
 
 
 def _add(
