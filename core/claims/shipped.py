@@ -41,7 +41,7 @@ class Shipped(Spec):
     trials: tuple[ShippedTrial, ...]
 
 
-def write(experiment: Experiment, measurements: Iterable[Measurement], folder: Path = FOLDER) -> Path:
+def write(experiment: Experiment, measurements: Iterable[Measurement], folder: Path | None = None) -> Path:
     """Write the file of an experiment from its measurements; the path."""
     declared = {(trial.arm.name, trial.seed): trial.declared for trial in trials(experiment, MOST_SEEDS)}
     found = sorted(measurements, key=lambda one: (one.seed, one.arm))
@@ -63,15 +63,15 @@ def write(experiment: Experiment, measurements: Iterable[Measurement], folder: P
             for one in found
         ),
     )
-    path = folder / f"{experiment.id}.json"
+    path = (folder or FOLDER) / f"{experiment.id}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content.model_dump_json(indent=1) + "\n")
     return path
 
 
-def read(experiment: Experiment, folder: Path = FOLDER) -> tuple[Measurement, ...]:
+def read(experiment: Experiment, folder: Path | None = None) -> tuple[Measurement, ...]:
     """What came with the studio of an experiment, as far as the experiment still says the same."""
-    path = folder / f"{experiment.id}.json"
+    path = (folder or FOLDER) / f"{experiment.id}.json"
     if not path.is_file():
         return ()
     content = _read(path, path.stat().st_mtime_ns)

@@ -10,6 +10,7 @@ import pytest
 from app import slot
 from app.jobs import LocalEngine
 from app.processes import lives
+from core.claims import shipped
 from core.design.plan import Plan
 from storage import jobs, runs
 from storage.records import RunPublic
@@ -79,6 +80,12 @@ class Studio:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(summary.pid, signal.SIGKILL)
         self.db.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_comes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the results of experiments that come with the studio."""
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "measured")
 
 
 @pytest.fixture

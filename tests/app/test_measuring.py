@@ -13,7 +13,6 @@ from app.jobs import LocalEngine
 from app.performing import CancelledError, GiveWayError
 from app.processes import kill
 from app.slot import LOG
-from core.claims import shipped
 from core.papers import registry
 from core.papers.base import Arm, Experiment, Paper
 from storage import jobs, runs
@@ -284,8 +283,6 @@ def command(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, s
 def test_the_command_shows_the_board_a_paper_and_json_and_records_what_came_out(
     bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(shipped.write, "__defaults__", (tmp_path / "measured",))
-    monkeypatch.setattr(shipped.read, "__defaults__", (tmp_path / "measured",))
     status, out, _ = command(capsys)
     assert (status, out.split()[0], out.split()[-3:]) == (0, "small", ["x900", "not", "run"])
     assert "To measure it: python -m app papers x900 --run" in command(capsys, "small")[1]
