@@ -28,7 +28,8 @@ RULES = ("R1", "R2", "R3")
 class GroupCount:
     """An expert group: parameters and multiply-adds of one expert, rows that all compute for a token.
 
-    `turns` holds measured rates of its experts, one tuple a turn; empty where nothing was measured.
+    `turns` holds measured rates of its experts, one tuple a turn; empty where nothing was measured. `always`
+    numbers of each expert are multiplied with every token, because the router asks all experts.
     """
 
     pointer: str
@@ -39,6 +40,17 @@ class GroupCount:
     macs: int
     rows: float
     turns: Turns = ()
+    always: int = 0
+
+    @property
+    def token_parameters(self) -> float:
+        """Parameters that a token uses."""
+        return self.rows * (self.parameters - self.always) + self.experts * self.always
+
+    @property
+    def token_macs(self) -> float:
+        """Multiply-adds of a token."""
+        return self.rows * (self.macs - self.always) + self.experts * self.always
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,9 @@ class PartCount:
 
     `matrices` are the parameters that a narrow number format applies to. `macs` are multiply-adds of weight
     products for each token by role; `pair_macs` those of each query and key; `token_macs` what a token costs
-    beside both. `active` is by R1.
+    beside both. `pass_macs` are spent once a forward pass, whatever it holds: what a router knows of tasks,
+    what a whole batch shares. Of all these, `fixed_macs` are with weights that get no gradient. `active` is
+    by R1.
     """
 
     pointer: str
@@ -60,6 +74,8 @@ class PartCount:
     macs: tuple[tuple[str, float], ...]
     pair_macs: int = 0
     token_macs: float = 0.0
+    pass_macs: float = 0.0
+    fixed_macs: float = 0.0
     groups: tuple[GroupCount, ...] = ()
     weights: tuple[Weight, ...] = ()
     placed: PlacedPart | None = None
@@ -79,6 +95,7 @@ class Counts:
     by_role: tuple[tuple[str, int], ...]
     lookups: int
     measured: bool
+    training: bool = False
 
     @cached_property
     def total(self) -> int:
@@ -152,9 +169,10 @@ class Counts:
         )
 
 
-def count(design: Design, measured: Measured | None = None) -> Counts:
+def count(design: Design, measured: Measured | None = None, *, training: bool = False) -> Counts:
     """Count `design`; `measured` rows of each expert for each token replace the expected ones.
 
+    Of a trained model, or of the average pass while it is in `training`: some routers then do more work.
     Raises ValueError where `measured` does not fit the design.
     """
     turns = measured_turns(design, measured) if measured else {}
@@ -167,22 +185,24 @@ def count(design: Design, measured: Measured | None = None) -> Counts:
         lookups += times * weight.size if _is_lookup(design, weight) else 0
     parts = (
         *_ends(design, owned, "input"),
-        *_placed(design, owned, turns),
+        *_placed(design, owned, turns, training),
         *_ends(design, owned, "output"),
     )
-    return Counts(design, parts, tuple(sorted(by_role.items())), lookups, bool(measured))
+    return Counts(design, parts, tuple(sorted(by_role.items())), lookups, bool(measured), training)
 
 
-def _placed(design: Design, owned: dict[str, list[Weight]], turns: dict[str, Turns]) -> Iterator[PartCount]:
+def _placed(
+    design: Design, owned: dict[str, list[Weight]], turns: dict[str, Turns], training: bool
+) -> Iterator[PartCount]:
     """Every part in order; equal ones are counted once, unless their experts were measured."""
     known: dict[Part, PartCount] = {}
     for placed in design.parts():
         if placed.pointer in turns:
-            yield _part(design, placed, owned[placed.pointer], turns[placed.pointer])
+            yield _part(design, placed, owned[placed.pointer], turns[placed.pointer], training)
         elif placed.part in known:
             yield _again(known[placed.part], placed)
         else:
-            known[placed.part] = _part(design, placed, owned[placed.pointer], None)
+            known[placed.part] = _part(design, placed, owned[placed.pointer], None, training)
             yield known[placed.part]
 
 
@@ -233,24 +253,36 @@ def _plain(pointer: str, kind: str, weights: list[Weight], macs: dict[str, float
     )
 
 
-def _part(design: Design, placed: PlacedPart, weights: list[Weight], turns: Turns | None) -> PartCount:
+def _part(
+    design: Design, placed: PlacedPart, weights: list[Weight], turns: Turns | None, training: bool
+) -> PartCount:
     body = placed.part.body
-    bank = routed(body)
+    bank = routed(body, training)
     size = sum(w.size for w in weights)
     in_bank = sum(w.size for w in weights if w.role == "expert") if bank else 0
     macs: dict[str, float] = defaultdict(float)
+    once = fixed = 0.0
     for w in weights:
-        if w.gemm and w.role != "expert":
-            macs[w.role] += w.size
+        if w.gemm and w.role != "expert" and (training or not w.trains_only):
+            scope = bank.router.scope if bank and w.role == "router" else "token"
+            each, whole = _shared("task" if w.by == "task" else scope, design)
+            macs[w.role] += each * w.size
+            once += whole * w.size
+            fixed += 0.0 if w.learns else each * w.size
     active, extra = float(size), 0.0
     groups: tuple[GroupCount, ...] = ()
     if bank is not None:
-        rows = bank.router.combine.rows(bank.experts, bank.chosen, design.task.tokens)
+        combine = bank.router.combine
+        rows = combine.rows(bank.experts, bank.chosen, design.task.tokens)
         groups = tuple(_groups(design, placed, body, turns, rows))
-        extra = bank.router.combine.token_macs(design.width, bank.experts, in_bank, design.task.tokens)
+        each, whole = _shared(_merging(bank.router.scope), design)
+        extra = combine.token_macs(design.width, bank.experts) + each * combine.merged_macs(in_bank)
+        once += whole * combine.merged_macs(in_bank)
         macs["expert"] = _sum_of(groups, "macs") if turns else _even(groups, "macs", rows, bank.experts)
-        used = _sum_of(groups, "parameters") if turns else in_bank * bank.chosen / bank.experts
-        active = size - in_bank + used
+        # Every expert has a share in what is merged or mixed.
+        most = bank.chosen if combine.selects else bank.experts
+        used = _even(groups, "parameters", most, bank.experts)
+        active = size - in_bank + (_sum_of(groups, "parameters") if turns else used)
     return PartCount(
         pointer=placed.pointer,
         kind=body.kind,
@@ -262,10 +294,27 @@ def _part(design: Design, placed: PlacedPart, weights: list[Weight], turns: Turn
         macs=tuple(macs.items()),
         pair_macs=body.pair_macs(design.width) if isinstance(body, Mixer) else 0,
         token_macs=extra + (body.token_macs(design.width) if isinstance(body, Mixer) else 0),
+        pass_macs=once,
+        fixed_macs=fixed,
         groups=groups,
         weights=tuple(weights),
         placed=placed,
     )
+
+
+def _shared(scope: str, design: Design) -> tuple[float, float]:
+    """How often what is done once for each group of tokens is done: (for each token, once a pass)."""
+    if scope == "token":
+        return 1.0, 0.0
+    if scope == "example":
+        return 1 / design.task.tokens, 0.0
+    groups = {"position": design.task.tokens, "task": max(1, design.tasks), "batch": 1}
+    return 0.0, float(groups[scope])
+
+
+def _merging(scope: str) -> str:
+    """Examples of one task share their decision, and each has a merged expert of its own."""
+    return "example" if scope == "task" else scope
 
 
 def _groups(
@@ -283,7 +332,8 @@ def _groups(
             pointer = f"{placed.pointer}/body/experts/{i}"
             outer = body.outer(design.width)
             size, macs = group.parameters(outer), group.macs(outer)
-            yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine, each)
+            asked = sum(w.each for w in group.weights(outer, "expert") if w.name in body.router.score.asks)
+            yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine, each, asked)
         return
     bank = routed(body)
     if bank is not None:
@@ -296,9 +346,10 @@ def _groups(
 
 
 def _sum_of(groups: tuple[GroupCount, ...], what: str) -> float:
-    return float(sum(group.rows * getattr(group, what) for group in groups))
+    return float(sum(getattr(group, f"token_{what}") for group in groups))
 
 
 def _even(groups: tuple[GroupCount, ...], what: str, rows: float, experts: int) -> float:
     # Divide last: with whole K and E the product is exact.
-    return float(sum(group.experts * getattr(group, what) for group in groups) * rows / experts)
+    always = sum(group.experts * group.always for group in groups)
+    return float(sum(g.experts * getattr(g, what) for g in groups) - always) * rows / experts + always

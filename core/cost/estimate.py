@@ -72,7 +72,7 @@ def estimate(
     for name, value in (("batch", batch), ("context", tokens)):
         if not 1 <= value <= _MOST:
             raise ValueError(f"A {name} of {value} makes no sense. To fix this, use 1 to {_MOST}.")
-    return _on(count(design, measured), target, asked, batch, tokens, weights)
+    return _on(count(design, measured, training=asked == "train"), target, asked, batch, tokens, weights)
 
 
 def _on(counts: Counts, target: str, phase: Phase, batch: int, tokens: int, weights: str | None) -> Estimate:

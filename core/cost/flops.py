@@ -17,7 +17,8 @@ from core.design.bodies.base import Mixer
 
 @dataclass(frozen=True)
 class PartFlops:
-    """Forward and backward FLOPs for each token of all turns of a part."""
+    """Forward and backward FLOPs for each token of all turns of a part; `once` a forward pass, whatever it
+    holds."""
 
     pointer: str
     kind: str
@@ -25,6 +26,7 @@ class PartFlops:
     attention: float
     other: float
     backward: float
+    once: float = 0.0
 
     @property
     def forward(self) -> float:
@@ -61,6 +63,11 @@ class Flops:
         return sum(part.backward for part in self.parts)
 
     @property
+    def once(self) -> float:
+        """Forward FLOPs of a pass that do not grow with its tokens; the backward has twice as many."""
+        return sum(part.once for part in self.parts)
+
+    @property
     def train(self) -> float:
         """Forward and backward."""
         return self.forward + self.backward
@@ -91,7 +98,10 @@ def _part(part: PartCount, tokens: int, causal_half: bool) -> PartFlops:
     passes = 1 if part.kind == "input" else 2
     scale = 2 * part.times
     gemm, attention, other = scale * part.gemm_macs, scale * pairs, scale * part.token_macs
-    return PartFlops(part.pointer, part.kind, gemm, attention, other, passes * gemm + 2 * (attention + other))
+    backward = passes * gemm + 2 * (attention + other) - scale * part.fixed_macs
+    return PartFlops(
+        part.pointer, part.kind, gemm, attention, other, backward, 2 * part.times * part.pass_macs
+    )
 
 
 def mean_keys(part: PartCount, tokens: int) -> float:

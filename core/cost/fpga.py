@@ -158,7 +158,8 @@ def _weights(counts: Counts, part: PartCount) -> list[Weight]:
     if part.kind == "head":
         # A tied head owns none and multiplies all the same.
         found = tuple(counts.design.task.output_weights(counts.design.width))
-    return [w for w in found if w.gemm and len(w.shape) == 2]
+    served = (w for w in found if w.by == "token" and not w.trains_only)
+    return [w for w in served if w.gemm and len(w.shape) == 2]
 
 
 def _attention(counts: Counts, part: PartCount, body: Mixer, load: Load, engine: Engine) -> _Work:
@@ -172,15 +173,19 @@ def _attention(counts: Counts, part: PartCount, body: Mixer, load: Load, engine:
 def _experts(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Iterator[_Work]:
     """Experts one after another: each that has tokens is loaded once, whatever their number."""
     body = part.placed.part.body if part.placed else None
+    asks = body.router.score.asks if isinstance(body, Moe) else ()
     banked = [w for w in _weights(counts, part) if w.role == "expert"]
     for i, (group, hit) in enumerate(zip(part.groups, hits(part, load), strict=True)):
         own = banked
         if isinstance(body, Moe):
             own = [w for w in body.experts[i].weights(body.outer(counts.design.width), "expert") if w.gemm]
-        rows = load.rows * group.rows
-        cycles = sum(rows * engine.tiles(w) + hit * _FILL for w in own)
-        moved = hit * group.parameters * engine.weight_bits / 8
-        yield "experts", rows * group.macs, cycles, moved
+        cycles = 0.0
+        for w in own:
+            every = w.name in asks
+            rows = load.rows * (group.experts if every else group.rows)
+            cycles += rows * engine.tiles(w) + (group.experts if every else hit) * _FILL
+        moved = (hit * group.parameters + (group.experts - hit) * group.always) * engine.weight_bits / 8
+        yield "experts", load.rows * group.token_macs, cycles, moved
 
 
 def _uses(counts: Counts, load: Load, board: Fabric, engine: Engine) -> Iterator[Use]:

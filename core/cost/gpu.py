@@ -140,7 +140,10 @@ def _experts(counts: Counts, part: PartCount, load: Load, on: Processor, bits: f
     hit = hits(part, load)
     flops = 2 * load.rows * (dict(part.macs).get("expert", 0.0) + part.token_macs)
     rows = load.rows * sum(group.rows for group in part.groups)
-    moved = sum(n * group.parameters * bits for n, group in zip(hit, part.groups, strict=True))
+    moved = sum(
+        (n * group.parameters + (group.experts - n) * group.always) * bits
+        for n, group in zip(hit, part.groups, strict=True)
+    )
     inner = sum(load.rows * g.rows * g.macs / outer for g in part.groups)
     moved += (2 * rows * outer + inner) * number
     wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0)

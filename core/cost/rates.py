@@ -32,15 +32,17 @@ class Routed:
     router: Router
 
 
-def routed(body: Body) -> Routed | None:
-    """The bank a body routes over; None for bodies without a router."""
+def routed(body: Body, training: bool = False) -> Routed | None:
+    """The bank a body routes over, once trained or while it trains; None for bodies without a router."""
     if isinstance(body, Moe):
-        return Routed(body.count, body.per_token, body.router)
-    if isinstance(body, RoutedAttention):
-        return Routed(body.experts, body.router.select.expected(body.experts), body.router)
-    if isinstance(body, RoutedBlock):
-        return Routed(body.copies, body.router.select.expected(body.copies), body.router)
-    return None
+        experts = body.count
+    elif isinstance(body, RoutedAttention):
+        experts = body.experts
+    elif isinstance(body, RoutedBlock):
+        experts = body.copies
+    else:
+        return None
+    return Routed(experts, body.router.computed(experts, training), body.router)
 
 
 def measured_turns(design: Design, measured: Measured) -> dict[str, Turns]:

@@ -52,6 +52,14 @@ def pairs(counts: Counts, part: PartCount, body: Mixer, load: Load) -> tuple[flo
 
 def hits(part: PartCount, load: Load) -> tuple[float, ...]:
     """Distinct experts that a step touches, for each group of a part."""
+    bank = routed(part.placed.part.body) if part.placed else None
+    if bank is None:
+        return ()
+    if not bank.router.combine.selects:
+        # Every expert has a share in whatever comes.
+        return tuple(float(group.experts) for group in part.groups)
+    if bank.router.select.exact(load.phase == "train"):
+        return tuple(min(float(group.experts), group.rows * load.rows) for group in part.groups)
     made = decisions(part, load)
     return tuple(_distinct(group, made) for group in part.groups)
 
@@ -59,12 +67,17 @@ def hits(part: PartCount, load: Load) -> tuple[float, ...]:
 def decisions(part: PartCount, load: Load) -> int:
     """Routing decisions of a step by the router's scope: for each token, each sequence, or the whole batch.
 
-    Sequences of one task decide alike; how many tasks a batch mixes is not known, so each counts.
+    Sequences of one task decide alike; how many tasks a batch mixes is not known, so each counts. A selection
+    that draws may hold for more than the router's scope.
     """
     bank = routed(part.placed.part.body) if part.placed else None
-    scope = bank.router.scope if bank else "token"
+    if bank is None:
+        return load.rows
+    scope = bank.router.select.span(load.phase == "train") or bank.router.scope
     if scope == "batch":
         return 1
+    if scope == "position" and load.phase != "decode":
+        return load.context
     return load.batch if scope in ("example", "task") else load.rows
 
 

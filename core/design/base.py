@@ -55,7 +55,9 @@ class Weight:
     """One parameter tensor of a part.
 
     `copies` stacks equal tensors (the experts of a group). `gemm` says that a token which meets the tensor
-    is multiplied with it: 2 FLOPs for each number.
+    is multiplied with it: 2 FLOPs for each number. `by` names who meets it: what the part routes or passes
+    on, or each task, once a pass. `trains_only`: only training multiplies with it. `learns`: whether it gets
+    a gradient.
     """
 
     name: str
@@ -63,6 +65,9 @@ class Weight:
     role: Role
     copies: int = 1
     gemm: bool = True
+    by: Literal["token", "task"] = "token"
+    trains_only: bool = False
+    learns: bool = True
 
     @property
     def each(self) -> int:

@@ -82,6 +82,15 @@ class Router(Spec):
         """Whether the task's loss reaches what writes the logits: the score, or a condition's weights."""
         return self.score.learns or (self.condition is not None and any(self.condition.weights(1, 1, 2)))
 
+    def computed(self, experts: int, training: bool = False) -> float:
+        """Experts that compute a token on average, before a run says better and without dropping any.
+
+        Trained, or over the whole training. Tokens that an uncertain rule sends to all are not foreseen.
+        """
+        select = self.select
+        selected = select.while_training(experts) if training else select.expected(experts)
+        return self.weigh.computed(selected, training)
+
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         """Parameters of the router of a layer of `experts`."""
         outputs = self.combine.outputs(experts)

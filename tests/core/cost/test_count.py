@@ -129,7 +129,8 @@ def test_merged_and_slot_experts_cost_what_they_compute():
     every = {**router, "select": {"kind": "all"}}
     equal = [{"kind": "mlp", "count": 4, "hidden": 8}]
     one = 2 * 16 * 8
-    merged = bank_of(count(moe_design(experts=equal, router={**every, "combine": {"kind": "param_merge"}})))
+    merging = {**every, "scope": "example", "combine": {"kind": "param_merge"}}
+    merged = bank_of(count(moe_design(experts=equal, router=merging)))
     assert dict(merged.macs)["expert"] == one
     assert merged.token_macs == 4 * one / 6
     assert merged.active == merged.parameters

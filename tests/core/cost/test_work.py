@@ -22,7 +22,7 @@ def counts_of(scope):
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize(
     ("scope", "prefill", "decode"),
-    [("token", 192, 3), ("position", 192, 3), ("example", 3, 3), ("task", 3, 3), ("batch", 1, 1)],
+    [("token", 192, 3), ("position", 64, 3), ("example", 3, 3), ("task", 3, 3), ("batch", 1, 1)],
 )
 def test_gpu_and_fpga_read_the_same_experts(phase, scope, prefill, decode):
     counts, load = counts_of(scope), Load(phase, 3, 64, "int8", "int8")

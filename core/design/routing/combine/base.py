@@ -25,9 +25,13 @@ class Combine(Spec):
         """Rows that all experts together compute for each token; `tokens` in an example."""
         return chosen
 
-    def token_macs(self, width: int, experts: int, parameters: int, tokens: int) -> float:
-        """Multiply-adds of mixing for each token; `parameters` are those of the bank."""
+    def token_macs(self, width: int, experts: int) -> float:
+        """Multiply-adds of mixing tokens, for each token."""
         return 0.0
+
+    def merged_macs(self, parameters: int) -> int:
+        """Multiply-adds of merging experts, for each merged one; `parameters` are those of the bank."""
+        return 0
 
     def instead(self, site: Site) -> Edit:
         return site.set("", {"kind": "output_mix"}, label="Mix outputs")

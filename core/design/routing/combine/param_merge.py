@@ -19,8 +19,8 @@ class ParamMerge(Combine):
     def rows(self, experts: int, chosen: float, tokens: int) -> float:
         return 1.0
 
-    def token_macs(self, width: int, experts: int, parameters: int, tokens: int) -> float:
-        return parameters / tokens
+    def merged_macs(self, parameters: int) -> int:
+        return parameters
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe

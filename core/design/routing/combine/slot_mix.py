@@ -25,7 +25,7 @@ class SlotMix(Combine):
     def rows(self, experts: int, chosen: float, tokens: int) -> float:
         return experts * self.slots / tokens
 
-    def token_macs(self, width: int, experts: int, parameters: int, tokens: int) -> float:
+    def token_macs(self, width: int, experts: int) -> float:
         return 2.0 * experts * self.slots * width
 
     def rules(self, site: Site) -> Iterator[Problem]:

@@ -22,4 +22,4 @@ class TaskConcat(Condition):
 
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         yield Weight(name="router.task_embedding", shape=(tasks, self.dim), role="router", gemm=False)
-        yield Weight(name="router.task_weight", shape=(experts, self.dim), role="router")
+        yield Weight(name="router.task_weight", shape=(experts, self.dim), role="router", by="task")

@@ -20,5 +20,5 @@ class TaskEmbedding(Condition):
 
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         yield Weight(name="router.task_embedding", shape=(tasks, self.dim), role="router", gemm=False)
-        yield Weight(name="router.task_up", shape=(self.hidden, self.dim), role="router")
-        yield Weight(name="router.task_down", shape=(experts, self.hidden), role="router")
+        yield Weight(name="router.task_up", shape=(self.hidden, self.dim), role="router", by="task")
+        yield Weight(name="router.task_down", shape=(experts, self.hidden), role="router", by="task")

@@ -24,9 +24,8 @@ class TaskGate(Condition):
 
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
         if tasks > 1:
-            yield Weight(
-                name="router.tasks", shape=(experts, width), role="router", copies=tasks - 1, gemm=False
-            )
+            # A token meets the gates of all tasks and keeps its own.
+            yield Weight(name="router.tasks", shape=(experts, width), role="router", copies=tasks - 1)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from super().rules(site)

@@ -21,6 +21,8 @@ class Score(Spec):
     reads: ClassVar[bool] = True
     #: Whether noise, a temperature or a mask have anything to act on.
     bends: ClassVar[bool] = True
+    #: Tensors of all experts that it multiplies every token with; chosen experts need not do so again.
+    asks: ClassVar[tuple[str, ...]] = ()
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
         """Router parameters for a layer of `experts` outputs."""

@@ -14,6 +14,7 @@ from core.design.routing.score.base import SCORE, Score
 class ExpertNormScore(Score):
     """No router parameters: the bank computes `||x A_e||` for every expert and keeps it for the chosen."""
 
+    asks = ("gate_a",)
     kind: Literal["expert_norm"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:

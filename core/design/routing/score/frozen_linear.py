@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
+from core.design.base import Weight
 from core.design.routing.score.base import SCORE, Score
 
 
@@ -13,3 +15,6 @@ class FrozenLinearScore(Score):
 
     learns = False
     kind: Literal["frozen_linear"]
+
+    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+        yield Weight(name="router.weight", shape=(experts, width), role="router", learns=False)

@@ -17,7 +17,7 @@ class NoisyLinearScore(Score):
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
         yield from super().weights(width, experts)
-        yield Weight(name="router.noise", shape=(experts, width), role="router")
+        yield Weight(name="router.noise", shape=(experts, width), role="router", trains_only=True)
 
     @property
     def drawn(self) -> bool:

@@ -27,5 +27,8 @@ class Assign(Select):
     def most(self, experts: int) -> int:
         return 1
 
+    def exact(self, training: bool) -> bool:
+        return training
+
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from exact_balance_rules(site, "Balanced assignment")

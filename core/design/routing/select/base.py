@@ -32,8 +32,20 @@ class Select(Spec):
         raise NotImplementedError
 
     def expected(self, experts: int) -> float:
-        """Experts a token gets on average, before training says better."""
+        """Experts a token gets on average once trained, before a run says better."""
         return float(self.most(experts))
+
+    def while_training(self, experts: int) -> float:
+        """Experts a token gets on average over the whole training."""
+        return self.expected(experts)
+
+    def exact(self, training: bool) -> bool:
+        """Whether every expert takes its share of whatever comes."""
+        return False
+
+    def span(self, training: bool) -> str | None:
+        """For how much one decision holds, where the selection and not the router's scope says so."""
+        return None
 
     def instead(self, site: Site) -> Edit:
         experts = site.moe.count if site.moe else 2

@@ -30,5 +30,8 @@ class ExpertChoice(Select):
     def expected(self, experts: int) -> float:
         return min(self.factor, float(experts))
 
+    def exact(self, training: bool) -> bool:
+        return True
+
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from exact_balance_rules(site, "Expert choice")

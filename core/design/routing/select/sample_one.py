@@ -35,6 +35,9 @@ class SampleOne(Select):
     def most(self, experts: int) -> int:
         return 1
 
+    def span(self, training: bool) -> str | None:
+        return self.train if training else self.eval
+
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe
         if moe is None:

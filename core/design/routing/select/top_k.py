@@ -8,7 +8,10 @@ from typing import Literal
 from core.design.base import field
 from core.design.problems import Problem, Site
 from core.design.routing.select.base import SELECT, Select
-from core.design.schedule import Count, ends_of
+from core.design.schedule import Count, Schedule, ends_of, value_at
+
+#: Moments of a training over which a schedule is averaged.
+_MOMENTS = 1000
 
 
 def too_many(site: Site, k: int, experts: int, at: str = "k") -> Problem:
@@ -46,6 +49,17 @@ class TopK(Select):
 
     def most(self, experts: int) -> int:
         return min(experts, int(ends_of(self.k)[1]))
+
+    def expected(self, experts: int) -> float:
+        return float(self._at(1.0, experts))
+
+    def while_training(self, experts: int) -> float:
+        if not isinstance(self.k, Schedule):
+            return self.expected(experts)
+        return sum(self._at((i + 0.5) / _MOMENTS, experts) for i in range(_MOMENTS)) / _MOMENTS
+
+    def _at(self, progress: float, experts: int) -> int:
+        return min(max(round(value_at(self.k, progress)), 1), experts)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         moe = site.moe

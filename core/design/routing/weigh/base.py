@@ -19,6 +19,10 @@ class Weigh(Spec):
     def instead(self, site: Site) -> Edit:
         return site.set("", {"kind": "raw", "scale": self.scale}, label="Use raw weights")
 
+    def computed(self, selected: float, training: bool) -> float:
+        """Of `selected` experts a token, those that compute it."""
+        return selected
+
     def unreached(self, site: Site, why: str) -> Iterator[Problem]:
         """The warning that no gradient of the task ever reaches a router that could learn from it."""
         if site.moe is not None and site.moe.router.learns:

@@ -15,6 +15,9 @@ class StraightThrough(Weigh):
 
     kind: Literal["straight_through"]
 
+    def computed(self, selected: float, training: bool) -> float:
+        return selected if training else min(selected, 1.0)
+
     def rules(self, site: Site) -> Iterator[Problem]:
         if site.moe is not None and site.moe.router.capacity is not None:
             router = site.up()
