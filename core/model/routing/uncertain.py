@@ -39,14 +39,19 @@ class Broadcast:
         return found_T if bool(found_T.any()) else None
 
     def widened(self, decision: Hard, uncertain_T: Tensor) -> Hard:
-        """The decision with all experts for the uncertain tokens, and for the others as it was."""
+        """The decision with all open experts for the uncertain tokens, and for the others as it was."""
         more, wide_T1 = decision.experts - decision.selected_TK.shape[1], uncertain_T[:, None]
         every_E = torch.arange(decision.experts, device=uncertain_T.device)
+        open_TE = decision.ranking_TE > -torch.inf
         itself_T = decision.identity_T
         return replace(
             decision,
-            selected_TK=torch.where(wide_T1, every_E, F.pad(decision.selected_TK, (0, more), value=-1)),
-            accepted_TK=F.pad(decision.accepted_TK, (0, more)) | wide_T1,
+            selected_TK=torch.where(
+                wide_T1,
+                torch.where(open_TE, every_E, -1),
+                F.pad(decision.selected_TK, (0, more), value=-1),
+            ),
+            accepted_TK=F.pad(decision.accepted_TK, (0, more)) | (wide_T1 & open_TE),
             weight_TK=torch.where(
                 wide_T1, decision.scores_TE * self.scale, F.pad(decision.weight_TK, (0, more))
             ),

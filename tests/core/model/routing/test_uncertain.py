@@ -109,6 +109,13 @@ def test_broadcast_tokens_take_no_place_and_are_never_dropped() -> None:
     assert torch.equal(loads, wanted.clamp(max=places))
 
 
+def test_an_expert_that_is_switched_off_gets_no_broadcast_token_either() -> None:
+    dropped = {"kind": "drop_experts", "unit": "expert", "rate": 0.5, "refresh": 100}
+    record = told(layer(0.0, modifiers=[dropped]))
+    assert sorted(record.counts_E.tolist()) == [0, 0, 21, 21]
+    assert close(record.weight_TK.sum(1), torch.ones(21))
+
+
 def test_padding_is_not_uncertain_and_takes_no_slot() -> None:
     mask = torch.ones(3, 7, dtype=torch.bool)
     mask[:, :2] = False
