@@ -29,5 +29,6 @@ class ClusterVariance(Balancer):
         variance = mean_IM.var(1, unbiased=False).mean()
         if self.islands > 1 and self.gap:
             best_2 = mean_IM.mean(1).topk(2).values
-            variance = variance / (self.gap * (best_2[0] - best_2[1])).exp()
+            # Not divided by the exponential, which may overflow: its gradient is no number then.
+            variance = variance * (self.gap * (best_2[1] - best_2[0])).exp()
         return self.coefficient * variance

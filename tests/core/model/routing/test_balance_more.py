@@ -208,6 +208,13 @@ def test_the_gap_between_the_best_islands_divides() -> None:
     assert close(divided, plain / torch.exp(1.5 * (means[0] - means[1])))
 
 
+def test_a_gap_too_large_for_the_exponential_leaves_a_finite_gradient() -> None:
+    scores = torch.tensor([[0.6, 0.4, 0.0, 0.0]], requires_grad=True)
+    loss(balancer("cluster_variance", islands=2, gap=100.0), decided(scores, 1)).backward()
+    assert scores.grad is not None
+    assert scores.grad.isfinite().all()
+
+
 # Load under new noise, for ragged choices
 
 
