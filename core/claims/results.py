@@ -29,7 +29,7 @@ class Measurement:
     """One arm with one seed: measured values by name, its cost, and where it comes from.
 
     `key` tells design, plan, data and seed apart; `run` is the id of the run, None where it is gone or there
-    was none. `figures` are parameters, active_parameters, flops and moe_flops (each token). `made` is in
+    was none. `figures` are parameters, active_parameters, flops and expert_flops (each token). `made` is in
     seconds since 1970, `seconds` what training and measuring took.
     """
 
