@@ -12,8 +12,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from core.design.base import Choice, Spec
+from core.design.bodies.moe import Moe
 from core.design.bodies.routed_block import RoutedBlock
 from core.design.edits import apply
+from core.design.presets.methods import METHODS, method_edit
 from core.design.rules import check, errors
 from core.design.schedule import SCHEDULE, NumberOrSchedule
 from core.design.spec import Design
@@ -22,8 +24,12 @@ Json = dict[str, Any]
 
 
 @st.composite
-def designs(draw: st.DrawFn, *, moe: bool = False) -> Design:
-    """A small design without errors at stage train. `moe`: one layer routes for sure."""
+def designs(draw: st.DrawFn, *, moe: bool = False, methods: bool = False) -> Design:
+    """A small design without errors at stage train. `moe`: one layer routes for sure.
+
+    `methods`: an MoE layer may be routed as any paper of the catalogue does, by task and by domain too, so a
+    forward pass needs `tests.support.passing_for`.
+    """
     task = draw(_tasks())
     language = task["kind"] == "language_model"
     width = draw(st.sampled_from([4, 8, 12, 16, 24, 32]))
@@ -49,7 +55,19 @@ def designs(draw: st.DrawFn, *, moe: bool = False) -> Design:
             }
         ],
     }
-    return trainable(Design.model_validate(document))
+    design = Design.model_validate(document)
+    return trainable(_routed(draw, design) if methods else design)
+
+
+def _routed(draw: st.DrawFn, design: Design) -> Design:
+    """The design with a method of the catalogue, or none, over each of its MoE layers."""
+    for placed in design.parts():
+        name = draw(st.sampled_from([None, *(method.name for method in METHODS)]))
+        if name is not None and isinstance(placed.part.body, Moe):
+            edited = apply(design, method_edit(design, placed.pointer, name))
+            assert isinstance(edited, Design), edited
+            design = edited
+    return design
 
 
 def trainable(design: Design) -> Design:

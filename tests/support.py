@@ -31,6 +31,13 @@ def inputs_for(design: Design, examples: int = 3, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=random)
 
 
+def passing_for(design: Design, examples: int = 3, **circumstances: Any) -> Pass:
+    """The circumstances of a pass over `inputs_for`, examples named to tasks and to domains in turn."""
+    turn = torch.arange(examples)
+    named = {"task_id": turn % max(1, len(design.task.task_names)), "domain": turn % 2, "domains": 2}
+    return Pass(**{**named, **circumstances})
+
+
 def loss_of(output: Output, seed: int = 1) -> Tensor:
     """A scalar that every logit and every balancer loss reaches, with weights of no symmetry."""
     random = torch.Generator().manual_seed(seed)

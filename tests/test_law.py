@@ -13,9 +13,8 @@ from core.design.problems import Problem
 from core.design.rules import check, errors, faults
 from core.design.spec import Design
 from core.model.build import build
-from core.model.passing import Pass
 from tests.strategies import any_designs, designs
-from tests.support import gradients, inputs_for, loss_of
+from tests.support import gradients, inputs_for, loss_of, passing_for
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.timeout(3600)
@@ -23,14 +22,14 @@ patient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data
 
 
 @patient
-@given(designs())
+@given(designs(methods=True))
 def test_no_error_at_stage_train_means_it_trains(design: Design) -> None:
     assert not errors(check(design, stage="train"))
     model = build(design)
     assert sum(p.numel() for p in model.parameters()) == sum(
         w.times * w.weight.size for w in design.weights()
     )
-    output = model(inputs_for(design), Pass(step=3, progress=0.4, record="counts"))
+    output = model(inputs_for(design), passing_for(design, step=3, progress=0.4, record="counts"))
     assert set(output.logits) == {head.name for head in design.task.heads_out}
     assert all(logits.isfinite().all() for logits in output.logits.values())
     assert all(loss.isfinite() for loss in output.losses.values())
@@ -45,7 +44,7 @@ def test_no_error_at_stage_train_means_it_trains(design: Design) -> None:
 def test_a_random_design_without_errors_trains_and_edits_mend_the_others(design: Design) -> None:
     before = errors(check(design, stage="train"))
     if not before:
-        loss_of(build(design)(inputs_for(design))).backward()
+        loss_of(build(design)(inputs_for(design), passing_for(design))).backward()
     for problem in before:
         assert problem.edits, f"{problem} has no edit"
         for edit in problem.edits:
