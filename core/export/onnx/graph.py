@@ -37,8 +37,9 @@ def to_graph(exported: Exported, opset: int) -> ir.Model:
     with warnings.catch_warnings():
         # torch pickles its own deprecated class while it copies a graph.
         warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
-        # torch gives its operators empty lists of no type, and onnx_ir says of each that it took integers.
-        with _quiet("torch.onnx"), _quiet("onnx_ir"), torch.no_grad():
+        # torch gives its operators empty lists of no type, and onnx_ir says of each that it took integers;
+        # onnxscript says what it does not fold.
+        with _quiet("torch.onnx"), _quiet("onnx_ir"), _quiet("onnxscript"), torch.no_grad():
             program = torch.onnx.export(
                 exported,
                 (sample(design),),

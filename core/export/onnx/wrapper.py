@@ -31,6 +31,9 @@ class Exported(nn.Module):
         with torch.device("meta"):
             twin = Model(model.design, "export")
         twin.load_state_dict(model.state_dict(), assign=True)
+        for name, buffer in model.named_buffers():  # checkpoints, and so the line above, leave some out
+            owner, _, own = name.rpartition(".")
+            setattr(twin.get_submodule(owner), own, buffer)
         unbind(twin)
         self.model = twin.requires_grad_(False)
         self.passing = Pass(progress=trained, record="full")

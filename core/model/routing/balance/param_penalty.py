@@ -25,9 +25,10 @@ class ParamPenalty(Balancer):
     def __init__(self, spec: ParamPenaltySpec, shape: RoutedShape) -> None:
         super().__init__()
         self.coefficient = spec.coefficient
-        width_E = torch.tensor(shape.hidden_E, dtype=torch.float32)
-        # Follows from the design, so no checkpoint keeps it. Experts without any width are equally wide.
-        width_E = width_E / width_E.mean() if width_E.any() else torch.ones_like(width_E)
+        mean = sum(shape.hidden_E) / shape.experts
+        # Experts without any width are equally wide.
+        width_E = torch.tensor([width / mean if mean else 1.0 for width in shape.hidden_E])
+        # Follows from the design, so no checkpoint keeps it.
         self.register_buffer("width_E", width_E, persistent=False)
 
     def loss(self, decision: Hard, context: RouteContext) -> Tensor:
