@@ -14,6 +14,7 @@ from core.design.huggingface.registry import FAMILIES
 from core.design.plain import Choice
 from core.design.presets.methods import methods
 from core.design.presets.registry import PRESETS
+from core.papers.registry import papers
 
 HARD_LIMIT = 600
 BIG = 500_000
@@ -174,11 +175,15 @@ def test_the_readme_counts_what_there_is(root: Path):
     axes = ("score", "select", "weigh", "combine", "condition", "modifier", "balance")
     values = sum(len(Choice.known[axis].members) for axis in axes)
     parts, experts = (len(Choice.known[name].members) for name in ("body", "expert"))
+    entries = papers()
+    experiments = sum(len(entry.experiments) for entry in entries)
     for words in (
         f"{parts} kinds of part, {experts} kinds of expert and {values} values on {len(axes)} routing axes",
         f"{published} published architectures and {len(methods())} routing methods",
         f"exact: {published} published architectures",
         f"{len(FAMILIES)} families are read",
+        f"{len(entries)} papers with what they claim, and {experiments} experiments",
+        f"All {len(methods())} routing methods train",
     ):
         assert words in text
 
