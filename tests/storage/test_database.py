@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,11 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import text
 
 import storage
-from storage import database, runs
+from storage import database, measurements, runs
 from storage.database import Database
 from storage.errors import StorageError
 from storage.records import RunPublic
 from storage.tables import MetricRow, Table
+from tests.storage.conftest import DOCUMENT, PLAN
 
 MIGRATIONS = Path(storage.__file__).parent / "migrations"
 SLOW_REVISION = """
@@ -128,6 +130,21 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(StorageError, match=r"data folder .* cannot be used: .* To fix this"):
         database.open(tmp_path / "data")
+
+
+def test_a_folder_of_the_studio_before_measurements_keeps_its_runs(tmp_path: Path) -> None:
+    older, root = tmp_path / "older", tmp_path / "data"
+    shutil.copytree(MIGRATIONS, older, ignore=shutil.ignore_patterns("__pycache__", "0002_*"))
+    root.mkdir()
+    database.migrate(root, str(older))
+    before = Database(root, database.connect(root))
+    kept = runs.create(before, DOCUMENT, PLAN, "text", "request-1")
+    before.close()
+    with contextlib.closing(database.open(root)) as now:
+        assert runs.get(now, kept.id) == kept
+        values: dict[str, Any] = {"found": {}, "figures": {}, "environment": {}, "seconds": 1.0}
+        measurements.keep(now, "d" * 64, key="k" * 64, seed=0, run_id=kept.id, **values)
+        assert measurements.read(now, ["d" * 64])["d" * 64].run_id == kept.id
 
 
 def slow_migrations(folder: Path, seconds: float) -> Path:
