@@ -3,8 +3,10 @@
 import argparse
 import json
 
+from app.commands.routing import stored_trace
 from app.designs import DESIGN_HELP, read_design
 from app.errors import UserError
+from app.paths import data_root
 from core.cost import format as fmt
 from core.cost.count import Counts, count
 from core.cost.devices import registry
@@ -14,8 +16,10 @@ from core.cost.flops import flops
 from core.cost.formats import FORMATS, number_format
 from core.cost.formulas import FORMULAS
 from core.cost.memory import weight_bytes
+from core.cost.routing import Seen, rates_of, routing_figures, seen
 from core.design.rules import check, errors
 from core.design.spec import Design
+from storage import database, runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,21 +30,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=1, help="sequences or examples (default: 1)")
     parser.add_argument("--context", type=int, help="tokens (default: the design's own)")
     parser.add_argument("--weights", help=f"one of: {', '.join(FORMATS)}; on an FPGA such as w8a8")
+    parser.add_argument("--run", dest="run_id", metavar="RUN", help="count with what a run of it measured")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures, each with its grade; 1 where the design has errors."""
-    design, _ = read_design(args.design)
+    design, plan = read_design(args.design)
     found = errors(check(design, stage="cost"))
     if found:
         raise UserError("\n".join(f"{problem.path or '/'}: {problem}" for problem in found))
     try:
-        counts = count(design)
+        measured = _measured(design, args.run_id) if args.run_id else {}
+        counts = count(design, rates_of(measured))
         if not args.target:
             _only_counted(design, args)
         figures = _counted(counts, args.context, args.weights)
-        step = _estimated(design, args) if args.target else None
+        figures |= routing_figures(design, plan.objective, measured)
+        step = _estimated(design, args, measured) if args.target else None
     except ValueError as error:
         raise UserError(str(error)) from None
     if args.json:
@@ -54,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[str, Figure]:
     total, r1, r2, r3, cached = counts.figures()
-    forward, attention, train = flops(counts, context).figures()
+    forward, attention, _ = flops(counts, context).figures()
+    train = flops(count(counts.design, training=True), context).figures()[2]
     square = flops(counts, context, causal_half=False).figures()[1]
     name = weights if weights in FORMATS else "bf16"
     tokens = counts.design.task.tokens if context is None else context
@@ -85,7 +93,12 @@ def _phase(design: Design, args: argparse.Namespace) -> str:
     return asked or ("decode" if design.task.causal_loss else "prefill")
 
 
-def _estimated(design: Design, args: argparse.Namespace) -> Estimate:
+def _measured(design: Design, run_id: str) -> dict[str, Seen]:
+    """What the trace of a run says of routed layers. Raises UserError, and ValueError of another design."""
+    return seen(design, stored_trace(runs.get(database.open(data_root()), run_id)).layers)
+
+
+def _estimated(design: Design, args: argparse.Namespace, measured: dict[str, Seen]) -> Estimate:
     return estimate(
         design,
         args.target,
@@ -93,6 +106,7 @@ def _estimated(design: Design, args: argparse.Namespace) -> Estimate:
         batch=args.batch,
         context=args.context,
         weights=args.weights,
+        measured=rates_of(measured),
     )
 
 

@@ -13,6 +13,9 @@ from core.cost.estimate import Estimate
 from core.cost.format import count as exactly
 from core.cost.format import letters, percent, seconds, show, size
 from core.cost.gpu import Op
+from core.cost.routing import routing_figures
+from core.design.plan import Plan
+from core.design.suited import suited
 
 _WAITS = {"memory": "waits for memory", "compute": "computes", "overhead": "is launch overhead"}
 GROUPS = ("Launch and host", "Attention and cache", "Shared, dense, head, other", "Experts")
@@ -124,10 +127,12 @@ def grouped(found: Estimate) -> dict[str, float]:
 
 
 def grades(found: Estimate) -> pd.DataFrame:
-    """Where each figure comes from."""
+    """Where each figure comes from; what routing costs with the objective that suits the design."""
     figures = [("Step", found.step), ("Rate", found.rate), *found.needs.rows]
     if found.fit is not None:
         figures += [(use.name, use.used) for use in found.fit.uses if use.name != "DRAM"]
+    design = found.counts.design
+    figures += routing_figures(design, suited(Plan(), design).objective).items()
     rows = []
     for name, figure in figures:
         shown = show(figure)

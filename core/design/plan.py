@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from core.design.base import Choice, Spec, field
 from core.design.canonical import canonical_json
+from core.design.tasks.base import Task
 
 OBJECTIVE = Choice("objective")
 
@@ -15,6 +16,10 @@ class Objective(Spec):
     """Base: how losses become one number to minimise."""
 
     kind: str
+
+    def passes(self, task: Task) -> int:
+        """How often a step sends its whole batch through the model, forward and backward."""
+        return 1
 
 
 @OBJECTIVE.register
@@ -31,12 +36,20 @@ class TwoPassConsistency(Objective):
     kind: Literal["two_pass_consistency"]
     strength: float = field(5.0, ge=0, le=100, symbol=r"\alpha")
 
+    def passes(self, task: Task) -> int:
+        return 2
+
 
 @OBJECTIVE.register
 class PerTaskAccumulate(Objective):
     """One backward pass for each task, gradients added (M3ViT, arXiv 2210.14793)."""
 
     kind: Literal["per_task_accumulate"]
+
+    def passes(self, task: Task) -> int:
+        # Tasks that are heads share all examples; else each example has a task and goes through once.
+        names = task.task_names
+        return len(names) if set(names) == {head.name for head in task.heads_out} else 1
 
 
 class Optimizer(Spec):

@@ -53,6 +53,16 @@ def test_cost_counts_without_a_target(capsys):
     assert "H100" not in out
 
 
+def test_cost_lists_what_routing_costs(capsys):
+    assert cli.main(["cost", "deepseek-v3"]) == 0
+    out = plain(capsys.readouterr().out)
+    lines = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert "8 experts / token  exact" in lines["experts a token"]
+    # Eight experts drawn evenly from four islands of 32 miss an island one time in ten.
+    assert "3.6 devices / token" in lines["devices a token is sent to"]
+    assert "training step" in lines
+
+
 def test_cost_on_a_target_lists_operators_and_memory(capsys):
     asked = ["cost", "mixtral-8x7b", "--target", "h100-sxm", "--phase", "decode", "--batch", "4"]
     assert cli.main([*asked, "--context", "512", "--weights", "int4"]) == 0

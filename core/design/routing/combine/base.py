@@ -29,6 +29,10 @@ class Combine(Spec):
         """Multiply-adds of mixing tokens, for each token."""
         return 0.0
 
+    def sent(self, experts: int, tokens: int) -> float | None:
+        """Copies of itself that a token sends to other devices; None: one to each that has experts of it."""
+        return None
+
     def merged_macs(self, parameters: int) -> int:
         """Multiply-adds of merging experts, for each merged one; `parameters` are those of the bank."""
         return 0

@@ -19,6 +19,9 @@ class ParamMerge(Combine):
     def rows(self, experts: int, chosen: float, tokens: int) -> float:
         return 1.0
 
+    def sent(self, experts: int, tokens: int) -> float | None:
+        return 0.0
+
     def merged_macs(self, parameters: int) -> int:
         return parameters
 

@@ -25,6 +25,10 @@ class SlotMix(Combine):
     def rows(self, experts: int, chosen: float, tokens: int) -> float:
         return experts * self.slots / tokens
 
+    def sent(self, experts: int, tokens: int) -> float | None:
+        # Slots travel, not tokens.
+        return self.rows(experts, experts, tokens)
+
     def token_macs(self, width: int, experts: int) -> float:
         return 2.0 * experts * self.slots * width
 

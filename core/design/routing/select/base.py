@@ -43,6 +43,10 @@ class Select(Spec):
         """Whether every expert takes its share of whatever comes."""
         return False
 
+    def reach(self, islands: int) -> int:
+        """Islands that the experts of one token may lie in."""
+        return islands
+
     def span(self, training: bool) -> str | None:
         """For how much one decision holds, where the selection and not the router's scope says so."""
         return None

@@ -27,6 +27,9 @@ class GroupTopK(Select):
     def most(self, experts: int) -> int:
         return min(self.k, experts)
 
+    def reach(self, islands: int) -> int:
+        return min(self.top_islands, islands)
+
     def instead(self, site: Site) -> Edit:
         return site.set("", {"kind": "top_k", "k": self.k}, label="Use top-k")
 
