@@ -107,7 +107,7 @@ def _perform(
         progress.show(f"{trial.arm.title}, seed {trial.seed}")
         if _others_wait(engine, job):
             raise GiveWayError
-        run = None if progress.over else _trained(engine, progress, trial, keys, data)
+        run = None if progress.over else _trained(engine, job, progress, trial, keys, data)
         if run is None:
             said = f"{progress.done} of {progress.wanted} runs are in, and the time budget is spent."
             return progress.result(f"{said} To go on, start the experiment again.")
@@ -160,12 +160,16 @@ def _others_wait(engine: LocalEngine, job: JobPublic) -> bool:
 
 def _trained(
     engine: LocalEngine,
+    job: JobPublic,
     progress: Progress,
     trial: Trial,
     keys: dict[str, str],
     data: Callable[[str], Dataset],
 ) -> RunPublic | None:
-    """The run of a trial once it is done, by this process or another; None when the budget is spent first."""
+    """The run of a trial once it is done, by this process or another; None when the budget is spent first.
+
+    Raises CancelledError, and GiveWayError where another job waits while this one only waits itself.
+    """
     run = _created(engine, trial, keys, data)
     tried = False
     while (run := runs.get(engine.db, run.id)).status is not Status.DONE:
@@ -182,6 +186,8 @@ def _trained(
         progress.show()
         attempt = None if _busy(engine, run.id) else _claimed(engine, run.id)
         if attempt is None:
+            if _others_wait(engine, job):
+                raise GiveWayError
             engine.reap()
             time.sleep(POLL)
             progress.clock += POLL

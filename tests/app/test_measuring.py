@@ -190,6 +190,16 @@ def test_other_jobs_and_other_runs_go_first(bench: Bench) -> None:
     assert bench.perform(bench.job(seeds=1))["done"] == 2
 
 
+def test_a_job_that_only_waits_for_a_run_lets_others_pass(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.create(bench.db, Document("tiny", TINY, "a" * 64), plan(), "text", "theirs")
+    monkeypatch.setattr(bench.engine, "reap", lambda: jobs.create(bench.db, "export", None, {}, "an export"))
+    with pytest.raises(GiveWayError):
+        bench.perform(bench.job(seeds=1), reports=20)
+    assert finished(bench) == []
+
+
 def test_what_cannot_be_trained_is_told_before_anything_is(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
