@@ -61,8 +61,10 @@ def designs(draw: st.DrawFn, *, moe: bool = False, methods: bool = False) -> Des
 
 def _routed(draw: st.DrawFn, design: Design) -> Design:
     """The design with a method of the catalogue, or none, over each of its MoE layers."""
+    causal = design.stacks[0].causal
+    names = [method.name for method in METHODS if not (causal and method.looks_ahead)]
     for placed in design.parts():
-        name = draw(st.sampled_from([None, *(method.name for method in METHODS)]))
+        name = draw(st.sampled_from([None, *names]))
         if name is not None and isinstance(placed.part.body, Moe):
             edited = apply(design, method_edit(design, placed.pointer, name))
             assert isinstance(edited, Design), edited
