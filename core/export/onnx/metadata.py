@@ -53,5 +53,12 @@ def _routed(path: str, body: Moe) -> dict[str, object]:
         "score_function": router.score_function,
         "select": router.select.kind,
         "weigh": router.weigh.kind,
+        "combine": router.combine.kind,
+        # A layer that selects nothing has no output of experts, and its probabilities are their shares.
+        "selects": router.combine.selects,
+        # Whether what a token gets depends on the other examples of the batch.
+        "whole_batch": router.capacity is not None
+        or router.select.exact(training=False)
+        or router.scope in ("position", "batch"),
         "capacity": None if router.capacity is None else router.capacity.eval,
     }

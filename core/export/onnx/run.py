@@ -17,6 +17,7 @@ from core.export.onnx.wrapper import INPUTS, example_shape, head_outputs, routed
 from core.export.parity import Array, Routing, Seen
 from core.model.model import Model
 from core.model.passing import Pass
+from core.model.routing.decision import spread
 from core.model.routing.record import RoutingRecord
 
 #: Tokens of held-out examples to compare on.
@@ -76,8 +77,13 @@ def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
     if expert is None or margin is None:
         # Nothing was selected, and nothing left out.
         expert, margin = probability[:, :0], probability.new_full((len(probability),), torch.inf)
-    # Where islands or experts choose, a better expert may be left out, and how much better excuses nothing.
+    # Where islands choose, a better expert may be left out, and how much better excuses nothing.
     margin = margin.masked_fill(margin < 0, torch.inf)
+    experts_choose = body.router.select.exact(training=False)
+    if experts_choose:
+        # Of other scores than softmax's the probabilities are not what experts compared: nothing is excused.
+        compared = body.router.score_function == "softmax"
+        margin = _to_place(probability, expert) if compared else torch.full_like(margin, torch.inf)
     capacity = body.router.capacity
     if capacity is not None:
         # Then the order of a token's choices decides as well, and with `score` the order of the tokens.
@@ -88,7 +94,15 @@ def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
         if capacity.priority == "score":
             margin = torch.minimum(margin, _to_nearest(probability.amax(1)))
     each = [_by_example(tensor, inputs) for tensor in (expert, probability, margin)]
-    return Routing(each[0], each[1], each[2], shared_fate=capacity is not None)
+    return Routing(each[0], each[1], each[2], shared_fate=experts_choose or capacity is not None)
+
+
+def _to_place(value_TE: Tensor, expert_TK: Tensor) -> Tensor:
+    """How far each token is from gaining or losing a place at an expert that chose it or others."""
+    taken_TE = spread(expert_TK, torch.ones_like(expert_TK, dtype=value_TE.dtype), value_TE.shape[1]) > 0
+    last_E = value_TE.masked_fill(~taken_TE, torch.inf).amin(0)
+    next_E = value_TE.masked_fill(taken_TE, -torch.inf).amax(0)
+    return torch.where(taken_TE, value_TE - next_E, last_E - value_TE).amin(1)
 
 
 def _to_nearest(value_T: Tensor) -> Tensor:

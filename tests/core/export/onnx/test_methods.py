@@ -6,6 +6,7 @@ and what the repairs of the refused ones make of them.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from core.design.presets.methods import METHODS, method, method_edit
 from core.design.rules import check, errors
 from core.design.spec import Design
 from core.export.errors import ExportError
+from core.export.onnx import run
 from core.export.onnx.target import export_onnx
 from core.export.parity import Array
 from core.model.build import build
@@ -39,6 +41,8 @@ REFUSED = {
 }
 #: These select nothing, so that a file tells each expert's share and no experts.
 SHARES = {"smear", "soft-moe"}
+#: In these one token can take another's place, so what it gets depends on the whole batch.
+WHOLE_BATCH = {"switch", "gshard", "st-moe", "v-moe", "expert-choice"}
 
 BODY: dict[str, Any] = {
     "kind": "moe",
@@ -112,6 +116,9 @@ def test_it_is_exported_and_answers_as_ours(name: str, tmp_path: Path) -> None:
     answers_alike(case)
     told = {output.rsplit("/", 1)[1] for output in case.report.outputs if output.startswith("routing/")}
     assert told == ({"probability"} if name in SHARES else {"probability", "expert"})
+    about = run.session(case.path).get_modelmeta().custom_metadata_map
+    (said,) = json.loads(about["moe_studio.routing"])
+    assert (said["selects"], said["whole_batch"]) == (name not in SHARES, name in WHOLE_BATCH)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -147,5 +154,5 @@ def test_what_its_repair_makes_of_it_is_exported(name: str, tmp_path: Path) -> N
 
 def test_no_method_is_left_out() -> None:
     names = {entry.name for entry in METHODS}
-    assert names >= REFUSED.keys() | OFTEN | SHARES
+    assert names >= REFUSED.keys() | OFTEN | SHARES | WHOLE_BATCH
     assert not OFTEN & REFUSED.keys()
