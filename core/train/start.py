@@ -16,8 +16,8 @@ from core.train.errors import TrainingError
 
 #: The name of a run's folder: nothing that leads elsewhere.
 RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-#: Parts of names under which routers and balancers keep what they have learned.
-ROUTING = frozenset({"router", "balance"})
+#: Where in a name a router or balancer begins: below a numbered part, for a stack may be called `router` too.
+ROUTING = re.compile(r"\.\d+\.body\.(router|balance)\.")
 
 
 def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
@@ -102,7 +102,7 @@ def begin_from(model: nn.Module, run_folder: Path, run: str) -> str:
 
 def _routes(name: str) -> bool:
     """Whether a tensor belongs to a router or a balancer."""
-    return not ROUTING.isdisjoint(name.split("."))
+    return ROUTING.search(name) is not None
 
 
 def _listed(names: Sequence[str]) -> str:

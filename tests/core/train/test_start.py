@@ -164,6 +164,14 @@ def test_another_shape_is_refused_by_name(parent: Run) -> None:
         begin_from(build(shared, seed=0), here, "parent-1")
 
 
+def test_a_stack_that_is_called_router_is_none(parent: Run) -> None:
+    document = parent.design.model_dump()
+    document["stacks"][0]["name"] = "router"
+    model = build(Design.model_validate(document), seed=0)
+    with pytest.raises(TrainingError, match=r"it has no layers\.router\."):
+        begin_from(model, parent.folder.parent / "new", "parent-1")
+
+
 @pytest.mark.parametrize("name", ["../parent-1", "/etc", "", "no-such-run", "new", "..", "Parent-1"])
 def test_no_such_run(parent: Run, name: str) -> None:
     folder = parent.folder.parent / "new"
