@@ -1,6 +1,6 @@
 """Claims and what became of them, for the Papers page and the command: the board, start, stop. Torch-free.
 
-A page calls `board()` (every experiment; one query) or `row("x1")`, shows `result.verdict`, `result.findings`
+A page calls `board()` (every experiment) or `row("x1")`, shows `result.verdict`, `result.findings`
 and `result.arms` (see `core.claims.results`), `source` ("here": measured on this machine; "shipped": comes
 with the studio; "none"), and while `activity` is there its `done` of `wanted` and `message`. `start` and
 `stop` may be called twice.
