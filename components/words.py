@@ -4,9 +4,11 @@ import re
 
 # What the words of the schema are called on the page, where taking the underscores away is not enough.
 LABELS = {
+    "alpha": "Expert's share",
     "attention": "Attention",
     "batch": "Batch",
     "dense": "Dense FFN",
+    "dim": "Inner width",
     "eval": "In evaluation",
     "first_k": "First layers",
     "gated_delta": "Gated DeltaNet",
@@ -21,6 +23,8 @@ LABELS = {
     "kv_heads": "KV heads",
     "kv_rank": "KV rank",
     "language_model": "Language model",
+    "max_k": "Most experts",
+    "min_k": "Fewest experts",
     "mla": "Latent attention (MLA)",
     "mlp": "Two matrices (MLP)",
     "moe": "MoE layer",
@@ -33,6 +37,7 @@ LABELS = {
     "rope": "Rotary positions",
     "silu": "SiLU",
     "softcap": "Soft cap",
+    "theta": "Least score",
     "times": "Repeats",
     "top2_sum": "Sum of the top two",
     "top_k": "Top-k",

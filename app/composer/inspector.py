@@ -88,7 +88,7 @@ def _rule(design: Design, target: str) -> tuple[str, str]:
     if body is None:
         return "", ""
     if target == part:
-        return body_formula(body), sentence(body.kind)
+        return body_formula(body), sentence(body.kind, body if isinstance(body, Moe) else None)
     if not isinstance(body, Moe):
         return "", ""
     below = target.removeprefix(f"{part}/body/").split("/")
@@ -96,7 +96,7 @@ def _rule(design: Design, target: str) -> tuple[str, str]:
         biased = any(balancer.kind == "bias_update" for balancer in body.balance)
         rule = formula_of(body.router.model_dump(mode="json"), biased=biased)
         return rule, router_sentence(body, method_of(design, part))
-    return "", sentence("combine" if below[-1] == "combine" else below[0])
+    return "", sentence("combine" if below[-1] == "combine" else below[0], body)
 
 
 def _scope(db: Database, desk: Desk, target: str) -> None:

@@ -17,10 +17,8 @@ _WORDS = {
     "attention": "Each token reads earlier ones by how well its query meets their keys.",
     "mla": "Keys and values are rebuilt from one narrow vector a token, and only that is cached.",
     "dense": "Every token goes through the same network.",
-    "moe": "The router picks a few experts for each token; what they answer is added up.",
     "experts": "Experts of a group have one shape. Pull an edge in the drawing to make them wider.",
     "shared": "A shared expert answers every token, beside those that the router picks.",
-    "combine": "What the picked experts answer is weighed, added up, and joined with the shared experts.",
     "gated_delta": "A state of fixed size is corrected token by token, so nothing grows with the context.",
     "kda": "A state of fixed size is corrected token by token, with a gate for each channel.",
     "lightning": "Attention without softmax: a state of fixed size stands for all earlier tokens.",
@@ -29,6 +27,29 @@ _WORDS = {
     "short_conv": "Each token is mixed with the few before it.",
     "routed_attention": "Queries and outputs are experts that the router picks; keys and values are shared.",
     "routed_block": "The router picks one of several copies of a whole layer.",
+}
+#: How a layer's answer is made of its experts: the rule in symbols, the layer, its combine alone.
+_PICKED = (
+    r"\sum_{e\in S}g_e\,E_e(x)",
+    "The router picks experts for each token; what they answer is weighed and added up.",
+    "What the picked experts answer is weighed, added up, and joined with the shared experts.",
+)
+_ALL = (
+    r"\sum_{e=1}^{E}g_e\,E_e(x)",
+    "All experts answer each token; the router says how much each of them counts.",
+    "What all experts answer is weighed, added up, and joined with the shared experts.",
+)
+_SOFT = {
+    "param_merge": (
+        r"f\!\left(x;\,\sum_{e=1}^{E}p_e\,\theta_e\right)",
+        "The weights of all experts are averaged into one expert, by the router's probabilities.",
+        "One expert made of the weights of all, joined with the shared experts.",
+    ),
+    "slot_mix": (
+        r"\sum_{s}C_{ts}\,E_{e(s)}\!\left({\textstyle\sum_{t'}}D_{t's}\,x_{t'}\right)",
+        "Each expert works on slots, mixtures of all tokens; each token reads a mixture of all slots.",
+        "Each token gets a mixture of what all slots answer, joined with the shared experts.",
+    ),
 }
 _BALANCE = {
     "bias_update": "The bias steers which experts are picked, never how much they count."
@@ -54,13 +75,21 @@ def body_formula(body: Body) -> str:
     """The rule of a body, or nothing where it is no short one."""
     if isinstance(body, Moe):
         beside = r"+\sum_{s}E_s(x)" if body.shared else ""
-        return rf"$y=\sum_{{e\in S}}g_e\,E_e(x){beside}$"
+        return rf"$y={_mixing(body)[0]}{beside}$"
     kind = getattr(getattr(body, "expert", None), "kind", body.kind)
     return f"${_FORMULAS[kind]}$" if kind in _FORMULAS else ""
 
 
-def sentence(kind: str) -> str:
-    """One sentence on a kind of part, "" for one without."""
+def _mixing(moe: Moe) -> tuple[str, str, str]:
+    """How this layer's answer is made: in symbols, and what the layer and its combine do."""
+    router = moe.router
+    return _SOFT.get(router.combine.kind, _ALL if router.select.kind == "all" else _PICKED)
+
+
+def sentence(kind: str, moe: Moe | None = None) -> str:
+    """One sentence on a kind of part, of this layer where it depends on it; "" for one without."""
+    if moe is not None and kind in ("moe", "combine"):
+        return _mixing(moe)[1 if kind == "moe" else 2]
     return _WORDS.get(kind, "")
 
 

@@ -10,12 +10,15 @@ from app.composer import dial
 from app.composer.desk import document, read
 from app.composer.method import method_of
 from app.composer.place import place
-from app.composer.sentences import formula_of
+from app.composer.sentences import body_formula, formula_of, sentence
 from app.composer.shelf import note, sizes
 from app.composer.weight import weight_line
+from core.design.bodies.moe import Moe
 from core.design.edit import SetValue
 from core.design.edits import apply
+from core.design.presets.methods import method_edit
 from core.design.presets.registry import preset
+from core.design.spec import Design
 from storage import database, drafts
 
 MOE = "/stacks/0/layers/0/pattern/0/parts/1"
@@ -292,3 +295,23 @@ def test_what_is_folded_away_is_not_drawn_until_it_is_opened(db):
     assert not app.exception
     assert read(drafts.get(db, draft.id).design).stacks[0].layers[0].pattern[0].parts[1].body.islands == 2
     assert "Islands" in {widget.label for widget in app.number_input}
+
+
+@pytest.mark.parametrize(
+    ("method", "symbols", "word"),
+    [
+        ("top-k", r"\in S", "picks experts"),
+        ("smear", r"\theta_e", "weights of all experts are averaged"),
+        ("soft-moe", "D_", "slots"),
+    ],
+)
+def test_a_layer_says_how_its_answer_is_made(method: str, symbols: str, word: str):
+    design = preset("digits-vit")
+    part = next(placed for placed in design.parts() if isinstance(placed.part.body, Moe))
+    changed = apply(design, method_edit(design, part.pointer, method))
+    assert isinstance(changed, Design)
+    body = next(placed for placed in changed.parts() if placed.pointer == part.pointer).part.body
+    assert isinstance(body, Moe)
+    assert symbols in body_formula(body)
+    assert word in sentence("moe", body)
+    assert sentence("combine", body) != sentence("moe", body)

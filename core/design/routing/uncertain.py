@@ -42,5 +42,7 @@ class Broadcast(Spec):
             )
         if site.plan is not None and site.plan.start_from is None:
             yield site.warning(
-                "broadcast-from-scratch", "From random weights all tokens are uncertain at first: dense cost."
+                "broadcast-from-scratch",
+                "From random weights nearly all tokens are uncertain, and each of them costs all experts.",
+                "To fix this, train without the uncertain rule first and begin with that run.",
             )

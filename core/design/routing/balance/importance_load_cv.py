@@ -15,8 +15,10 @@ class ImportanceLoadCV(Balancer):
     """`importance * CV^2(sum of weights) + load * CV^2(smooth load)`; the load term needs noisy logits."""
 
     kind: Literal["importance_load_cv"]
-    importance: float = field(0.01, ge=0, le=100)
-    load: float = field(0.01, ge=0, le=100)
+    importance: float = field(
+        0.01, ge=0, le=100, description="coefficient on the summed weights of an expert"
+    )
+    load: float = field(0.01, ge=0, le=100, description="coefficient on how many tokens an expert gets")
 
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from super().rules(site)

@@ -14,7 +14,7 @@ class TaskConcat(Condition):
     """The router reads token and task embedding of `dim` numbers."""
 
     kind: Literal["task_concat"]
-    dim: int = field(16, ge=1, le=4096)
+    dim: int = field(16, ge=1, le=4096, description="numbers that stand for a task")
 
     @property
     def trained_by(self) -> str | None:

@@ -15,7 +15,7 @@ class TaskEmbedding(Condition):
     score it decides alone."""
 
     kind: Literal["task_embedding"]
-    dim: int = field(64, ge=1, le=4096)
+    dim: int = field(64, ge=1, le=4096, description="numbers that stand for a task")
     hidden: int = field(64, ge=1, le=4096)
 
     def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:

@@ -18,7 +18,7 @@ class DropExperts(Modifier):
     explores = False
     kind: Literal["drop_experts"]
     unit: Literal["expert", "island"] = field("expert")
-    rate: float = field(0.25, ge=0, lt=1, symbol=r"\gamma")
+    rate: float = field(0.25, ge=0, lt=1, symbol=r"\gamma", description="share that is switched off")
     refresh: int = field(1, ge=1, le=1_000_000, unit="steps", advanced=True)
 
     def dropped(self, members: int) -> int:

@@ -13,7 +13,7 @@ class LogitNoise(Modifier):
     """Adds N(0, (sigma / E)^2); training only."""
 
     kind: Literal["logit_noise"]
-    sigma: float = field(1.0, gt=0, le=1000, symbol=r"\sigma")
+    sigma: float = field(1.0, gt=0, le=1000, symbol=r"\sigma", description="divided by the number of experts")
 
     @property
     def drawn(self) -> bool:

@@ -14,8 +14,10 @@ class CosineScore(Score):
     """Cosine between the projected token and an expert embedding, over a temperature."""
 
     kind: Literal["cosine"]
-    dim: int = field(32, ge=1, le=4096)
-    temperature: float = field(0.07, gt=0, le=100, symbol=r"\tau")
+    dim: int = field(32, ge=1, le=4096, description="width in which tokens and experts are compared")
+    temperature: float = field(
+        0.07, gt=0, le=100, symbol=r"\tau", description="smaller makes the choice sharper"
+    )
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
         yield Weight(name="router.project", shape=(self.dim, width), role="router")

@@ -14,7 +14,7 @@ class TableSelect(Select):
 
     token_choice = False
     kind: Literal["table"]
-    per_token: int = field(1, ge=1, le=4096, unit="experts per token")
+    per_token: int = field(1, ge=1, le=4096, unit="experts per token", description="columns of the table")
 
     def fewest(self, experts: int) -> int:
         return 1

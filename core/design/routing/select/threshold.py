@@ -18,8 +18,10 @@ class Threshold(Select):
 
     ragged = True
     kind: Literal["threshold"]
-    theta: Fraction = field(0.1, symbol=r"\theta")
-    min_k: int = field(1, ge=1, le=4096, unit="experts per token")
+    theta: Fraction = field(0.1, symbol=r"\theta", description="the least score that is picked")
+    min_k: int = field(
+        1, ge=1, le=4096, unit="experts per token", description="picked even when fewer reach the score"
+    )
 
     def fewest(self, experts: int) -> int:
         return min(self.min_k, experts)

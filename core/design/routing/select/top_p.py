@@ -16,8 +16,8 @@ class TopP(Select):
     ragged = True
     needs_distribution = True
     kind: Literal["top_p"]
-    p: Fraction = field(0.5, symbol="p")
-    max_k: int | None = field(None, ge=1, le=4096, unit="experts per token")
+    p: Fraction = field(0.5, symbol="p", description="probability that the picked experts reach together")
+    max_k: int | None = field(None, ge=1, le=4096, description="of a token; empty: no limit")
 
     def fewest(self, experts: int) -> int:
         return 1

@@ -15,7 +15,13 @@ class IdentityMix(Weigh):
     """`alpha * f(x) + (1 - alpha) * x`; alpha is the sigmoid of the chosen expert's logit, or fixed."""
 
     kind: Literal["identity_mix"]
-    alpha: float | None = field(None, ge=0, le=1, symbol=r"\alpha", unit="empty: from the score")
+    alpha: float | None = field(
+        None,
+        ge=0,
+        le=1,
+        symbol=r"\alpha",
+        description="share of the expert's output, the rest is the token; empty: the score decides",
+    )
 
     def rules(self, site: Site) -> Iterator[Problem]:
         if self.alpha is not None:
