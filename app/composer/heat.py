@@ -92,7 +92,7 @@ def _flops(counts: Counts) -> Shares:
     for part, each in zip(counts.parts, found.parts, strict=True):
         parts[_home(counts, part)] += each.forward
         for group in part.groups:
-            experts[group.pointer] = 2 * part.times * group.rows * group.macs / group.experts
+            experts[group.pointer] = 2 * part.times * group.token_macs / group.experts
         for pointer, _, _, macs in _shared(counts, part):
             experts[pointer] = 2 * part.times * macs
     return Shares(parts, experts, found.forward)

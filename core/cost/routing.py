@@ -96,25 +96,24 @@ def routing_figures(
     layers = tuple(_layers(design, measured or {}))
     if not layers:
         return {}
-    tokens = design.task.tokens
+    tokens, found = design.task.tokens, _measured(layers)
+    unit = "experts / token"
+    trained, training = ([_chosen(layer, tokens, now) for layer in layers] for now in (False, True))
     out = {
-        name: _mean(
-            layers, [_chosen(layer, tokens, training) for layer in layers], "experts / token", formula
-        )
-        for name, training, formula in (
-            ("experts a token", False, "routing.experts"),
-            ("experts a token, in training", True, "routing.experts.training"),
-        )
+        "experts a token": _mean(layers, trained, unit, "routing.experts", found),
+        "experts a token, in training": _mean(layers, training, unit, "routing.experts.training"),
     }
     if any(layer.body.islands > 1 for layer in layers):
         sent = [_sent(layer, tokens) for layer in layers]
-        out["devices a token is sent to"] = _mean(layers, sent, "devices / token", "routing.devices")
+        out["devices a token is sent to"] = _mean(layers, sent, "devices / token", "routing.devices", found)
         number = [layer.body.outer(design.width) * _BYTES * layer.times for layer in layers]
         moved = [tuple(n * value for value in each) for n, each in zip(number, sent, strict=True)]
-        out["all-to-all, each way"] = _figure(layers, moved, "bytes / token", "routing.all_to_all", 1)
+        out["all-to-all, each way"] = _figure(moved, "bytes / token", "routing.all_to_all", 1, found)
         if all(layer.seen for layer in layers):
             full = [_band([_fullest(layer.body, each) for each in layer.seen]) for layer in layers]
-            out["fullest device over the mean"] = _mean(layers, full, "times the mean", "routing.fullest")
+            out["fullest device over the mean"] = _mean(
+                layers, full, "times the mean", "routing.fullest", found
+            )
     if any(len(set(layer.body.widths())) > 1 for layer in layers):
         padded = [(_padded(layer.body),) * 3 for layer in layers]
         out["experts padded to the widest"] = _mean(layers, padded, "times their FLOPs", "routing.padded")
@@ -151,21 +150,29 @@ def _layers(design: Design, measured: Mapping[str, Seen]) -> Iterator[_Layer]:
             yield _Layer(placed.part.body, placed.times, tuple(found.get(placed.pointer, ())))
 
 
-def _mean(layers: Sequence[_Layer], of: Sequence[_Range], unit: str, formula: str) -> Figure:
+def _measured(layers: Sequence[_Layer]) -> Grade | None:
+    """The grade of what a trace tells of these layers; None where it tells nothing."""
+    if all(layer.seen for layer in layers):
+        return "fitted"
+    return "prior" if any(layer.seen for layer in layers) else None
+
+
+def _mean(
+    layers: Sequence[_Layer], of: Sequence[_Range], unit: str, formula: str, measured: Grade | None = None
+) -> Figure:
     turns = sum(layer.times for layer in layers)
     weighed = [tuple(layer.times * value for value in each) for layer, each in zip(layers, of, strict=True)]
-    return _figure(layers, weighed, unit, formula, turns)
+    return _figure(weighed, unit, formula, turns, measured)
 
 
 def _figure(
-    layers: Sequence[_Layer], of: Sequence[tuple[float, ...]], unit: str, formula: str, over: int
+    of: Sequence[tuple[float, ...]], unit: str, formula: str, over: int, measured: Grade | None
 ) -> Figure:
-    """Sum over layers divided by `over`: exact where nothing is open, fitted where measured, else a prior."""
+    """Sum over layers divided by `over`: exact where nothing is open, as `measured`, else a prior."""
     value, low, high = (math.fsum(each) / over for each in zip(*of, strict=True))
-    if low == high:
+    if low == high and measured is None:
         return exact(value, unit, formula)
-    grade: Grade = "fitted" if all(layer.seen for layer in layers) else "prior"
-    return Figure(value, unit, formula, (), grade, min(low, value), max(high, value))
+    return Figure(value, unit, formula, (), measured or "prior", min(low, value), max(high, value))
 
 
 def _band(values: list[float]) -> _Range:

@@ -7,6 +7,13 @@ import pytest
 from app import cli
 from core.design.presets.registry import describe, names, plan_for, preset
 from core.design.spec import Design
+from core.trace.newest import trace_path
+from core.trace.record import write
+from storage import database, files, runs
+from storage.drafts import Document
+from tests.app.conftest import TINY, plan
+from tests.core.design.samples import with_body
+from tests.core.trace.make import make_trace
 
 
 def plain(text: str) -> str:
@@ -61,6 +68,28 @@ def test_cost_lists_what_routing_costs(capsys):
     # Eight experts drawn evenly from four islands of 32 miss an island one time in ten.
     assert "3.6 devices / token" in lines["devices a token is sent to"]
     assert "training step" in lines
+
+
+def test_a_run_says_how_many_experts_a_token_gets(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    run_id = runs.create(
+        database.open(tmp_path), Document("tiny", TINY, "a" * 64), plan(), "text", "request"
+    ).id
+    traced = make_trace()
+    write(trace_path(files.folder(tmp_path, "runs", run_id), 7), traced)
+    path = tmp_path / "design.json"
+    experts = [{"kind": "glu", "count": 4, "hidden": 8}]
+    path.write_text(with_body(experts=experts).model_dump_json(), encoding="utf-8")
+    assert cli.main(["cost", str(path), "--run", run_id, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    (layer,) = traced.layers
+    got = layer.accepted.sum() / len(layer.expert)
+    assert 0 < got != 2
+    found = figures["experts a token"]
+    assert (found["grade"], found["value"]) == ("fitted", pytest.approx(got))
+    assert figures["experts a token, in training"]["grade"] == "exact"
+    assert cli.main(["cost", "starter", "--run", "nothing"]) == 1
+    assert "nothing" in capsys.readouterr().err
 
 
 def test_cost_on_a_target_lists_operators_and_memory(capsys):

@@ -19,6 +19,7 @@ from core.design.plan import Plan
 from core.design.presets.registry import preset
 from core.design.spec import Design
 from core.design.suited import suited
+from core.model.routing.select.expert_choice import places
 from tests.core.cost.test_counter_methods import NAMES, design_of
 
 
@@ -182,6 +183,11 @@ def test_fine_grained_experts_as_published():
     assert round(counts.total / 1e9, 1) == 16.4
     assert round(counts.active("R1") / 1e9, 1) == 2.8
     assert figures(design)["experts a token"].value == 6
+
+
+def test_published_tokens_of_an_expert_that_chooses():
+    """arXiv 2202.09368: C = c T / E."""
+    assert places(2, 8, 1024) == 256
 
 
 def test_published_gate():
