@@ -72,8 +72,8 @@ X9 = Experiment(
     minutes=8,
     caveat=(
         "Hard means here: a rule that no linear map solves. How many experts a token gets follows the "
-        "entropy loss: between the two coefficients, at 0.003, it was 2.0 [1.78, 2.14], which is no answer. A still "
-        "stronger one closes the gap between easy and hard."
+        "entropy loss: between the two coefficients, at 0.003, it was 2.0 [1.78, 2.14], which is no "
+        "answer. A still stronger one closes the gap between easy and hard."
     ),
 )
 
