@@ -14,19 +14,26 @@ from core.design.edits import apply, parse
 from core.design.huggingface import read as huggingface
 from core.design.link import decode
 from core.design.plan import Plan
+from core.design.presets.methods import UnknownMethodError, method, methods, with_method
 from core.design.presets.registry import UnknownPresetError, named, names, plan_for, preset
 from core.design.problems import Problem
 from core.design.spec import Design
 from core.design.suited import suited
 
 MOST_BYTES = 4_000_000
-DESIGN_HELP = "a preset, the path of a design's JSON file or of a Hugging Face config.json, or a link"
+METHOD = "method/"
+DESIGN_HELP = (
+    "a preset, a small one with a routing method such as method/smear, the path of a design's JSON file or"
+    " of a Hugging Face config.json, or a link"
+)
 
 
 def read_design(name: str) -> tuple[Design, Plan]:
     """The design called `name` and the plan that suits it. Raises UserError."""
     if name in names():
         return preset(name), plan_for(name)
+    if name.startswith(METHOD):
+        return _suited(_with_method(name.removeprefix(METHOD)))
     if (linked := packed(name)) is not None:
         return _suited(_design(decode(linked)))
     path = Path(name).expanduser()
@@ -35,9 +42,21 @@ def read_design(name: str) -> tuple[Design, Plan]:
     try:
         return preset(name), plan_for(name)
     except UnknownPresetError as error:
+        if any(entry.name == name for entry in methods()):
+            raise UserError(
+                f"{name} is a routing method, not a design. To fix this, write {METHOD}{name}: that is the"
+                " starter, or the digits one, with this method."
+            ) from None
         raise UserError(
             f"{error} Or give the path of a design file; there is none at {name[:200]!r}."
         ) from None
+
+
+def _with_method(name: str) -> Design:
+    try:
+        return with_method(method(name))
+    except UnknownMethodError as error:
+        raise UserError(str(error)) from None
 
 
 def _suited(design: Design) -> tuple[Design, Plan]:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from app.designs import read_design
+from app.designs import METHOD, read_design
 from app.errors import UserError
 from core.cost.count import count
 from core.cost.format import count as quantity
@@ -59,7 +59,7 @@ def _presets() -> list[dict[str, Any]]:
 def _methods() -> list[dict[str, Any]]:
     return [
         {
-            "name": entry.name,
+            "name": f"{METHOD}{entry.name}",
             "kind": "method",
             "title": f"{entry.title}: {entry.summary}",
             "source": entry.source,

@@ -14,8 +14,7 @@ from components.words import humanise, plural
 from core.cost.count import count
 from core.cost.format import ago, letters
 from core.design.bodies.moe import Moe
-from core.design.edits import apply
-from core.design.presets.methods import Method, method, method_edit, methods
+from core.design.presets.methods import Method, method, methods, with_method
 from core.design.presets.registry import PRESETS, describe, preset
 from core.design.rules import faults
 from core.design.spec import Design
@@ -35,16 +34,6 @@ def design_of(key: str) -> Design:
     """The design of a card: a preset, or a small one with a method written over its first MoE layer."""
     group, _, name = key.partition("/")
     return preset(name) if group == "preset" else with_method(method(name))
-
-
-@cache
-def with_method(chosen: Method) -> Design:
-    """The starter with a method; where it decides by looking at later tokens, the digits one."""
-    base = preset("digits-vit" if chosen.looks_ahead else "starter")
-    bank = next(placed.pointer for placed in base.parts() if isinstance(placed.part.body, Moe))
-    written = apply(base, method_edit(base, bank, chosen.name))
-    assert isinstance(written, Design)
-    return written.model_copy(update={"name": f"{chosen.title} on {base.name}"})
 
 
 @cache

@@ -183,6 +183,15 @@ def test_presets_as_json_and_the_methods(capsys):
     assert "Expert choice: Experts choose their tokens" in capsys.readouterr().out
 
 
+def test_a_method_is_a_design_too(capsys):
+    assert cli.main(["presets", "method/smear"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "SMEAR on Digits ViT"
+    assert cli.main(["check", "method/gw-moe", "--data", "text"]) == 0
+    for wrong, told in (("smear", "write method/smear"), ("method/smaer", "Did you mean 'smear'?")):
+        assert cli.main(["check", wrong]) == 1
+        assert told in capsys.readouterr().err
+
+
 def test_shrinking_needs_a_design(capsys):
     assert cli.main(["presets", "--shrink"]) == 1
     assert "To fix this, name one" in capsys.readouterr().err

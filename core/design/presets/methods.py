@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 
 from core.design.bodies.moe import Moe
 from core.design.edit import Edit, Merge
 from core.design.edits import apply, together
 from core.design.pointer import PointerError
 from core.design.presets.pieces import JSON
+from core.design.presets.registry import preset
 from core.design.presets.routing import choice, fine, given, soft
 from core.design.presets.routing.bank import Bank
 from core.design.problems import Problem
@@ -127,6 +129,17 @@ def method_edit(design: Design, moe_pointer: str, name: str) -> Edit:
         raise PointerError(f"no MoE layer stands at {moe_pointer!r}")
     label = f"Router: {chosen.title}"
     return _mended(design, Merge(path=body, values=chosen.write(Bank(moe, design)), label=label))
+
+
+@cache
+def with_method(chosen: Method) -> Design:
+    """The starter with a method; where it decides by looking at later tokens, the digits one."""
+    base = preset("digits-vit" if chosen.looks_ahead else "starter")
+    bank = next(placed.pointer for placed in base.parts() if isinstance(placed.part.body, Moe))
+    written = apply(base, method_edit(base, bank, chosen.name))
+    if isinstance(written, Problem):
+        raise ValueError(f"{chosen.name} cannot be written over {base.name}: {written}")
+    return written.model_copy(update={"name": f"{chosen.title} on {base.name}"})
 
 
 def _mended(design: Design, edit: Edit) -> Edit:
