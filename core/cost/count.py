@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from core.cost.figure import Figure, exact
-from core.cost.rates import Measured, Turns, mean_rates, measured_turns, routed
+from core.cost.rates import Measured, Routed, Turns, mean_rates, measured_turns, routed
 from core.design.base import Weight
 from core.design.bodies.base import Body, Mixer
 from core.design.bodies.moe import Moe
@@ -60,8 +60,8 @@ class PartCount:
     `matrices` are the parameters that a narrow number format applies to. `macs` are multiply-adds of weight
     products for each token by role; `pair_macs` those of each query and key; `token_macs` what a token costs
     beside both. `pass_macs` are spent once a forward pass, whatever it holds: what a router knows of tasks,
-    what a whole batch shares. Of all these, `fixed_macs` are with weights that get no gradient. `active` is
-    by R1.
+    what a whole batch shares. Of all these, `fixed_macs` are those that a backward does not repeat: no
+    gradient of a fixed weight, none at all where nothing reaches it. `active` is by R1.
     """
 
     pointer: str
@@ -268,7 +268,7 @@ def _part(
             each, whole = _shared("task" if w.by == "task" else scope, design)
             macs[w.role] += each * w.size
             once += whole * w.size
-            fixed += 0.0 if w.learns else each * w.size
+            fixed += each * w.size * _idle(w, body, bank)
     active, extra = float(size), 0.0
     groups: tuple[GroupCount, ...] = ()
     if bank is not None:
@@ -300,6 +300,14 @@ def _part(
         weights=tuple(weights),
         placed=placed,
     )
+
+
+def _idle(weight: Weight, body: Body, bank: Routed | None) -> int:
+    """Of the two products of a backward, gradient of the input and of the weight, how many never run."""
+    balanced = isinstance(body, Moe) and any(balancer.trains_router for balancer in body.balance)
+    if bank and weight.role == "router" and not bank.router.weigh.reaches and not balanced:
+        return 2
+    return 0 if weight.learns else 1
 
 
 def _shared(scope: str, design: Design) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from core.design.base import Choice, Spec, field
 from core.design.edit import Edit
@@ -13,6 +14,9 @@ class Weigh(Spec):
     """Turns clean scores of accepted experts into combine weights, times a route scale."""
 
     kind: str
+
+    #: Whether the task's loss reaches the router through the weights.
+    reaches: ClassVar[bool] = True
 
     scale: float = field(1.0, gt=0, le=1e4, advanced=True, unit="route scale")
 

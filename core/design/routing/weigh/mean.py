@@ -13,6 +13,7 @@ from core.design.routing.weigh.base import WEIGH, Weigh
 class Mean(Weigh):
     """Every selected expert counts equally, the sum is one."""
 
+    reaches = False
     kind: Literal["mean"]
 
     def rules(self, site: Site) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from core.design.routing.weigh.base import WEIGH, Weigh
 class Ones(Weigh):
     """Weight 1. The task's loss never reaches a learned score."""
 
+    reaches = False
     kind: Literal["ones"]
 
     def rules(self, site: Site) -> Iterator[Problem]:
