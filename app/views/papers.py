@@ -36,7 +36,9 @@ def main() -> None:
         chosen = paper(name)
     except UnknownPaperError as error:
         state.open_paper(None)
-        page.problems([("error", str(error), "")])
+        # The names that the error lists stand below as cards.
+        what = str(error).partition(" To fix this")[0]
+        page.problems([("error", f"{what} To fix this, open one of the papers below.", "")])
         everything(db)
         return
     one.show(db, chosen)

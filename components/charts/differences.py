@@ -10,6 +10,10 @@ import pandas as pd
 
 from components.charts.base import Drawing, text_with_halo
 from components.charts.palette import Palette
+from core.cost.format import MINUS
+
+#: Two names of arms side by side leave no room for the chart, so the one that is taken away stands below.
+_IN_TWO = f"split(replace(datum.label, ' {MINUS} ', '\\n{MINUS} '), '\\n')"
 
 
 class Difference(NamedTuple):
@@ -30,7 +34,7 @@ def differences(rows: Sequence[Difference], palette: Palette, title: str) -> Dra
         "name:N",
         sort=list(data["name"]),
         title=None,
-        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=400),
+        axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=400, labelExpr=_IN_TWO),
     )
     axis = alt.Axis(tickCount=5, title=title)
     scale = alt.Scale(zero=True, padding=24)

@@ -29,7 +29,7 @@ function drawing(root, data, frame, pick) {
   const scale = stops(root),
     rows = data.rows.length,
     width = Math.max(280, root.clientWidth);
-  const left = Math.min(130, 16 + 6.6 * Math.max(...data.rows.map((name) => name.length), 1)),
+  const left = Math.min(130, 16 + 6.6 * Math.max(...data.rows.map((name) => name.length), data.corner?.length ?? 1)),
     top = 20;
   const cell = (width - left) / data.experts,
     tall = Math.max(18, Math.min(34, cell, 260 / Math.max(rows, 1)));

@@ -102,7 +102,7 @@ def test_a_paper_has_its_claim_its_equation_its_presets_and_its_commands(db, nam
 
 def test_a_paper_that_is_not_there_is_told_with_the_nearest(db):
     app = visit("smaer")
-    assert "Did you mean 'smear'?" in said(app)
+    assert "Did you mean 'smear'? To fix this, open one of the papers below." in said(app)
     assert app.title[0].value == "Papers"
     assert "paper" not in app.query_params
 
@@ -192,12 +192,20 @@ def test_every_expectation_can_be_said(entry):
         assert words.effect(found) is None
 
 
+def test_an_experiment_says_where_it_is_measured_in_words():
+    said = {found.id: words.setting(found) for found in experiments()}
+    assert said["x8"] == "Easy and hard rules (generated), from a small net with one MoE layer"
+    assert said["x12"].endswith(", from Digits ViT")
+
+
 def test_expectations_in_words():
     x1, x9 = (next(found for found in experiments() if found.id == name) for name in ("x1", "x9"))
     assert words.expectation(x1, x1.expects[0]) == (
         "Held-out loss: “Switch with a balance loss” < “A random expert” − 0.5\u2009nats"
     )
-    assert words.expectation(x9, x9.expects[1]) == "Experts per token: “Top-p, p = 0.6” < 2\u2009experts"
+    assert words.expectation(x9, x9.expects[1]) == (
+        "Experts per token: “Top-p, p = 0.6, entropy loss 0.01” < 2\u2009experts"
+    )
 
 
 @pytest.mark.parametrize(

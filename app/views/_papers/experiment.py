@@ -21,6 +21,7 @@ from components.papers.mount import Kind, board
 from components.words import plural
 from core.claims.results import Finding
 from core.cost.format import THIN
+from core.design.presets.methods import method
 from storage.errors import StorageError
 
 #: Icon and colour of a verdict's badge.
@@ -32,7 +33,7 @@ _ICONS: dict[Kind, tuple[str, Literal["green", "orange", "red", "gray", "blue"]]
     "busy": (":material/play_arrow:", "blue"),
     "plain": (":material/info:", "gray"),
 }
-LINE_HEIGHT = 34
+LINE_HEIGHT = 44
 AXIS_HEIGHT = 46
 
 
@@ -45,7 +46,7 @@ def experiment(row: Row) -> None:
                 page.head(
                     declared.title,
                     f"Experiment {declared.id.upper()}: {plural(len(declared.arms), 'arm')} by"
-                    f" {plural(declared.seeds, 'seed')} on {declared.data}, from {declared.base}; about"
+                    f" {plural(declared.seeds, 'seed')} on {words.setting(declared)}; about"
                     f" {words.minutes(declared.minutes)} on two cores.",
                 )
             chip = words.verdict(row)
@@ -221,7 +222,7 @@ def arms(row: Row) -> pd.DataFrame:
     for arm, result in zip(row.experiment.arms, row.result.arms, strict=True):
         line: dict[str, object] = {
             "Arm": arm.title,
-            "Method": arm.method or "as the base",
+            "Method": method(arm.method).title if arm.method else "as the base",
             "Sets": words.arm_changes(arm),
         }
         if any(other.start_from for other in row.experiment.arms):

@@ -13,6 +13,9 @@ from components.words import plural
 from core.claims.naming import parse
 from core.claims.results import Finding
 from core.cost.format import DASH, MINUS, THIN, letters, rounded
+from core.data.registry import BUILT_IN
+from core.design.presets.registry import names as presets
+from core.design.presets.registry import preset
 from core.papers.base import Arm, Expect, Experiment, Paper
 
 _VERDICTS: dict[str, tuple[Kind, str]] = {
@@ -81,6 +84,14 @@ def arm_title(experiment: Experiment, name: str) -> str:
 def arm_changes(arm: Arm) -> str:
     """What an arm sets after its method, in the words of the command line."""
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in arm.sets.items()) or DASH
+
+
+def setting(experiment: Experiment) -> str:
+    """What an experiment trains on, and which design: their titles, or the names where they have none."""
+    data = {source.name: source.title for source in BUILT_IN}.get(experiment.data, experiment.data)
+    known = experiment.base in presets()
+    design = preset(experiment.base).name if known else f"a small {experiment.base} with one MoE layer"
+    return f"{data}, from {design}"
 
 
 def expectation(experiment: Experiment, expect: Expect) -> str:
