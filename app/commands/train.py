@@ -106,7 +106,9 @@ def run(args: argparse.Namespace) -> int:
     for problem in problems:
         print(f"{problem.severity}: {problem}", file=sys.stderr)
     if any(problem.severity == "error" for problem in problems):
-        raise UserError("Nothing was started, because of the errors above.")
+        fits = None if args.match else match_task(design, facts)
+        hint = f" With --match: {fits.label[:1].lower()}{fits.label[1:]}." if fits else ""
+        raise UserError(f"Nothing was started, because of the errors above.{hint}")
 
     parent, relation = lineage(database.open(data_root()), plan)
     run_id = engine().start(

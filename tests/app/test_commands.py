@@ -105,7 +105,7 @@ def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.Captur
     [
         (("train", "startr", "--data", "text"), "Did you mean 'starter'"),
         (("train", "starter", "--data", "texts", "--steps", "1"), "no data named 'texts'"),
-        (("train", "starter", "--data", "digits", "--steps", "1"), "error: "),
+        (("train", "starter", "--data", "digits", "--steps", "1"), "With --match: match the task"),
         (("train", "deepseek-v3", "--data", "text"), "--steps 500"),
         (("runs", "show", "nobody"), "no run 'nobody'"),
         (("runs", "show", "../../etc"), "no run '../../etc'"),
