@@ -90,7 +90,6 @@ def test_the_board_shows_verdicts_and_opens_a_paper(browser, measured: Server, t
     table = page.get_by_role("table", name="Claims of papers and what was measured here")
     expect(table.get_by_role("row", name="SMEAR").first).to_contain_text("✓ Reproduced")
     expect(table.get_by_role("row", name="Top-p dynamic routing")).to_contain_text("✕ Contradicts")
-    expect(table.get_by_role("row", name="THOR")).to_contain_text("– Not run yet")
     page.mouse.move(5, 5)
     visit.settle(page)
     assert visit.axe_violations(page) == []
