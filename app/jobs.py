@@ -169,8 +169,8 @@ class LocalEngine:
         runs.erase(self.db, run_id)
 
 
-def _job_obituary(row: JobRow) -> str:
-    return f"The process of this {row.kind} ended without a word. To fix this, start it again."
+def _job_obituary(_row: JobRow) -> str:
+    return "The process that worked on this ended without a word. To fix this, start it again."
 
 
 def engine() -> Engine:
