@@ -15,7 +15,7 @@ from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard
 from core.model.routing.observe import record
 from core.model.routing.record import RoutingRecord
-from core.model.routing.router import Router
+from core.model.routing.router import Router, Scored
 from core.model.routing.shape import RoutedShape
 
 
@@ -42,8 +42,8 @@ class Moe(RoutedBody):
     def forward(self, x_BSD: Tensor, sight: Sight) -> tuple[Tensor, Routed | None]:
         x_TD = x_BSD.flatten(0, 1)
         context = self._context(x_TD, sight)
+        scored: Scored = self.router(x_TD, context)
         with torch.autocast(x_TD.device.type, enabled=False):
-            scored = self.router.scored(x_TD, context)
             decision = self.combine.decide(self.router, scored, context, self.balancers())
         y_TD = self.combine(decision, context)
         if self.shared is not None:

@@ -36,7 +36,7 @@ class RoutedBlock(nn.Module):
         context = self._context(x_BSD, sight)
         assert context.x_TD is not None
         with torch.autocast(x_BSD.device.type, enabled=False):
-            decision = self.router.choose(self.router.scored(context.x_TD, context), context, ())
+            decision = self.router.choose(self.router(context.x_TD, context), context, ())
         weight_BE, chosen_BE = _by_example(decision, context)
         y_BSD = torch.zeros_like(x_BSD)
         for e, copy in enumerate(self.copies):

@@ -69,8 +69,12 @@ class Router(nn.Module):
         self.weigh = WEIGHERS.build(spec.weigh, shape)
         self.uncertain = None if spec.uncertain is None else Broadcast(spec.uncertain, spec.weigh.scale)
 
-    def scored(self, x_TD: Tensor, context: RouteContext) -> Scored:
+    def forward(self, x_TD: Tensor, context: RouteContext) -> Scored:
         """Scores of x, in groups where the router decides for several tokens at once."""
+        with torch.autocast(x_TD.device.type, enabled=False):
+            return self._scored(x_TD, context)
+
+    def _scored(self, x_TD: Tensor, context: RouteContext) -> Scored:
         scope = self.scope(context)
         x_GD = scope.pooled(x_TD.float(), context)
         modifiers = cast("list[Modifier]", list(self.modifiers))

@@ -75,8 +75,7 @@ def test_what_changed_is_said_in_words() -> None:
         " sigmoid scores, renormalised weights; bias update.",
         "Changed: 61 layers to 4; width 7168 to 64; 8 of 256 experts a token to 2 of 64;"
         " the vocabulary to bytes, the context to 64 tokens.",
-        "Not trained yet: the part 'mla' (use attention in 2 places);"
-        " the selection 'group top k' (use top-k).",
+        "Not trained yet: the part 'mla' (use attention in 2 places).",
     )
     switch = proxy_of("switch-base-256")
     assert not any("for each one used" in phrase for phrase in switch.kept)

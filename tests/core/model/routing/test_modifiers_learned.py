@@ -51,9 +51,9 @@ def test_gumbel_noise_is_replayed_and_stops_at_evaluation() -> None:
 
 def test_gumbel_is_drawn_once_for_those_who_decide_together_and_cooled_with_the_logits() -> None:
     layer = moe_layer(scope="example", modifiers=[{"kind": "temperature", "value": 0.5}, {"kind": "gumbel"}])
-    scored = layer.router.scored(X_TD, context())
+    scored = layer.router(X_TD, context())
     assert scored.logits_GE.shape == (3, 4)
-    warm = moe_layer(scope="example", modifiers=[{"kind": "gumbel"}]).router.scored(X_TD, context())
+    warm = moe_layer(scope="example", modifiers=[{"kind": "gumbel"}]).router(X_TD, context())
     assert close(scored.logits_GE, warm.logits_GE / 0.5)
 
 
@@ -188,19 +188,19 @@ def test_a_learned_temperature_starts_at_its_value_stays_above_zero_and_gets_a_g
     learned = dict(layer.named_parameters())[name]
     y.square().sum().backward()
     assert float(learned.grad.abs().sum()) > 0
-    raw_TE = layer.router.scored(X_TD, context()).raw_GE
+    raw_TE = layer.router(X_TD, context()).raw_GE
     for log in (-3.0, 2.0):
         with torch.no_grad():
             learned.fill_(log)
         wanted = raw_TE / 0.7 / torch.tensor(log).exp()
-        assert close(layer.router.scored(X_TD, context()).logits_GE, wanted)
+        assert close(layer.router(X_TD, context()).logits_GE, wanted)
 
 
 def test_a_learned_factor_rides_on_the_schedule() -> None:
     value = {"kind": "exponential", "start": 2.0, "end": 0.3}
     layer = moe_layer(modifiers=[{"kind": "temperature", "value": value, "learnable": True}])
     for progress, wanted in ((0.0, 2.0), (1.0, 0.3)):
-        scored = layer.router.scored(X_TD, context(progress=progress))
+        scored = layer.router(X_TD, context(progress=progress))
         assert close(scored.logits_GE, scored.raw_GE / wanted)
 
 

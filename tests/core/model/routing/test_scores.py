@@ -30,7 +30,7 @@ def context(training: bool = True, passing: Pass | None = None) -> RouteContext:
 
 def logits_of(score: dict[str, object], **fields: object) -> Tensor:
     layer = moe_layer(score=score, **fields).eval()
-    return layer.router.scored(X_TD, context(training=False)).logits_GE
+    return layer.router(X_TD, context(training=False)).logits_GE
 
 
 # Noisy top-k (arXiv 1701.06538)
@@ -42,16 +42,15 @@ def test_noisy_linear_adds_what_each_token_asks_for_and_only_in_training() -> No
     with torch.no_grad():
         score.noise.normal_(generator=torch.Generator().manual_seed(1))
     wanted_TE = F.softplus(X_TD @ score.noise.t()) + FLOOR
-    scored = layer.router.scored(X_TD, context())
+    scored = layer.router(X_TD, context())
     assert close(scored.deviation, wanted_TE)
     assert close(scored.raw_GE, X_TD @ score.weight.t())
     drawn = [
-        layer.router.scored(X_TD, context(passing=Pass(step=step))).noisy_GE - scored.raw_GE
-        for step in range(600)
+        layer.router(X_TD, context(passing=Pass(step=step))).noisy_GE - scored.raw_GE for step in range(600)
     ]
     assert close(torch.stack(drawn).std(0) / wanted_TE, torch.ones(21, 4), 0.15)
     layer.eval()
-    still = layer.router.scored(X_TD, context(training=False))
+    still = layer.router(X_TD, context(training=False))
     assert still.noisy_GE is None
     assert torch.equal(routed(layer, X, Pass(step=1))[0], routed(layer, X, Pass(step=2))[0])
 
@@ -63,7 +62,7 @@ def test_zero_weights_share_the_load_evenly_and_the_shares_sum_to_k() -> None:
         layer.router.score.noise.zero_()
     x_TD = torch.randn(2000, 8, generator=torch.Generator().manual_seed(3))
     of = RouteContext((40, 50), Pass(), 0, True, True, torch.device("cpu"))
-    decision = layer.router.choose(layer.router.scored(x_TD, of), of, [])
+    decision = layer.router.choose(layer.router(x_TD, of), of, [])
     load_E = smooth_load(decision, of).detach() / 2000
     assert close(load_E, torch.full((4,), 0.5), 0.03)  # k / E
     assert float(load_E.sum()) == pytest.approx(2, abs=0.05)
@@ -76,7 +75,7 @@ def test_the_load_that_each_expert_expects_sums_to_k_whatever_the_weights() -> N
         layer.router.score.weight.normal_(generator=torch.Generator().manual_seed(2))
     x_TD = torch.randn(4000, 8, generator=torch.Generator().manual_seed(3))
     of = RouteContext((40, 100), Pass(), 0, True, True, torch.device("cpu"))
-    load_E = smooth_load(layer.router.choose(layer.router.scored(x_TD, of), of, []), of)
+    load_E = smooth_load(layer.router.choose(layer.router(x_TD, of), of, []), of)
     assert float(load_E.detach().sum() / 4000) == pytest.approx(2, abs=0.05)
 
 
@@ -116,11 +115,11 @@ def test_an_activation_stands_between_the_line_and_the_temperature(activation: s
 def test_no_temperature_divides_a_bias(kind: str) -> None:
     """softmax(s(x) / tau + b): cooling makes the router sharper, not its prior stronger."""
     layer = moe_layer(score={"kind": kind, "bias": True}, modifiers=[{"kind": "temperature", "value": 0.25}])
-    before = layer.router.scored(X_TD, context()).logits_GE
+    before = layer.router(X_TD, context()).logits_GE
     bias_E = torch.tensor([0.5, -1.0, 0.0, 2.0])
     with torch.no_grad():
         layer.router.score.bias.copy_(bias_E)
-    after = layer.router.scored(X_TD, context())
+    after = layer.router(X_TD, context())
     assert close(after.logits_GE, before + bias_E)
     assert close(after.raw_GE, before * 0.25 + bias_E)
     routed(layer, X)[0].sum().backward()
@@ -311,7 +310,7 @@ def test_scores_stay_in_float32_whatever_the_weights_are_kept_in() -> None:
 def test_a_decision_in_groups_carries_its_own_deviation() -> None:
     """Noise that each group chose is spread to its tokens, where the smooth load reads it."""
     layer = moe_layer(**NOISY, scope="example")
-    decision = layer.router.choose(layer.router.scored(X_TD, context()), context(), [])
+    decision = layer.router.choose(layer.router(X_TD, context()), context(), [])
     assert isinstance(decision, Hard)
     assert isinstance(decision.deviation, Tensor)
     assert decision.deviation.shape == (21, 4)

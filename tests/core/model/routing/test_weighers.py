@@ -61,7 +61,7 @@ def test_the_mean_of_identical_experts_is_that_expert_however_many_are_selected(
 def test_the_expert_is_mixed_with_the_token_by_the_sigmoid_of_its_logit() -> None:
     layer = moe_layer(score={"kind": "cosine", "dim": 5}, **MIX)
     y, told = routed(layer, X)
-    logits_TE = layer.router.scored(X_TD, context()).logits_GE
+    logits_TE = layer.router(X_TD, context()).logits_GE
     best_T = logits_TE.argmax(1)
     assert torch.equal(told.record.expert_TK[:, 0], best_T)
     alpha_T1 = torch.sigmoid(logits_TE.amax(1, keepdim=True))
@@ -81,7 +81,7 @@ def test_a_fixed_share_mixes_all_tokens_alike(alpha: float) -> None:
 def test_several_experts_share_alpha_by_their_scores() -> None:
     layer = moe_layer(weigh={"kind": "identity_mix"})
     y, told = routed(layer, X)
-    alpha_T = torch.sigmoid(layer.router.scored(X_TD, context()).logits_GE.amax(1))
+    alpha_T = torch.sigmoid(layer.router(X_TD, context()).logits_GE.amax(1))
     assert close(told.record.weight_TK.sum(1), alpha_T)
     plain = routed(moe_layer(), X)[0].flatten(0, 1)
     assert close(y.flatten(0, 1), alpha_T[:, None] * plain + (1 - alpha_T[:, None]) * X_TD)
@@ -103,7 +103,7 @@ def test_padding_gets_nothing_not_even_itself() -> None:
 def test_forward_is_exactly_the_best_expert_and_all_are_computed_in_training() -> None:
     layer = moe_layer(**ONE_HOT)
     y, told = routed(layer, X)
-    best_T = layer.router.scored(X_TD, context()).scores_GE.argmax(1)
+    best_T = layer.router(X_TD, context()).scores_GE.argmax(1)
     weights_TE = torch.zeros(21, 4).scatter(1, told.record.expert_TK, told.record.weight_TK)
     assert torch.equal(weights_TE, torch.nn.functional.one_hot(best_T, 4).float())
     assert close(y.flatten(0, 1), outputs(layer)[best_T, torch.arange(21)], 1e-6)
@@ -123,7 +123,7 @@ def test_outside_training_only_the_best_runs_and_says_the_same() -> None:
 def test_noise_chooses_in_training_and_the_arg_max_after() -> None:
     noisy = {**ONE_HOT, "modifiers": [{"kind": "gumbel"}, {"kind": "temperature", "value": 0.5}]}
     layer = moe_layer(**noisy)
-    scored = layer.router.scored(X_TD, context())
+    scored = layer.router(X_TD, context())
     wanted = outputs(layer)[scored.logits_GE.argmax(1), torch.arange(21)]
     assert not torch.equal(scored.logits_GE.argmax(1), scored.raw_GE.argmax(1))
     assert close(routed(layer, X)[0].flatten(0, 1), wanted, 1e-6)

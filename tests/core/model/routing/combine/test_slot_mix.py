@@ -102,7 +102,7 @@ def decided(layer: Moe, x_BSD: Tensor, passing: Pass | None = None) -> Any:
     """The decision of the layer's combiner."""
     x_TD = x_BSD.flatten(0, 1)
     context = layer._context(x_TD, sight(*x_BSD.shape[:2], passing))
-    return layer.combine.decide(layer.router, layer.router.scored(x_TD, context), context, [])
+    return layer.combine.decide(layer.router, layer.router(x_TD, context), context, [])
 
 
 def test_equal_tokens_make_slots_equal_to_them() -> None:
