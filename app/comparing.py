@@ -9,7 +9,8 @@ from core.cost.figure import Figure
 from core.cost.flops import flops
 from core.cost.format import delta, letters, show
 from core.cost.memory import weight_bytes
-from core.design.diff import Change, diff
+from core.design.diff.change import Change
+from core.design.diff.designs import diff
 from core.design.spec import Design
 
 
@@ -29,7 +30,7 @@ class Cost:
 
 @lru_cache(maxsize=256)
 def changes(before: Design, after: Design) -> tuple[Change, ...]:
-    """As `core.design.diff.diff`, remembered: the list of versions asks again at each rerun."""
+    """As `core.design.diff.designs.diff`, remembered: the list of versions asks again at each rerun."""
     return diff(before, after)
 
 

@@ -14,7 +14,7 @@ from app.guard import guarded
 from components import page
 from components.words import plural
 from core.cost.format import MISSING, ago
-from core.design.diff import summary
+from core.design.diff.change import summary
 from core.design.presets.registry import names, preset
 from core.design.spec import Design
 from storage import drafts

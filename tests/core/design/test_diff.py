@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.design.align import Pair, align
-from core.design.diff import diff, summary
+from core.design.diff.align import Pair, align
+from core.design.diff.change import summary
+from core.design.diff.designs import diff
 from core.design.edit import Duplicate, Edit, Insert, Isolate, Merge, Move, Remove, SetValue
 from core.design.edits import apply
 from core.design.pointer import get

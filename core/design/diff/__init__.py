@@ -1,0 +1,1 @@
+"""What differs between two designs: `designs.diff`. Matching, then fields, then layers, then the whole."""
