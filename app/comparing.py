@@ -8,6 +8,7 @@ from core.cost.estimate import STRIP_CONTEXT
 from core.cost.figure import Figure
 from core.cost.flops import flops
 from core.cost.format import delta, letters, show
+from core.cost.formats import widths
 from core.cost.memory import weight_bytes
 from core.design.diff.change import Change
 from core.design.diff.designs import diff
@@ -49,7 +50,7 @@ def _figures(design: Design) -> dict[str, Figure]:
         "Total parameters": total,
         "Active parameters": active,
         "FLOPs per token": flops(counts, min(design.task.tokens, STRIP_CONTEXT)).figures()[0],
-        "Weights, bf16": weight_bytes(counts, "bf16"),
+        "Weights, bf16": weight_bytes(counts, widths("bf16")),
     }
 
 

@@ -10,13 +10,14 @@ from app.paths import data_root
 from core.cost import format as fmt
 from core.cost.count import Counts, count
 from core.cost.devices import registry
-from core.cost.estimate import PHASES, Estimate, estimate
+from core.cost.estimate import Estimate, estimate
 from core.cost.figure import Figure
 from core.cost.flops import flops
-from core.cost.formats import FORMATS, number_format
+from core.cost.formats import WEIGHTS, widths
 from core.cost.formulas import FORMULAS
 from core.cost.memory import weight_bytes
 from core.cost.routing import Seen, rates_of, routing_figures, seen
+from core.cost.scenario import PHASES
 from core.design.rules import check, errors
 from core.design.spec import Design
 from storage import database, runs
@@ -29,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phase", help=f"{' | '.join(PHASES)}; by default what the design is for")
     parser.add_argument("--batch", type=int, default=1, help="sequences or examples (default: 1)")
     parser.add_argument("--context", type=int, help="tokens (default: the design's own)")
-    parser.add_argument("--weights", help=f"one of: {', '.join(FORMATS)}; on an FPGA such as w8a8")
+    formats = f"one of: {', '.join(WEIGHTS)}, or a JSON file of widths by part; on an FPGA such as w8a8"
+    parser.add_argument("--weights", help=formats)
     parser.add_argument("--run", dest="run_id", metavar="RUN", help="count with what a run of it measured")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 
@@ -64,7 +66,8 @@ def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[s
     forward, attention, _ = flops(counts, context).figures()
     train = flops(count(counts.design, training=True), context).figures()[2]
     square = flops(counts, context, causal_half=False).figures()[1]
-    name = weights if weights in FORMATS else "bf16"
+    # An FPGA takes other words for its bits.
+    stored = widths(weights if weights in WEIGHTS else "bf16")
     tokens = counts.design.task.tokens if context is None else context
     return {
         "total parameters": total,
@@ -77,14 +80,14 @@ def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[s
         "of it attention, causal": attention,
         "attention over all keys": square,
         "forward and backward": train,
-        f"weights, {name}": weight_bytes(counts, name),
+        f"weights, {stored.name}": weight_bytes(counts, stored),
     }
 
 
 def _only_counted(design: Design, args: argparse.Namespace) -> None:
     """Judge what only a step on a target needs, as such a step would. Raises ValueError."""
     if args.weights is not None:
-        number_format(args.weights)
+        widths(args.weights)
     estimate(design, registry.names()[0], phase=_phase(design, args), batch=args.batch, context=args.context)
 
 
@@ -118,7 +121,7 @@ def _print_figures(figures: dict[str, Figure]) -> None:
 
 def _print_step(step: Estimate) -> None:
     load = step.load
-    asked = f"batch {load.batch}, context {fmt.fixed(load.context, 0)}, {load.weights}"
+    asked = f"batch {load.batch}, context {fmt.fixed(load.context, 0)}, {load.weights.name}"
     print(f"\n{step.title}, {load.phase}, {asked}")
     uses = {use.name: use.used for use in step.fit.uses} if step.fit else {}
     memory = {} if step.fit else {**dict(step.needs.rows), "memory in all": step.needs.total}
@@ -168,7 +171,7 @@ def _step_document(step: Estimate) -> dict[str, object]:
         "phase": step.load.phase,
         "batch": step.load.batch,
         "context": step.load.context,
-        "weights": step.load.weights,
+        "weights": step.load.weights.name,
         "time": step.step.as_json(),
         "rate": step.rate.as_json(),
         "memory": {name: figure.as_json() for name, figure in step.needs.rows},

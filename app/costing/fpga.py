@@ -85,7 +85,7 @@ def _time(found: Estimate) -> None:
     page.head(
         finding,
         f"{step.band} {step.unit} on an engine of {engine.ti} × {engine.to} multiply-adds, "
-        f"{found.load.weights}. {digits(found.fit.hidden_rows)} tokens of one hide the next one's load.",
+        f"{found.load.weights.name}. {digits(found.fit.hidden_rows)} tokens of one hide the next one's load.",
     )
     rows = [(f"{row.name}", row.seconds, f"{seconds(row.seconds)}, bound by {row.bound}") for row in named]
     page.chart(bars(rows, palette.current()), finding, height=max(110, 34 * len(rows)), key="fpga-time")

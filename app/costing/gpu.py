@@ -14,8 +14,9 @@ from components.fit.mount import Cell, Row, fit_table
 from core.cost.count import count
 from core.cost.devices import registry
 from core.cost.devices.base import Processor
-from core.cost.estimate import PHASES, Estimate, estimate
+from core.cost.estimate import Estimate, estimate
 from core.cost.format import digits, letters, percent, seconds, size
+from core.cost.scenario import PHASES
 from core.design.spec import Design
 
 TARGETS = tuple(
@@ -109,7 +110,7 @@ def _roofline(found: Estimate) -> None:
     with st.container(horizontal=True, gap="small"):
         page.head(
             finding,
-            f"{found.title}, {load.phase}, batch {load.batch}, context {load.context}, {load.weights}. "
+            f"{found.title}, {load.phase}, batch {load.batch}, context {load.context}, {load.weights.name}. "
             "Dot area is the share of step time.",
         )
         st.space("stretch")
@@ -152,7 +153,7 @@ def _fit_row(design: Design, name: str, shown: Estimate, batch: int, context: in
             continue
         has, lacks = found.has, min(lacks, found.needs.total.value - found.has)
         chosen = name == shown.target and (
-            training if shown.load.phase == "train" else weights == shown.load.weights
+            training if shown.load.phase == "train" else weights == shown.load.weights.name
         )
         cells.append(_fit_cell(found, chosen))
     return Row(title_of(name), size(has), tuple(cells)), lacks
@@ -185,7 +186,7 @@ def _fit_finding(rows: list[Row], lacks: float) -> str:
 def _by_batch(design: Design, shown: Estimate) -> None:
     load, rows = shown.load, []
     for batch in BATCHES[:8]:
-        found = costed(design, shown.target, load.phase, batch, load.context, load.weights)
+        found = costed(design, shown.target, load.phase, batch, load.context, load.weights.name)
         if isinstance(found, str):
             continue
         for rank, (group, value) in enumerate(findings.grouped(found).items()):
@@ -206,8 +207,8 @@ def _by_batch(design: Design, shown: Estimate) -> None:
     with st.container(horizontal=True, gap="small"):
         page.head(
             finding,
-            f"Milliseconds per step on {shown.title}, {load.phase}, {load.weights}; the line is the 10–90 % "
-            "band. Time bound by launching counts as launch.",
+            f"Milliseconds per step on {shown.title}, {load.phase}, {load.weights.name}; the line is the "
+            "10–90 % band. Time bound by launching counts as launch.",
         )
         st.space("stretch")
         page.table("time by batch", data[["batch", "group", "value", "low", "high"]], key="by-batch")

@@ -9,7 +9,7 @@ R3  R1 without embedding and head.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,7 +29,8 @@ class GroupCount:
     """An expert group: parameters and multiply-adds of one expert, rows that all compute for a token.
 
     `turns` holds measured rates of its experts, one tuple a turn; empty where nothing was measured. `always`
-    numbers of each expert are multiplied with every token, because the router asks all experts.
+    numbers of each expert are multiplied with every token, because the router asks all experts. `weights` are
+    those of one expert.
     """
 
     pointer: str
@@ -41,6 +42,7 @@ class GroupCount:
     rows: float
     turns: Turns = ()
     always: int = 0
+    weights: tuple[Weight, ...] = ()
 
     @property
     def token_parameters(self) -> float:
@@ -241,9 +243,8 @@ def _ends(design: Design, owned: dict[str, list[Weight]], side: str) -> Iterator
 
 
 def _matrices(weights: list[Weight]) -> int:
-    """Numbers in matrices and tables; routers, norms and biases keep their precision."""
-    wide = (w for w in weights if w.role != "router" and (w.gemm or w.role == "embedding"))
-    return sum(w.size for w in wide if len(w.shape) > 1)
+    """Numbers that a narrow number format applies to."""
+    return sum(w.size for w in weights if w.narrows)
 
 
 def _plain(pointer: str, kind: str, weights: list[Weight], macs: dict[str, float]) -> PartCount:
@@ -339,9 +340,12 @@ def _groups(
             first += group.count
             pointer = f"{placed.pointer}/body/experts/{i}"
             outer = body.outer(design.width)
+            own_weights = _of_one(group.weights(outer, "expert"), group.count)
             size, macs = group.parameters(outer), group.macs(outer)
-            asked = sum(w.each for w in group.weights(outer, "expert") if w.name in body.router.score.asks)
-            yield GroupCount(pointer, group.kind, group.count, group.inner, size, macs, mine, each, asked)
+            asked = sum(w.each for w in own_weights if w.name in body.router.score.asks)
+            yield GroupCount(
+                pointer, group.kind, group.count, group.inner, size, macs, mine, each, asked, own_weights
+            )
         return
     bank = routed(body)
     if bank is not None:
@@ -350,7 +354,15 @@ def _groups(
         size = sum(w.size for w in weights) // bank.experts
         macs = sum(w.size for w in weights if w.gemm) // bank.experts
         mine = sum(rates) if rates else rows
-        yield GroupCount(f"{placed.pointer}/body", body.kind, bank.experts, 0, size, macs, mine, turns or ())
+        one = _of_one(weights, bank.experts)
+        yield GroupCount(
+            f"{placed.pointer}/body", body.kind, bank.experts, 0, size, macs, mine, turns or (), 0, one
+        )
+
+
+def _of_one(weights: Iterable[Weight], experts: int) -> tuple[Weight, ...]:
+    """Weights of one of so many equal experts."""
+    return tuple(replace(weight, copies=weight.copies // experts) for weight in weights)
 
 
 def _sum_of(groups: tuple[GroupCount, ...], what: str) -> float:

@@ -13,13 +13,12 @@ from core.cost.devices.fabric import Fabric
 from core.cost.figure import Figure, exact
 from core.cost.flops import flops
 from core.cost.format import digits, percent, size
-from core.cost.formats import number_format
+from core.cost.formats import Format, Widths, widths
 from core.cost.gpu import Op
 from core.cost.rates import Measured
-from core.cost.work import Load, Phase
+from core.cost.scenario import PHASES, Phase, Scenario
 from core.design.spec import Design
 
-PHASES: tuple[Phase, ...] = ("prefill", "decode", "train")
 _MOST = 10**9
 
 
@@ -33,7 +32,7 @@ class Estimate:
 
     target: str
     title: str
-    load: Load
+    load: Scenario
     counts: Counts
     step: Figure
     rate: Figure
@@ -94,8 +93,8 @@ def _phase(design: Design, phase: str) -> Phase:
 def _on_processor(
     counts: Counts, on: Processor, phase: Phase, batch: int, tokens: int, weights: str | None
 ) -> Estimate:
-    chosen = number_format(weights or on.compute).name
-    load = Load(phase, batch, tokens, chosen, on.compute)
+    chosen = widths(weights or on.compute)
+    load = Scenario(phase, batch, tokens, chosen, on.compute)
     step = gpu.step(counts, load, on)
     if phase == "train":
         needs = memory.training(counts, batch=batch, context=tokens, weights=chosen, reserved=on.reserved)
@@ -112,7 +111,7 @@ def _on_processor(
     total = needs.total.value
     lacks = () if total <= on.memory else (_short("memory", total, on.memory),)
     low, high = on.band
-    inputs = (("target", on.name), ("batch", batch), ("context", tokens), ("weights", chosen))
+    inputs = (("target", on.name), ("batch", batch), ("context", tokens), ("weights", chosen.name))
     seconds = Figure(
         step.seconds,
         _unit(counts, phase),
@@ -135,7 +134,8 @@ def _on_fabric(counts: Counts, on: Fabric, phase: Phase, batch: int, tokens: int
             f"An FPGA takes bits of weights and activations, such as w8a8, not {weights!r}."
             " To fix this, use w8a8, w4a8, w16a16 or alike."
         )
-    load = Load(phase, batch, tokens, weights, weights)
+    stored = Widths(weights, Format(weights, int(match[1])), {}, {})
+    load = Scenario(phase, batch, tokens, stored, weights)
     fit = fpga.fit(counts, load, on, (int(match[1]), int(match[2])))
     seconds = Figure(
         fit.seconds.value, _unit(counts, phase), fit.seconds.formula, fit.seconds.inputs, fit.seconds.grade,
@@ -199,7 +199,7 @@ def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
             percent(active / max(1, counts.total)),
         ),
         Cell("FLOPs per token", flops(counts, context).figures()[0]),
-        Cell("Weights, bf16", memory.weight_bytes(counts, "bf16")),
+        Cell("Weights, bf16", memory.weight_bytes(counts, widths("bf16"))),
     ]
     language = design.task.causal_loss
     phase: Phase = "decode" if language else "prefill"

@@ -15,7 +15,8 @@ from core.cost.devices.fabric import Fabric
 from core.cost.figure import Figure, exact
 from core.cost.gpu import Bound, Op
 from core.cost.onchip import Buffer, dsp_per_mac, place
-from core.cost.work import Load, answers, hits, pairs, running
+from core.cost.scenario import Scenario
+from core.cost.work import answers, hits, pairs, running
 from core.design.base import Weight
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
@@ -89,7 +90,7 @@ class Fit:
         return all(use.share <= 1 for use in self.uses)
 
 
-def fit(counts: Counts, load: Load, board: Fabric, bits: tuple[int, int] = (8, 8)) -> Fit:
+def fit(counts: Counts, load: Scenario, board: Fabric, bits: tuple[int, int] = (8, 8)) -> Fit:
     """The fastest of `ENGINES` that fits; where none does, the one that misses least, with a change.
 
     `bits` of weights and activations. Raises ValueError for training, and for widths that are not costed.
@@ -108,7 +109,7 @@ def _overshoot(one: Fit) -> tuple[float, float]:
     return sum(max(0.0, use.share - 1) for use in one.uses), one.seconds.value
 
 
-def on_engine(counts: Counts, load: Load, board: Fabric, engine: Engine) -> Fit:
+def on_engine(counts: Counts, load: Scenario, board: Fabric, engine: Engine) -> Fit:
     """A design on one given engine, whether it fits or not."""
     ops = tuple(_ops(counts, load, board, engine))
     seconds = sum(op.seconds for op in ops)
@@ -125,7 +126,7 @@ def on_engine(counts: Counts, load: Load, board: Fabric, engine: Engine) -> Fit:
     )
 
 
-def _ops(counts: Counts, load: Load, board: Fabric, engine: Engine) -> Iterator[Op]:
+def _ops(counts: Counts, load: Scenario, board: Fabric, engine: Engine) -> Iterator[Op]:
     for part in running(counts, load.phase):
         for name, macs, cycles, moved in _works(counts, part, load, engine):
             compute, memory = cycles / board.clock[1], moved / board.stream
@@ -138,7 +139,7 @@ def _ops(counts: Counts, load: Load, board: Fabric, engine: Engine) -> Iterator[
 _Work = tuple[str, float, float, float]
 
 
-def _works(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Iterator[_Work]:
+def _works(counts: Counts, part: PartCount, load: Scenario, engine: Engine) -> Iterator[_Work]:
     """Name, multiply-adds, cycles and bytes from memory of the operators of one turn."""
     rows = float(answers(counts, load) if part.kind == "head" else load.rows)
     common = [w for w in _weights(counts, part) if w.role != "expert"]
@@ -162,7 +163,7 @@ def _weights(counts: Counts, part: PartCount) -> list[Weight]:
     return [w for w in served if w.gemm and len(w.shape) == 2]
 
 
-def _attention(counts: Counts, part: PartCount, body: Mixer, load: Load, engine: Engine) -> _Work:
+def _attention(counts: Counts, part: PartCount, body: Mixer, load: Scenario, engine: Engine) -> _Work:
     keys, pair = pairs(counts, part, body, load)
     cycles = load.rows * math.ceil(keys * pair / engine.macs) + 2 * _FILL
     stored = keys if load.phase == "decode" else load.context
@@ -170,7 +171,7 @@ def _attention(counts: Counts, part: PartCount, body: Mixer, load: Load, engine:
     return "attention", load.rows * keys * pair, cycles, cached * engine.activation_bits / 8
 
 
-def _experts(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Iterator[_Work]:
+def _experts(counts: Counts, part: PartCount, load: Scenario, engine: Engine) -> Iterator[_Work]:
     """Experts one after another: each that has tokens is loaded once, whatever their number."""
     body = part.placed.part.body if part.placed else None
     asks = body.router.score.asks if isinstance(body, Moe) else ()
@@ -188,7 +189,7 @@ def _experts(counts: Counts, part: PartCount, load: Load, engine: Engine) -> Ite
         yield "experts", load.rows * group.token_macs, cycles, moved
 
 
-def _uses(counts: Counts, load: Load, board: Fabric, engine: Engine) -> Iterator[Use]:
+def _uses(counts: Counts, load: Scenario, board: Fabric, engine: Engine) -> Iterator[Use]:
     dsps = engine.macs * dsp_per_mac(engine.weight_bits, engine.activation_bits)
     yield Use("DSP", _checked(dsps, "slices", "fpga.dsp", 0.1), board.dsp)
     brams, urams = place(buffers(counts, load, engine), board.bram36, board.uram)
@@ -204,7 +205,7 @@ def _checked(value: float, unit: str, formula: str, band: float) -> Figure:
     return Figure(value, unit, formula, (), "rule checked", value * (1 - band), value * (1 + band))
 
 
-def buffers(counts: Counts, load: Load, engine: Engine) -> tuple[Buffer, ...]:
+def buffers(counts: Counts, load: Scenario, engine: Engine) -> tuple[Buffer, ...]:
     """Memories of the template. Width, not capacity, decides on weights: a tile is read every cycle."""
     matrices = [w for part in counts.parts if part.placed for w in _weights(counts, part)]
     width, words, rows = counts.design.width, _BURST, load.rows
@@ -224,7 +225,7 @@ def buffers(counts: Counts, load: Load, engine: Engine) -> tuple[Buffer, ...]:
     return tuple(held)
 
 
-def _change(counts: Counts, load: Load, best: Fit) -> str:
+def _change(counts: Counts, load: Scenario, best: Fit) -> str:
     """The first of the usual single changes after which some engine fits."""
     bits = (best.engine.weight_bits, best.engine.activation_bits)
     options = [

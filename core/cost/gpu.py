@@ -13,7 +13,8 @@ from typing import Literal
 from core.cost.count import Counts, PartCount
 from core.cost.devices.base import Processor
 from core.cost.formats import number_format
-from core.cost.work import Load, answers, hits, pairs, running
+from core.cost.scenario import Scenario
+from core.cost.work import answers, hits, pairs, running
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
 
@@ -63,7 +64,7 @@ class _Work:
     flash: bool = False
 
 
-def step(counts: Counts, load: Load, on: Processor) -> Step:
+def step(counts: Counts, load: Scenario, on: Processor) -> Step:
     """All operators of one step of `load` on a processor."""
     ops = [op for part in running(counts, load.phase) for op in _part_ops(counts, part, load, on)]
     if load.phase == "train":
@@ -71,16 +72,15 @@ def step(counts: Counts, load: Load, on: Processor) -> Step:
     return Step(tuple(ops), load.rows, on.step)
 
 
-def _part_ops(counts: Counts, part: PartCount, load: Load, on: Processor) -> Iterator[Op]:
+def _part_ops(counts: Counts, part: PartCount, load: Scenario, on: Processor) -> Iterator[Op]:
     for work in _works(counts, part, load, on):
         if load.phase == "train":
             work = _with_backward(work, first=part.kind == "input")
         yield _timed(work, part, load, on)
 
 
-def _works(counts: Counts, part: PartCount, load: Load, on: Processor) -> Iterator[_Work]:
-    width, rows, form = counts.design.width, load.rows, number_format(load.weights)
-    bits, number = form.width / 8, number_format(load.numbers).width / 8
+def _works(counts: Counts, part: PartCount, load: Scenario, on: Processor) -> Iterator[_Work]:
+    width, rows, number = counts.design.width, load.rows, number_format(load.numbers).width / 8
     macs = dict(part.macs)
     if part.kind in ("input", "embedding", "stack", "head"):
         yield from _end_works(counts, part, load, on)
@@ -95,30 +95,32 @@ def _works(counts: Counts, part: PartCount, load: Load, on: Processor) -> Iterat
         ("shared", "shared"),
     ):
         if macs.get(role):
-            moved = macs[role] * (2 if role == "router" else bits) + 2 * rows * width * number
+            bits = load.weights.matrices(role).width / 8
+            moved = macs[role] * bits + 2 * rows * width * number
             side = min(width, macs[role] / width)
             yield _Work(what, 2 * rows * macs[role], moved, rows, side, on.launch)
     if isinstance(body, Mixer) and (part.pair_macs or body.state_elements(width)):
         yield _attention(counts, part, body, load, on, number)
     if part.groups:
-        yield _experts(counts, part, load, on, bits, number)
+        yield _experts(counts, part, load, on, load.weights.matrices("expert").width / 8, number)
 
 
-def _end_works(counts: Counts, part: PartCount, load: Load, on: Processor) -> Iterator[_Work]:
-    width, form = counts.design.width, number_format(load.weights)
-    number = number_format(load.numbers).width / 8
+def _end_works(counts: Counts, part: PartCount, load: Scenario, on: Processor) -> Iterator[_Work]:
+    width, number = counts.design.width, number_format(load.numbers).width / 8
     if part.kind == "input":
-        moved = part.gemm_macs * form.width / 8 + 2 * load.rows * width * number
+        moved = part.gemm_macs * load.weights.matrices("embedding").width / 8 + 2 * load.rows * width * number
         yield _Work("embedding", 2 * load.rows * part.gemm_macs, moved, load.rows, width, on.launch)
     elif part.kind == "head":
         rows = answers(counts, load)
         outputs = sum(head.outputs for head in counts.design.task.heads_out)
-        moved = outputs * width * form.width / 8 + rows * (width * number + 4 * outputs)
+        moved = outputs * width * load.weights.matrices("head").width / 8 + rows * (
+            width * number + 4 * outputs
+        )
         yield _Work("head", 2 * rows * outputs * width, moved, rows, min(width, outputs), on.launch)
 
 
 def _attention(
-    counts: Counts, part: PartCount, body: Mixer, load: Load, on: Processor, number: float
+    counts: Counts, part: PartCount, body: Mixer, load: Scenario, on: Processor, number: float
 ) -> _Work:
     width, rows = counts.design.width, load.rows
     cached = body.kv_elements(width)
@@ -133,7 +135,9 @@ def _attention(
     return _Work("attention", flops, moved, max(rows, _ATTENTION_ROWS), width, on.launch, flash=True)
 
 
-def _experts(counts: Counts, part: PartCount, load: Load, on: Processor, bits: float, number: float) -> _Work:
+def _experts(
+    counts: Counts, part: PartCount, load: Scenario, on: Processor, bits: float, number: float
+) -> _Work:
     """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
     body = part.placed.part.body if part.placed else None
     outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
@@ -158,9 +162,9 @@ def _with_backward(work: _Work, *, first: bool) -> _Work:
     return replace(work, flops=flops, bytes=work.bytes * passes, launch=work.launch * passes)
 
 
-def _optimizer(counts: Counts, load: Load, on: Processor) -> Op:
+def _optimizer(counts: Counts, load: Scenario, on: Processor) -> Op:
     """AdamW reads weights, gradients and two moments, and writes all but the gradients."""
-    each = number_format(load.weights).width / 8
+    each = load.weights.default.width / 8
     copy = 0 if each == 4 else 4
     moved = counts.total * (3 * each + 2 * 8 + 2 * copy)
     work = _Work("optimizer", 12.0 * counts.total, moved, 1.0, 1.0, on.launch)
@@ -168,7 +172,7 @@ def _optimizer(counts: Counts, load: Load, on: Processor) -> Op:
     return Op(work.name, "", work.flops, moved, seconds + work.launch, "memory")
 
 
-def _timed(work: _Work, part: PartCount, load: Load, on: Processor) -> Op:
+def _timed(work: _Work, part: PartCount, load: Scenario, on: Processor) -> Op:
     compute = work.flops / on.rate(work.rows, work.side, load.numbers) if work.flops else 0.0
     memory = work.bytes / (on.bandwidth * on.stream)
     longest = max(compute, memory)

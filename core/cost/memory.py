@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from core.cost.count import Counts, PartCount
 from core.cost.figure import Figure, exact
-from core.cost.formats import Format, number_format
+from core.cost.formats import Format, Widths, number_format
+from core.cost.stored import total_bytes
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
 
@@ -35,12 +36,9 @@ class Memory:
         return Figure(value, "bytes", "memory.total", names, "prior", low, high)
 
 
-def weight_bytes(counts: Counts, weights: str = "bf16") -> Figure:
-    """Bytes of all parameters in a number format; norms, biases and routers stay at 16 bits below it."""
-    form = number_format(weights)
-    matrices = sum(part.times * part.matrices for part in counts.parts)
-    value = (matrices * form.width + (counts.total - matrices) * form.rest) / 8
-    return exact(value, "bytes", "memory.weights", weights=weights, bits=form.width, matrices=matrices)
+def weight_bytes(counts: Counts, weights: Widths) -> Figure:
+    """Bytes of all parameters, scales included; norms, biases and routers stay at 16 bits or more."""
+    return exact(total_bytes(counts, weights), "bytes", "memory.weights", weights=weights.name)
 
 
 def cache_bytes(counts: Counts, batch: int, context: int, numbers: str = "bf16") -> Figure:
@@ -55,7 +53,7 @@ def inference(
     batch: int = 1,
     context: int | None = None,
     rows: int | None = None,
-    weights: str = "bf16",
+    weights: Widths,
     numbers: str = "bf16",
     reserved: float = 0.0,
 ) -> Memory:
@@ -77,18 +75,18 @@ def training(
     *,
     batch: int,
     context: int | None = None,
-    weights: str = "fp32",
+    weights: Widths,
     reserved: float = 0.0,
 ) -> Memory:
     """One process with AdamW, no recomputation: fp32 throughout, or 16-bit weights with a float32 copy."""
-    form = number_format(weights)
+    form = weights.default
     if form.bits < 16:
-        raise ValueError(f"Training in {weights} is not costed. To fix this, use bf16 or fp32.")
+        raise ValueError(f"Training in {weights.name} is not costed. To fix this, use bf16 or fp32.")
     tokens = batch * (counts.design.task.tokens if context is None else context)
     copy = 0 if form.bits == 32 else 4
     out = [
         ("weights", weight_bytes(counts, weights)),
-        ("gradients", exact(counts.total * form.bits // 8, "bytes", "memory.gradients", numbers=weights)),
+        ("gradients", exact(counts.total * form.bits // 8, "bytes", "memory.gradients", numbers=form.name)),
         ("optimizer", exact(counts.total * (MOMENTS + copy), "bytes", "memory.optimizer", copy=copy)),
         ("activations", _prior(_kept(counts, tokens, form), "memory.activations")),
     ]

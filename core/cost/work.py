@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from core.cost.count import Counts, GroupCount, PartCount
 from core.cost.coverage import evenly_touched, touched
 from core.cost.flops import mean_keys
 from core.cost.rates import routed
+from core.cost.scenario import Phase, Scenario
 from core.design.bodies.base import Mixer
-
-Phase = Literal["prefill", "decode", "train"]
-
-
-@dataclass(frozen=True)
-class Load:
-    """What a step is asked to do. `rows` tokens pass every layer; `keys` is C while decoding."""
-
-    phase: Phase
-    batch: int
-    context: int
-    weights: str
-    numbers: str
-
-    @property
-    def rows(self) -> int:
-        """Tokens of a step."""
-        return self.batch if self.phase == "decode" else self.batch * self.context
 
 
 def running(counts: Counts, phase: Phase) -> Iterator[PartCount]:
@@ -37,20 +18,20 @@ def running(counts: Counts, phase: Phase) -> Iterator[PartCount]:
     return (p for p in counts.parts if phase != "decode" or p.placed is None or p.placed.stack is last)
 
 
-def answers(counts: Counts, load: Load) -> int:
+def answers(counts: Counts, load: Scenario) -> int:
     """Rows of the head: every token in training, the last one of each sequence in serving."""
     language = counts.design.task.kind == "language_model"
     return load.rows if load.phase == "train" and language else load.batch
 
 
-def pairs(counts: Counts, part: PartCount, body: Mixer, load: Load) -> tuple[float, int]:
+def pairs(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> tuple[float, int]:
     """Keys that each query of a step meets on average, and multiply-adds for each of them."""
     if load.phase == "decode":
         return body.span(load.context), body.cached_pair_macs(counts.design.width)
     return mean_keys(part, load.context), part.pair_macs
 
 
-def hits(part: PartCount, load: Load) -> tuple[float, ...]:
+def hits(part: PartCount, load: Scenario) -> tuple[float, ...]:
     """Distinct experts that a step touches, for each group of a part."""
     bank = routed(part.placed.part.body) if part.placed else None
     if bank is None:
@@ -64,7 +45,7 @@ def hits(part: PartCount, load: Load) -> tuple[float, ...]:
     return tuple(_distinct(group, made) for group in part.groups)
 
 
-def decisions(part: PartCount, load: Load) -> int:
+def decisions(part: PartCount, load: Scenario) -> int:
     """Routing decisions of a step by the router's scope: for each token, each sequence, or the whole batch.
 
     Sequences of one task decide alike; how many tasks a batch mixes is not known, so each counts. A selection

@@ -81,3 +81,8 @@ class Weight:
     def size(self) -> int:
         """Numbers in all copies."""
         return self.each * self.copies
+
+    @property
+    def narrows(self) -> bool:
+        """Whether a narrow number format applies: to matrices and tables, not to routers, norms, biases."""
+        return self.role != "router" and (self.gemm or self.role == "embedding") and len(self.shape) > 1

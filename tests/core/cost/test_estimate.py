@@ -4,9 +4,10 @@ import pytest
 
 from core.cost.devices import registry
 from core.cost.estimate import PHASES, estimate, strip
+from core.cost.formats import widths
 from core.cost.formulas import FORMULAS
 from core.cost.fpga import Engine, on_engine
-from core.cost.work import Load
+from core.cost.scenario import Scenario
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import names, preset
 from core.design.spec import Design
@@ -101,7 +102,7 @@ def test_batch_one_decode_on_an_fpga_is_bound_by_weights():
 def test_engine_cycles_count_padding():
     design = preset("starter")
     counts = estimate(design, "zcu104").counts
-    load = Load("prefill", 1, 64, "w8a8", "w8a8")
+    load = Scenario("prefill", 1, 64, widths("int8"), "int8")
     board = registry.device("zcu104")
     exact, odd = (on_engine(counts, load, board, Engine(ti, 8)) for ti in (8, 7))
     assert odd.seconds.value > exact.seconds.value

@@ -11,9 +11,11 @@ import pytest
 
 from core.cost.count import count
 from core.cost.flops import flops
+from core.cost.formats import widths
 from core.cost.formulas import FORMULAS
 from core.cost.routing import evenly_visited, rates_of, routing_figures, seen
-from core.cost.work import Load, hits
+from core.cost.scenario import Scenario
+from core.cost.work import hits
 from core.design.bodies.moe import Moe
 from core.design.plan import Plan
 from core.design.presets.registry import preset
@@ -157,7 +159,7 @@ def test_a_step_touches_all_experts_where_each_takes_its_share():
     def touched(name: str, phase: str, rows: int = 96) -> float:
         counts = count(design_of(name), training=phase == "train")
         (part,) = [part for part in counts.parts if part.groups]
-        return sum(hits(part, Load(phase, rows // 16, 16, "bf16", "bf16")))
+        return sum(hits(part, Scenario(phase, rows // 16, 16, widths("bf16"), "bf16")))
 
     assert [touched(name, "prefill") for name in ("expert-choice", "soft-moe", "smear")] == [8, 8, 8]
     assert touched("base", "train") == 8

@@ -6,7 +6,8 @@ from core.cost import fpga, gpu, work
 from core.cost.count import count
 from core.cost.coverage import evenly_touched
 from core.cost.devices import registry
-from core.cost.work import Load
+from core.cost.formats import widths
+from core.cost.scenario import Scenario
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.spec import Design
 
@@ -25,7 +26,7 @@ def counts_of(scope):
     [("token", 192, 3), ("position", 64, 3), ("example", 3, 3), ("task", 3, 3), ("batch", 1, 1)],
 )
 def test_gpu_and_fpga_read_the_same_experts(phase, scope, prefill, decode):
-    counts, load = counts_of(scope), Load(phase, 3, 64, "int8", "int8")
+    counts, load = counts_of(scope), Scenario(phase, 3, 64, widths("int8"), "int8")
     (part,) = [part for part in counts.parts if part.groups]
     made = prefill if phase == "prefill" else decode
     assert work.decisions(part, load) == made
@@ -43,5 +44,5 @@ def test_gpu_and_fpga_read_the_same_experts(phase, scope, prefill, decode):
 
 def test_only_training_answers_at_every_token():
     counts = counts_of("token")
-    assert work.answers(counts, Load("train", 3, 64, "fp32", "fp32")) == 192
-    assert work.answers(counts, Load("prefill", 3, 64, "bf16", "bf16")) == 3
+    assert work.answers(counts, Scenario("train", 3, 64, widths("fp32"), "fp32")) == 192
+    assert work.answers(counts, Scenario("prefill", 3, 64, widths("bf16"), "bf16")) == 3
