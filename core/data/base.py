@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
@@ -59,6 +59,23 @@ class Batch:
         """The same examples in batches of at most `size`."""
         for start in range(0, len(self), size):
             yield self[start : start + size]
+
+
+def mixed(batches: Sequence[Batch], seed: int = 0) -> Batch:
+    """The examples of several batches as one, shuffled: what training batches look like."""
+    order = np.random.default_rng([EVALUATE, seed]).permutation(sum(map(len, batches)))
+
+    def put(arrays: Iterable[Array]) -> Array:
+        return np.concatenate(list(arrays))[order]
+
+    first = batches[0]
+    return Batch(
+        inputs=put(batch.inputs for batch in batches),
+        targets={name: put(batch.targets[name] for batch in batches) for name in first.targets},
+        domain=put(batch.domain for batch in batches),
+        origin=put(batch.origin for batch in batches),
+        task_id=None if first.task_id is None else put(b.task_id for b in batches if b.task_id is not None),
+    )
 
 
 class Dataset(ABC):

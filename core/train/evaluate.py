@@ -6,10 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.base import Batch
+from core.data.base import Batch, mixed
+from core.design.spec import Design
+from core.design.suited import routers
 from core.design.tasks.base import Head
 from core.model.model import Model
 from core.model.passing import Output
@@ -45,6 +48,17 @@ class Tally:
         return {f"r2/{head.name}": 1 - self.loss / spread} if spread > 1e-12 * self.squares else {}
 
 
+def arranged(design: Design, batches: Sequence[Batch]) -> list[Batch]:
+    """Held-out examples as a design is to meet them.
+
+    A batch of one domain each, unless a router decides over a whole batch, as expert choice and capacities
+    do: such a router meets all domains together, as in training, for alone they would compete with their
+    like.
+    """
+    together = any(router.whole_batch for router in routers(design))
+    return [mixed(batches)] if batches and together else list(batches)
+
+
 @torch.no_grad()
 def evaluate(
     model: Model, batches: Sequence[Batch], domains: tuple[str, ...], size: int, *, progress: float
@@ -60,13 +74,15 @@ def evaluate(
     was_training = model.training
     model.eval()
     for batch in (piece for whole in batches for piece in whole.pieces(size)):
-        name = domains[int(batch.domain[0])]
         output = model(torch.from_numpy(batch.inputs), pass_of(batch, len(domains), progress=progress))
         targets = counted(model.design, batch)
         for found in head_losses(output.logits, targets, heads):
             head = found.head.name
-            for tallies in (everything, each[name]):
-                tallies[head].add(found, output.logits[head], targets[head])
+            everything[head].add(found, output.logits[head], targets[head])
+            for number in np.unique(batch.domain):
+                rows_B = torch.from_numpy(batch.domain == number)
+                some = (found.of(rows_B), output.logits[head][rows_B], targets[head][rows_B])
+                each[domains[number]][head].add(*some)
     model.train(was_training)
     figures = _figures(everything, heads, text)
     for name, tallies in each.items():

@@ -27,6 +27,10 @@ class HeadLoss:
         """Mean over labelled answers; 0 if there are none."""
         return self.loss.sum() / self.labelled.sum().clamp_min(1)
 
+    def of(self, rows_B: Tensor) -> HeadLoss:
+        """Those of some examples, bool [B]."""
+        return HeadLoss(self.head, self.loss[rows_B], self.labelled[rows_B])
+
     def by_example(self) -> tuple[Tensor, Tensor]:
         """(sum of losses, labelled answers) of each example, [B] both."""
         return self.loss.detach().reshape(len(self.loss), -1).sum(1), self.labelled.reshape(

@@ -21,7 +21,7 @@ from core.trace.collect import collect
 from core.trace.newest import trace_path
 from core.train import checkpoint
 from core.train.errors import CheckpointError, NotFiniteError, TrainingError
-from core.train.evaluate import evaluate, nll_of
+from core.train.evaluate import arranged, evaluate, nll_of
 from core.train.optimizer import make_optimizer
 from core.train.resolve import resolve as resolve
 from core.train.start import begin_from, freeze, frozen_from_start
@@ -80,6 +80,7 @@ class Loop:
         self.rows: deque[MetricsRow] = deque(maxlen=REPEATED_ROWS)
         self.seconds, self.window_seconds = 0.0, 0.0
         self.held_out = dataset.held_out(plan.evaluate_examples, context=plan.context or design.task.tokens)
+        self.evaluated = arranged(design, self.held_out)
         self.resume()
         if self.saved is None and plan.start_from is not None:
             self.emit(Event(step=0, kind="start_from", text=begin_from(self.model, folder, plan.start_from)))
@@ -189,7 +190,7 @@ class Loop:
 
     def evaluate(self) -> dict[str, float]:
         """Held-out figures of the model as it is."""
-        return evaluate(self.model, self.held_out, self.domains, self.plan.batch, progress=self.progress)
+        return evaluate(self.model, self.evaluated, self.domains, self.plan.batch, progress=self.progress)
 
     def save(self) -> None:
         """A checkpoint of this step, unless it is there."""
@@ -268,4 +269,5 @@ class Loop:
         tokens = self.plan.context or self.design.task.tokens
         fitting = self.plan.trace_tokens // (tokens * max(1, len(self.held_out)))
         each = max(1, fitting) if self.plan.trace_tokens else 0
-        return [piece for batch in self.held_out for piece in batch[:each].pieces(self.plan.batch)]
+        some = [batch[:each] for batch in self.held_out] if each else []
+        return [piece for batch in arranged(self.design, some) for piece in batch.pieces(self.plan.batch)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.analysis.load import load
 from core.claims.errors import ClaimError
-from core.data.base import Batch, Dataset, Ints
+from core.data.base import Batch, Dataset
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
 from core.model.build import build
@@ -23,7 +23,7 @@ from core.model.passing import Output, Pass
 from core.trace.collect import pass_of
 from core.trace.newest import newest_trace
 from core.trace.record import RoutedLayer, Trace, read
-from core.train.evaluate import evaluate
+from core.train.evaluate import arranged, evaluate
 from core.train.restore import restore
 
 #: Training examples that a gap is measured on, at most.
@@ -52,8 +52,9 @@ class Subject:
 
     @cached_property
     def held_out(self) -> list[Batch]:
-        """The held-out examples that training evaluates on, a batch for each domain."""
-        return self.dataset.held_out(self.plan.evaluate_examples, context=self.context)
+        """The held-out examples as training evaluates on them."""
+        found = self.dataset.held_out(self.plan.evaluate_examples, context=self.context)
+        return arranged(self.design, found)
 
     @cached_property
     def training(self) -> list[Batch]:
@@ -67,23 +68,8 @@ class Subject:
         return self.context if self.dataset.facts.kind == "text" else 1
 
     @cached_property
-    def mixed(self) -> list[Batch]:
-        """The same examples with all domains in every batch, as in training.
-
-        A method that looks at the whole batch, such as expert choice, decides otherwise in a batch of one
-        domain; all others answer the same.
-        """
-        order = np.random.default_rng(0).permutation(sum(map(len, self.held_out)))
-        return [joined(self.held_out, order)]
-
-    @cached_property
     def figures(self) -> dict[str, float]:
-        """Held-out figures as `core.train.evaluate` names them, all domains together."""
-        return self.evaluate(self.model, self.mixed)
-
-    @cached_property
-    def domain_figures(self) -> dict[str, float]:
-        """The same by domain, each in batches of its own."""
+        """Held-out figures as `core.train.evaluate` names them, all domains together and each."""
         return self.evaluate(self.model, self.held_out)
 
     @cached_property
@@ -97,7 +83,7 @@ class Subject:
 
     def loss(self, model: Model) -> float:
         """Held-out loss of a model that differs from the trained one in how it routes."""
-        return self.evaluate(model, self.mixed)["loss"]
+        return self.evaluate(model, self.held_out)["loss"]
 
     @cached_property
     def trace(self) -> Trace:
@@ -168,22 +154,6 @@ class Subject:
         if missing:
             raise ClaimError(f"The changed design has weights that were not trained, such as {missing[0]}.")
         return model.eval()
-
-
-def joined(batches: Sequence[Batch], order: Ints) -> Batch:
-    """Several batches as one, its examples in an order."""
-
-    def put(arrays: Iterable[Any]) -> Any:
-        return np.concatenate(list(arrays))[order]
-
-    first = batches[0]
-    return Batch(
-        inputs=put(batch.inputs for batch in batches),
-        targets={name: put(batch.targets[name] for batch in batches) for name in first.targets},
-        domain=put(batch.domain for batch in batches),
-        origin=put(batch.origin for batch in batches),
-        task_id=None if first.task_id is None else put(batch.task_id for batch in batches),
-    )
 
 
 #: (subject, argument) -> value; None where the measure has no value, as the load of a soft mixture.

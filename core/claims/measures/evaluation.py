@@ -16,7 +16,7 @@ def loss(subject: Subject, argument: str) -> float | None:
     """Held-out loss, or its mean over the domains whose names begin with the argument."""
     if not argument:
         return subject.figures["loss"]
-    figures = subject.domain_figures
+    figures = subject.figures
     names = [f"loss/{name}" for name in subject.domains if name.startswith(argument)]
     known = [figures[name] for name in names if name in figures]
     return float(np.mean(known)) if known else None
@@ -25,8 +25,7 @@ def loss(subject: Subject, argument: str) -> float | None:
 @register("accuracy")
 def accuracy(subject: Subject, argument: str) -> float | None:
     """Share of right held-out answers."""
-    figures = subject.domain_figures if "/" in argument else subject.figures
-    return figures.get(f"accuracy/{_first(subject, argument)}")
+    return subject.figures.get(f"accuracy/{_first(subject, argument)}")
 
 
 @register("r2")

@@ -82,6 +82,12 @@ class Router(Spec):
         """Whether the task's loss reaches what writes the logits: the score, or a condition's weights."""
         return self.score.learns or (self.condition is not None and any(self.condition.weights(1, 1, 2)))
 
+    @property
+    def whole_batch(self) -> bool:
+        """Whether what a token gets once trained depends on the other examples of its batch."""
+        pools = self.score.reads and self.scope not in ("token", "example")
+        return pools or self.capacity is not None or self.select.exact(training=False)
+
     def computed(self, experts: int, training: bool = False) -> float:
         """Experts that compute a token on average, before a run says better and without dropping any.
 

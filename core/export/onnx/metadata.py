@@ -57,8 +57,6 @@ def _routed(path: str, body: Moe) -> dict[str, object]:
         # A layer that selects nothing has no output of experts, and its probabilities are their shares.
         "selects": router.combine.selects,
         # Whether what a token gets depends on the other examples of the batch.
-        "whole_batch": router.capacity is not None
-        or router.select.exact(training=False)
-        or router.scope in ("position", "batch"),
+        "whole_batch": router.whole_batch,
         "capacity": None if router.capacity is None else router.capacity.eval,
     }

@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 
+from core.design.spec import Design
 from core.design.tasks.base import Head
-from core.train.evaluate import Tally
+from core.train.evaluate import Tally, arranged
 from core.train.objective import head_losses
+from tests.core.train.tiny import text_data, tiny_design
 
 
 def tally(head: Head, logits: torch.Tensor, target: torch.Tensor) -> dict[str, float]:
@@ -36,3 +38,25 @@ def test_r2() -> None:
     assert tally(value, target[:, None], target) == {"r2/price": pytest.approx(1)}
     assert tally(value, torch.full((4, 1), 2.5), target) == {"r2/price": pytest.approx(0, abs=1e-12)}
     assert tally(value, torch.zeros(4, 1), torch.full((4,), 5.0)) == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "together"),
+    [
+        ({}, True),  # the tiny design has a capacity
+        ({"capacity": None}, False),
+        ({"capacity": None, "scope": "example"}, False),
+        ({"capacity": None, "scope": "batch"}, True),
+        ({"capacity": None, "select": {"kind": "expert_choice"}}, True),
+        ({"capacity": None, "select": {"kind": "assign"}}, False),  # the best expert, once trained
+    ],
+)
+def test_domains_meet_where_a_router_decides_over_a_whole_batch(
+    written: dict[str, object], together: bool
+) -> None:
+    document = tiny_design().model_dump(mode="json")
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"]["router"].update(written)
+    batches = text_data().held_out(3, context=8)
+    found = arranged(Design.model_validate(document), batches)
+    assert [sorted(set(batch.domain.tolist())) for batch in found] == ([[0, 1]] if together else [[0], [1]])
+    assert sum(map(len, found)) == 6
