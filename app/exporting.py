@@ -9,7 +9,7 @@ import torch
 
 from app.errors import UserError
 from app.jobs import LocalEngine
-from core.data.base import Dataset
+from core.data.base import Batch, Dataset
 from core.data.errors import DataError
 from core.data.load import load
 from core.export.errors import ExportError
@@ -69,12 +69,11 @@ def export_run(
         design, plan, model, step = restore(files.folder(root, "runs", run.id), step)
         torch.set_num_threads(plan.threads or 1)
         about, notes = {"run": run.id, "step": str(step)}, []
-        examples = []
+        examples: list[Batch] = []
         try:
             data = load(run.data, root, paths=False)
             context = plan.context or design.task.tokens
-            held_out = data.held_out(plan.evaluate_examples, context=context)
-            examples = [batch.inputs for batch in held_out]
+            examples = data.held_out(plan.evaluate_examples, context=context)
             about |= meanings(data)
         except DataError:
             notes.append(NO_DATA)

@@ -9,22 +9,33 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
 from core.export.errors import ExportError
 
 #: Share done in [0, 1], and what is being done.
 Progress = Callable[[float, str], None]
 
 
+class Examples(Protocol):
+    """Held-out examples, such as a core.data Batch: inputs [B, ...] and task_id [B] or None."""
+
+    @property
+    def inputs(self) -> npt.NDArray[Any]: ...
+    @property
+    def task_id(self) -> npt.NDArray[Any] | None: ...
+
+
 @dataclass(frozen=True)
 class Subject:
     """What is exported: a core.model Model and the share of its training that is done, where schedules stand.
 
-    examples: held-out inputs [B, ...] to compare on. about: facts to keep with the file, such as the step.
+    examples: batches to compare on. about: facts to keep with the file, such as the step.
     """
 
     model: Any
     trained: float
-    examples: Sequence[Any]
+    examples: Sequence[Examples]
     about: Mapping[str, str]
 
 

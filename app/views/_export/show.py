@@ -14,6 +14,7 @@ from app.views._export import report
 from components import page
 from core.cost.format import ago, count, size
 from core.design.rules import check
+from core.design.suited import routes_by_task
 from storage import database, files, jobs
 from storage.database import Database
 from storage.errors import StorageError
@@ -43,6 +44,9 @@ def options(db: Database, run: RunPublic) -> bool:
             f"{count(total)} parameters, {count(active)} active; about {size(4 * total)} in 32 bits. "
             "Experts stay sparse: only those a token chose are computed. Batch and length stay free."
         )
+        if routes_by_task(design):
+            numbers = ", ".join(f"{number} is {name}" for number, name in enumerate(design.task.task_names))
+            page.small(f"The file asks for each example's task as well, in its input task_ids: {numbers}.")
         page.problems([(problem.severity, problem.message, problem.fix) for problem in problems])
         kept = files.newest_checkpoint(files.folder(db.root, "runs", run.id))
         if kept is None:

@@ -132,16 +132,6 @@ class Router(Spec):
             )
         if self.scope != "token":
             yield from self._scope_rules(site)
-        if self.condition is not None or self.scope == "task":
-            plain = {"condition": None, "scope": "token", "score": {"kind": "linear"}}
-            yield site.error(
-                "export-task",
-                "An exported model reads tokens only, and this router asks for their task.",
-                "To fix this, route each token by itself.",
-                edits=(site.merge(plain, label="Route each token by itself"),),
-                at="condition",
-                stage="export:onnx",
-            )
 
     def _scope_rules(self, site: Site) -> Iterator[Problem]:
         edit = site.set("scope", "token", label="Route each token")

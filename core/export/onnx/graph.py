@@ -17,10 +17,10 @@ from torch import Tensor
 
 from core.export.onnx.translate import table
 from core.export.onnx.wrapper import (
-    INPUTS,
     Exported,
     dynamic_shapes,
     head_outputs,
+    input_names,
     routing_outputs,
     sample,
 )
@@ -37,17 +37,19 @@ def to_graph(exported: Exported, opset: int) -> ir.Model:
     with warnings.catch_warnings():
         # torch pickles its own deprecated class while it copies a graph.
         warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+        # torch says that two inputs of one batch have one batch.
+        warnings.filterwarnings("ignore", r".*it shares the same shape constraints", UserWarning)
         # torch gives its operators empty lists of no type, and onnx_ir says of each that it took integers;
         # onnxscript says what it does not fold.
         with _quiet("torch.onnx"), _quiet("onnx_ir"), _quiet("onnxscript"), torch.no_grad():
             program = torch.onnx.export(
                 exported,
-                (sample(design),),
+                sample(design),
                 dynamo=True,
                 opset_version=opset,
-                input_names=[INPUTS[design.task.kind]],
+                input_names=input_names(design),
                 output_names=[*head_outputs(design), *routing_outputs(design)],
-                dynamic_shapes=(dynamic_shapes(design),),
+                dynamic_shapes=dynamic_shapes(design),
                 custom_translation_table=table(),
                 verbose=False,
             )

@@ -10,6 +10,7 @@ from core.cost.count import count
 from core.design.bodies.moe import Moe
 from core.design.canonical import canonical_json
 from core.design.spec import Design
+from core.export.onnx.wrapper import tasks_told
 from core.export.parity import Parity
 
 FORMAT_VERSION = 1
@@ -29,6 +30,8 @@ def metadata(design: Design, opset: int, parity: Parity, about: Mapping[str, str
         "total_parameters": str(counts.total),
         "active_parameters": str(round(counts.active("R1"))),
         "tokenizer": "bytes" if text else "none",
+        # What each number of the input `task_ids` stands for; empty where a file has no such input.
+        "tasks": json.dumps(tasks_told(design)),
         "opset": str(opset),
         "parity": json.dumps(
             {"verdict": parity.verdict, "largest_error": parity.error, "bound": parity.bound}

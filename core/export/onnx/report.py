@@ -15,11 +15,16 @@ _WIDTHS = (16, 8, 10, 11, 10, 11, 6, 18)
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was exported. `files` are bytes by file name, empty if nothing was written: parity failed."""
+    """What was exported. `files` are bytes by file name, empty if nothing was written: parity failed.
+
+    tasks: what each number of the input `task_ids` stands for, empty where the file has no such input.
+    """
 
     path: Path
     files: Mapping[str, int]
     parity: Parity
+    inputs: tuple[str, ...]
+    tasks: tuple[str, ...]
     outputs: tuple[str, ...]
     nodes: int
     opset: int
@@ -34,6 +39,8 @@ class ExportReport:
             "target": "onnx",
             "files": dict(self.files),
             "parity": self.parity.as_json(),
+            "inputs": list(self.inputs),
+            "tasks": list(self.tasks),
             "outputs": list(self.outputs),
             "nodes": self.nodes,
             "opset": self.opset,
@@ -52,6 +59,9 @@ class ExportReport:
             f" {parity.largest_logit:.1f}), same answer {parity.agreement:.2%} of {parity.answers:,}"
         )
         told += [f"{name}  {size:,} bytes" for name, size in self.files.items()]
+        if self.tasks:
+            numbers = ", ".join(f"{number} = {name}" for number, name in enumerate(self.tasks))
+            told.append(f"asks for task_ids, one a row: {numbers}")
         told.append(f"opset {self.opset}, {self.nodes} nodes, {self.seconds:.0f} s")
         return [*told, f"parity: {parity.verdict}"]
 

@@ -13,8 +13,18 @@ from torch import Tensor
 
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
-from core.export.onnx.wrapper import INPUTS, example_shape, head_outputs, routed_paths, routing_outputs
+from core.export.onnx.wrapper import (
+    INPUTS,
+    TASK_IDS,
+    Feeds,
+    example_shape,
+    feeds,
+    head_outputs,
+    routed_paths,
+    routing_outputs,
+)
 from core.export.parity import Array, Routing, Seen
+from core.export.registry import Examples
 from core.model.model import Model
 from core.model.passing import Pass
 from core.model.routing.decision import spread
@@ -32,12 +42,25 @@ def session(path: Path) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def probes(design: Design, examples: Sequence[Array]) -> Iterator[Array]:
+def probes(design: Design, examples: Sequence[Examples]) -> Iterator[Feeds]:
     """Inputs that try the edges, then held-out examples.
 
     Edges: one token, an odd number, several examples, the longest text, and equal tokens throughout, which
     all go to the same experts while the others get none.
     """
+    for turn, inputs in enumerate(_edges(design)):
+        yield feeds(design, inputs, turn=turn)
+    text, left = design.task.kind == "language_model", MOST_TOKENS
+    for batch in examples:
+        each = batch.inputs.shape[1] if text else design.task.tokens
+        take = min(len(batch.inputs), left // each)
+        if take:
+            task_id = None if batch.task_id is None else batch.task_id[:take]
+            yield feeds(design, batch.inputs[:take].astype(np.int64 if text else np.float32), task_id)
+        left -= take * each
+
+
+def _edges(design: Design) -> Iterator[Array]:
     rng = np.random.default_rng(0)
     if design.task.kind == "language_model":
         longest, vocabulary = design.task.tokens, design.task.heads_out[0].size
@@ -49,29 +72,24 @@ def probes(design: Design, examples: Sequence[Array]) -> Iterator[Array]:
         for rows in (1, 7, 32):
             yield rng.random((rows, *shape), np.float32)
         yield np.zeros((5, *shape), np.float32)
-    left = MOST_TOKENS
-    for array in examples:
-        each = array.shape[1] if design.task.kind == "language_model" else design.task.tokens
-        take = min(len(array), left // each)
-        if take:
-            yield array[:take].astype(np.int64 if design.task.kind == "language_model" else np.float32)
-        left -= take * each
 
 
 @torch.no_grad()
-def ours(model: Model, inputs: Array, trained: float) -> Seen:
+def ours(model: Model, fed: Feeds, trained: float) -> Seen:
     """What the studio's own model answers, in eval mode."""
-    output = model(torch.from_numpy(inputs), Pass(progress=trained, record="full"))
+    inputs = fed[INPUTS[model.design.task.kind]]
+    task_id = torch.from_numpy(fed[TASK_IDS]) if TASK_IDS in fed else None
+    output = model(torch.from_numpy(inputs), Pass(progress=trained, record="full", task_id=task_id))
     bodies = {place.path: place.body for place in model.design.occurrences()}
     routing = {}
     for path in routed_paths(model.design):
         body = bodies[path]
         assert isinstance(body, Moe)
-        routing[path] = _decided(output.records[path], body, inputs)
+        routing[path] = _decided(output.records[path], body, len(inputs))
     return Seen({head: logits.numpy() for head, logits in output.logits.items()}, routing)
 
 
-def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
+def _decided(record: RoutingRecord, body: Moe, examples: int) -> Routing:
     expert, probability, margin = record.expert_TK, record.probability_TE, record.margin_T
     assert probability is not None
     if expert is None or margin is None:
@@ -93,7 +111,7 @@ def _decided(record: RoutingRecord, body: Moe, inputs: Array) -> Routing:
             margin = torch.minimum(margin, gap_T)
         if capacity.priority == "score":
             margin = torch.minimum(margin, _to_nearest(probability.amax(1)))
-    each = [_by_example(tensor, inputs) for tensor in (expert, probability, margin)]
+    each = [_by_example(tensor, examples) for tensor in (expert, probability, margin)]
     return Routing(each[0], each[1], each[2], shared_fate=experts_choose or capacity is not None)
 
 
@@ -112,17 +130,17 @@ def _to_nearest(value_T: Tensor) -> Tensor:
     return torch.empty_like(value_T).index_copy(0, order_T, torch.minimum(gap[:-1], gap[1:]))
 
 
-def _by_example(each: Tensor, inputs: Array) -> Array:
-    array: Array = each.unflatten(0, (inputs.shape[0], -1)).numpy()
+def _by_example(each: Tensor, examples: int) -> Array:
+    array: Array = each.unflatten(0, (examples, -1)).numpy()
     return array
 
 
-def theirs(opened: Any, design: Design, inputs: Array, routing: bool) -> Seen:
+def theirs(opened: Any, design: Design, fed: Feeds, routing: bool) -> Seen:
     """What the file answers; `routing` asks for its routing outputs too."""
     heads = head_outputs(design)
     paths = routed_paths(design) if routing else []
     names = [*heads, *(routing_outputs(design) if routing else ())]
-    values = dict(zip(names, opened.run(names, {INPUTS[design.task.kind]: inputs}), strict=True))
+    values = dict(zip(names, opened.run(names, dict(fed)), strict=True))
     return Seen(
         {head: values[name] for name, head in heads.items()},
         {path: _answered(values, path) for path in paths},

@@ -17,10 +17,10 @@ from core.export.onnx import graph, run
 from core.export.onnx.files import EXTERNAL_BYTES, keep, save, workshop
 from core.export.onnx.metadata import metadata
 from core.export.onnx.report import ExportReport
-from core.export.onnx.wrapper import Exported, routed_paths
+from core.export.onnx.wrapper import Exported, input_names, routed_paths, tasks_told
 from core.export.onnx.wrapper import routing_outputs as routing_names
-from core.export.parity import Array, Parity, compare
-from core.export.registry import Progress, Subject
+from core.export.parity import Parity, compare
+from core.export.registry import Examples, Progress, Subject
 from core.model.model import Model
 
 
@@ -45,7 +45,7 @@ def export_onnx(
     path: Path,
     *,
     trained: float = 1.0,
-    examples: Sequence[Array] = (),
+    examples: Sequence[Examples] = (),
     about: Mapping[str, str] | None = None,
     routing_outputs: bool = True,
     opset: int = graph.OPSET,
@@ -54,8 +54,8 @@ def export_onnx(
 ) -> ExportReport:
     """Write `model` to `path` if the file answers as the model does; the figures either way.
 
-    trained: share of the training done, where schedules are read. examples: inputs [B, ...] to compare on,
-    beside our own. about: facts to keep in the file. The model is left in eval mode.
+    trained: share of the training done, where schedules are read. examples: held-out batches to compare
+    on, beside our own. about: facts to keep in the file. The model is left in eval mode.
     Raises ExportError for a design that has errors at stage export:onnx, or a path that cannot be written.
     """
     found = errors(check(design, stage="export:onnx"))
@@ -87,6 +87,8 @@ def export_onnx(
         path,
         files,
         parity,
+        tuple(input_names(design)),
+        tasks_told(design),
         tuple(str(output.name) for output in made.graph.outputs),
         sum(1 for _ in made.graph),
         opset,
@@ -94,12 +96,14 @@ def export_onnx(
     )
 
 
-def judge(model: Model, exported: Exported, path: Path, trained: float, examples: Sequence[Array]) -> Parity:
+def judge(
+    model: Model, exported: Exported, path: Path, trained: float, examples: Sequence[Examples]
+) -> Parity:
     """The file at `path`, with routing outputs, beside the model: weights bit by bit, then results."""
     opened, design = run.session(path), model.design
     pairs = [
-        (run.ours(model, inputs, trained), run.theirs(opened, design, inputs, routing=True))
-        for inputs in run.probes(design, examples)
+        (run.ours(model, fed, trained), run.theirs(opened, design, fed, routing=True))
+        for fed in run.probes(design, examples)
     ]
     causal = all(stack.causal for stack in design.stacks)
     return compare(pairs, causal=causal, unequal_weights=unequal_weights(exported, path))
@@ -121,11 +125,11 @@ def unequal_weights(exported: Exported, path: Path) -> dict[str, tuple[str, ...]
     return {owner: tuple(names) for owner, names in found.items()}
 
 
-def _confirm(design: Design, draft: Path, final: Path, examples: Sequence[Array]) -> None:
+def _confirm(design: Design, draft: Path, final: Path, examples: Sequence[Examples]) -> None:
     """Taking outputs off a graph changes no logit; what is written must have been judged."""
     opened = [run.session(each) for each in (draft, final)]
-    for inputs in run.probes(design, examples):
-        before, after = (run.theirs(each, design, inputs, routing=False).logits for each in opened)
+    for fed in run.probes(design, examples):
+        before, after = (run.theirs(each, design, fed, routing=False).logits for each in opened)
         if not all(np.array_equal(before[head], after[head], equal_nan=True) for head in before):
             raise ExportError(
                 "The file without routing outputs does not answer as the one with them. "

@@ -14,7 +14,7 @@ from core.design.spec import Design
 from core.export.onnx import graph, run
 from core.export.onnx.report import ExportReport
 from core.export.onnx.target import export_onnx
-from core.export.onnx.wrapper import Exported
+from core.export.onnx.wrapper import Exported, feeds
 from core.export.parity import Array, Parity, compare
 from core.model.build import build
 from core.model.model import Model
@@ -130,6 +130,14 @@ TABLE = {
 
 
 @dataclass
+class Held:
+    """Held-out examples."""
+
+    inputs: Array
+    task_id: Array | None = None
+
+
+@dataclass
 class Case:
     """A model, its file, and what the export said."""
 
@@ -141,11 +149,12 @@ class Case:
     def design(self) -> Design:
         return self.model.design
 
-    def answers(self, inputs: Array, routing: bool = True) -> Any:
-        return run.theirs(run.session(self.path), self.design, inputs, routing)
+    def answers(self, inputs: Array, routing: bool = True, task_id: Array | None = None) -> Any:
+        fed = feeds(self.design, inputs, task_id)
+        return run.theirs(run.session(self.path), self.design, fed, routing)
 
     def ours(self, inputs: Array) -> Any:
-        return run.ours(self.model, inputs, TRAINED)
+        return run.ours(self.model, feeds(self.design, inputs), TRAINED)
 
     def parity(self, *batches: Array) -> Parity:
         """The numbers alone, without a look at the weights."""
@@ -172,7 +181,7 @@ def exported(document: dict[str, Any], folder: Path, **options: Any) -> Case:
 @pytest.fixture(scope="session")
 def text(tmp_path_factory: pytest.TempPathFactory) -> Case:
     held_out = np.random.default_rng(1).integers(0, 256, (6, 32), dtype=np.uint8)
-    return exported(TEXT, tmp_path_factory.mktemp("text"), examples=[held_out], about={"run": "tiny-1"})
+    return exported(TEXT, tmp_path_factory.mktemp("text"), examples=[Held(held_out)], about={"run": "tiny-1"})
 
 
 @pytest.fixture(scope="session")

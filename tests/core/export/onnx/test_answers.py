@@ -12,7 +12,7 @@ from core.export.onnx.target import judge
 from core.export.onnx.wrapper import Exported
 from core.export.parity import Array
 from core.model.routing.score.linear import Linear
-from tests.core.export.onnx.conftest import TRAINED, Case, exported, layer, router
+from tests.core.export.onnx.conftest import TRAINED, Case, Held, exported, layer, router
 
 
 def bytes_of(*shape: int) -> Array:
@@ -121,7 +121,7 @@ def test_swapped_experts_fail_at_their_layer(text: Case, tmp_path: Any) -> None:
 
 
 def test_the_probes_hold_the_edges(text: Case) -> None:
-    shapes = [probe.shape for probe in run.probes(text.design, [bytes_of(500, 32)])]
+    shapes = [probe["input_ids"].shape for probe in run.probes(text.design, [Held(bytes_of(500, 32))])]
     assert shapes == [(1, 1), (1, 7), (3, 12), (1, 32), (1, 32), (128, 32)]
 
 

@@ -18,27 +18,28 @@ from core.design.edits import apply
 from core.design.presets.methods import METHODS, method, method_edit
 from core.design.rules import check, errors
 from core.design.spec import Design
+from core.design.suited import routes_by_task
 from core.export.errors import ExportError
 from core.export.onnx import run
 from core.export.onnx.target import export_onnx
-from core.export.parity import Array
+from core.export.onnx.wrapper import feeds
+from core.export.parity import Array, compare
 from core.model.build import build
-from tests.core.export.onnx.conftest import Case, layer, router, trained
+from tests.core.export.onnx.conftest import Case, Held, layer, router, trained
 
 POINTER = "/stacks/0/layers/0/pattern/0/parts/0"
 #: Each way to decide: by score with places, by islands and a bias, over unequal experts with a sum of
-#: probabilities, by the experts' own norms, by experts, by merging, by slots, by a table.
-OFTEN = {"switch", "deepseek-v3", "hmoe", "aoe", "expert-choice", "smear", "soft-moe", "hash"}
+#: probabilities, by the experts' own norms, by experts, by merging, by slots, by a table, by a router of the
+#: task's own.
+OFTEN = {"switch", "deepseek-v3", "hmoe", "aoe", "expert-choice", "smear", "soft-moe", "hash", "m3vit"}
 #: What nobody could tell an exported model, or what it could not repeat: the code of the problem.
 REFUSED = {
     "thor": "sample-export",
     "random": "sample-export",
     "oracle": "table-oracle",
-    "m3vit": "export-task",
-    "m3vit-embedding": "export-task",
-    "skillnet": "export-task",
-    "task-level": "export-task",
 }
+#: These ask which task an example belongs to, so a file asks for it too.
+BY_TASK = {"m3vit", "m3vit-embedding", "skillnet", "task-level"}
 #: These select nothing, so that a file tells each expert's share and no experts.
 SHARES = {"smear", "soft-moe"}
 #: In these one token can take another's place, so what it gets depends on the whole batch.
@@ -58,6 +59,8 @@ IMAGE: dict[str, Any] = {
     "patch": 2,
     "heads": [{"name": "digit", "size": 5}, {"name": "odd", "size": 2}],
 }
+#: The same with questions that routers tell apart.
+ASKED = IMAGE | {"tasks": list("abcdef")}
 
 
 def plain(task: dict[str, Any]) -> Design:
@@ -68,7 +71,7 @@ def plain(task: dict[str, Any]) -> Design:
 
 def written(name: str) -> Design:
     """The layer written over by the method; on images where it looks ahead or a task has to be told."""
-    task = IMAGE if method(name).looks_ahead or REFUSED.get(name) == "export-task" else TEXT
+    task = ASKED if name in BY_TASK else IMAGE if method(name).looks_ahead else TEXT
     made = apply(plain(task), method_edit(plain(task), POINTER, name))
     assert isinstance(made, Design), made
     return made
@@ -84,7 +87,7 @@ def held_out(design: Design) -> Array:
 
 def exported(design: Design, path: Path) -> Case:
     model = trained(design.model_dump(mode="json"))
-    return Case(model, path, export_onnx(model, design, path, examples=[held_out(design)]))
+    return Case(model, path, export_onnx(model, design, path, examples=[Held(held_out(design))]))
 
 
 def answers_alike(case: Case) -> None:
@@ -97,7 +100,9 @@ def answers_alike(case: Case) -> None:
     (seen,) = case.answers(held_out(case.design)).routing.values()
     experts = seen.probability.shape[-1]
     assert np.isfinite(seen.probability).all()
-    if seen.expert.shape[-1]:
+    if routes_by_task(case.design):
+        assert len(set(np.unique(seen.expert).tolist()) - {-1}) > 1
+    elif seen.expert.shape[-1]:
         assert set(np.unique(seen.expert).tolist()) - {-1} == set(range(experts))
     else:
         assert (seen.probability > 0).any((0, 1)).all()
@@ -119,6 +124,28 @@ def test_it_is_exported_and_answers_as_ours(name: str, tmp_path: Path) -> None:
     about = run.session(case.path).get_modelmeta().custom_metadata_map
     (said,) = json.loads(about["moe_studio.routing"])
     assert (said["selects"], said["whole_batch"]) == (name not in SHARES, name in WHOLE_BATCH)
+    tasks = json.loads(about["moe_studio.tasks"])
+    assert tasks == list(case.report.tasks) == (list("abcdef") if name in BY_TASK else [])
+    assert [each.name for each in run.session(case.path).get_inputs()] == list(case.report.inputs)
+    if name in BY_TASK:
+        told_its_task(case)
+
+
+def told_its_task(case: Case) -> None:
+    """The file has an input for the task, which decides: for every one of them it answers as ours does."""
+    assert case.report.inputs == ("pixels", "task_ids")
+    inputs = held_out(case.design)[:9]
+    answers = []
+    for task in range(6):
+        asked = np.full(9, task)
+        theirs = case.answers(inputs, task_id=asked)
+        ours = run.ours(case.model, feeds(case.design, inputs, asked), trained=1.0)
+        assert compare([(ours, theirs)], causal=False, unequal_weights={}).verdict == "PASS"
+        answers.append(theirs.logits["digit"])
+    assert len({answer.tobytes() for answer in answers}) > 1
+    mixed = case.answers(inputs, task_id=np.arange(9) % 6).logits["digit"]
+    for row, answer in enumerate(mixed):
+        np.testing.assert_allclose(answer, answers[row % 6][row], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -154,5 +181,5 @@ def test_what_its_repair_makes_of_it_is_exported(name: str, tmp_path: Path) -> N
 
 def test_no_method_is_left_out() -> None:
     names = {entry.name for entry in METHODS}
-    assert names >= REFUSED.keys() | OFTEN | SHARES | WHOLE_BATCH
+    assert names >= REFUSED.keys() | OFTEN | SHARES | WHOLE_BATCH | BY_TASK
     assert not OFTEN & REFUSED.keys()

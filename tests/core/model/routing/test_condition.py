@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.design.bodies.moe import Moe as MoeSpec
-from core.design.edits import apply, parse
+from core.design.edits import parse
 from core.design.routing.condition.skill_table import SkillTable as SkillTableSpec
 from core.design.rules import check
 from core.design.spec import Design, Norm
@@ -218,15 +218,6 @@ def test_a_table_that_says_too_little_is_refused(condition: dict[str, Any], code
 def test_a_group_of_several_tasks_cannot_ask_for_one(scope: str) -> None:
     codes = [p.code for p in check(of_heads(GATE, scope=scope), stage="design")]
     assert "condition-scope" in codes
-
-
-def test_a_task_cannot_be_told_to_an_exported_model() -> None:
-    design = of_heads(GATE)
-    assert check(design, stage="train") == ()
-    (problem,) = (p for p in check(design, stage="export:onnx") if p.code == "export-task")
-    mended = apply(design, problem.edits[0])
-    assert isinstance(mended, Design)
-    assert "export-task" not in {p.code for p in check(mended, stage="export:onnx")}
 
 
 @pytest.mark.parametrize("scope", ["example", "task"])
