@@ -28,11 +28,11 @@ class Chance:
 def domain_expert(
     domain_T: Ints, expert_TK: Ints, accepted_TK: Bools, domains: int, experts: int
 ) -> npt.NDArray[np.int64]:
-    """Accepted assignments [N, E] of each domain's tokens to each expert."""
+    """Accepted assignments [N, E] of each domain's tokens, or of those of any other label, to each expert."""
     taken_TK = accepted_TK & (expert_TK >= 0)
-    cell = domain_T.astype(np.int64)[:, None] * experts + expert_TK
-    counts = np.bincount(cell[taken_TK], minlength=domains * experts)
-    return counts.reshape(domains, experts).astype(np.int64)
+    cell_TK = domain_T.astype(np.int64)[:, None] * experts + expert_TK
+    cell = cell_TK.ravel() if taken_TK.all() else cell_TK[taken_TK]
+    return np.bincount(cell, minlength=domains * experts).reshape(domains, experts).astype(np.int64)
 
 
 def specialization(counts_NE: Counts) -> float | None:
@@ -40,30 +40,50 @@ def specialization(counts_NE: Counts) -> float | None:
 
     None where fewer than two domains have assignments: there is no domain to tell.
     """
-    total = counts_NE.sum()
-    if not total or (counts_NE.sum(axis=1) > 0).sum() < 2:
-        return None
-    joint = np.asarray(counts_NE, np.float64) / total
-    of_domain, of_expert = _entropy(joint.sum(axis=1)), _entropy(joint.sum(axis=0))
-    information = of_domain + of_expert - _entropy(joint.ravel())
-    return float(min(1.0, max(0.0, information / of_domain)))
+    value = float(specializations(counts_NE))
+    return None if np.isnan(value) else value
+
+
+def specializations(counts_NE: Counts) -> npt.NDArray[np.float64]:
+    """The same for counts [..., N, E] at once, NaN where there is no domain to tell."""
+    counts = np.asarray(counts_NE, np.float64)
+    by_domain, by_expert = counts.sum(axis=-1), counts.sum(axis=-2)
+    total = by_domain.sum(axis=-1)
+    of_domain = _entropy(by_domain, total)
+    flat = counts.reshape(*counts.shape[:-2], -1)
+    information = of_domain + _entropy(by_expert, total) - _entropy(flat, total)
+    told = (by_domain > 0).sum(axis=-1) >= 2
+    share = np.divide(information, of_domain, out=np.full(np.shape(total), np.nan), where=told)
+    return np.clip(share, 0, 1)
 
 
 def chance(
     counts_UE: Counts, domain_U: Ints, domains: int, *, shuffles: int = SHUFFLES, seed: int = 0
 ) -> Chance | None:
-    """Specialization if domains were dealt to the units at random.
+    """Specialization if domains were dealt to the units at random. None where specialization is."""
+    return level(shuffled(counts_UE, domain_U, domains, shuffles=shuffles, seed=seed))
+
+
+def shuffled(
+    counts_UE: Counts, domain_U: Ints, domains: int, *, shuffles: int = SHUFFLES, seed: int = 0
+) -> npt.NDArray[np.float64]:
+    """Assignments [shuffles, N, E] after dealing the domains of the units at random.
 
     The tokens of an example share its domain and resemble each other, so whole examples are shuffled: dealing
     domains to single tokens would make chance look far smaller than it is. `counts_UE` are assignments of a
-    unit, `domain_U` its domain. None where specialization is.
+    unit, `domain_U` its domain.
     """
     rng = np.random.default_rng([seed, shuffles])
     ones_UN = np.eye(domains)[domain_U]
     counts = np.asarray(counts_UE, np.float64)
-    found = [specialization(rng.permutation(ones_UN).T @ counts) for _ in range(shuffles)]
-    values = [value for value in found if value is not None]
-    if not values:
+    return np.stack([ones_UN[rng.permutation(len(ones_UN))].T @ counts for _ in range(shuffles)])
+
+
+def level(counts_SNE: Counts) -> Chance | None:
+    """Specialization of shuffled counts. None where it has none."""
+    values = specializations(counts_SNE)
+    values = values[np.isfinite(values)]
+    if not len(values):
         return None
     return Chance(float(np.mean(values)), float(np.quantile(values, 0.95)))
 
@@ -72,12 +92,14 @@ def units(
     sequence_T: Ints, domain_T: Ints, expert_TK: Ints, accepted_TK: Bools, experts: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(counts_UE, domain_U): a unit is what an example has of one domain."""
-    pairs = np.stack([sequence_T.astype(np.int64), domain_T.astype(np.int64)], axis=1)
-    found, unit_T = np.unique(pairs, axis=0, return_inverse=True)
-    counts_UE = domain_expert(unit_T.reshape(-1), expert_TK, accepted_TK, len(found), experts)
-    return counts_UE, found[:, 1]
+    domains = int(domain_T.max(initial=0)) + 1
+    found, unit_T = np.unique(sequence_T.astype(np.int64) * domains + domain_T, return_inverse=True)
+    counts_UE = domain_expert(unit_T, expert_TK, accepted_TK, len(found), experts)
+    return counts_UE, found % domains
 
 
-def _entropy(p: npt.NDArray[np.float64]) -> float:
-    p = p[p > 0]
-    return float(-(p * np.log(p)).sum())
+def _entropy(counts: npt.NDArray[np.float64], total: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Entropy in nats over the last axis, of counts that sum to `total`."""
+    p = np.divide(counts, total[..., None], out=np.zeros_like(counts), where=total[..., None] > 0)
+    logs = np.log(p, out=np.zeros_like(p), where=p > 0)
+    return np.asarray(-(p * logs).sum(axis=-1))

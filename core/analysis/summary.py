@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from core.analysis.arrays import LayerArrays, TraceArrays, selecting
 from core.analysis.errors import AnalysisError
 from core.analysis.load import (
-    Bools,
-    Floats,
-    Ints,
     cv,
     dead,
     drop_rate,
@@ -33,45 +30,6 @@ HARD = (
 SOFT = ("share", "domain_share")
 
 
-class TokenArrays(Protocol):
-    """Arrays [N] over the tokens."""
-
-    @property
-    def sequence(self) -> Ints: ...
-    @property
-    def domain(self) -> Ints: ...
-
-
-class LayerArrays(Protocol):
-    """Arrays of one routed layer: expert and accepted [N, K], entropy [N], probability [N, E] if kept."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def experts(self) -> int: ...
-    @property
-    def soft(self) -> bool: ...
-    @property
-    def expert(self) -> Ints: ...
-    @property
-    def accepted(self) -> Bools: ...
-    @property
-    def entropy(self) -> Floats: ...
-    @property
-    def probability(self) -> Floats | None: ...
-
-
-class TraceArrays(Protocol):
-    """What a trace must offer: `core.trace.record.Trace` does, and so does anything with the same arrays."""
-
-    @property
-    def domains(self) -> tuple[str, ...]: ...
-    @property
-    def tokens(self) -> TokenArrays: ...
-    @property
-    def layers(self) -> Sequence[LayerArrays]: ...
-
-
 def summary(trace: TraceArrays) -> list[dict[str, Any]]:
     """One dict a routed layer, in order.
 
@@ -87,11 +45,7 @@ def summary(trace: TraceArrays) -> list[dict[str, Any]]:
 
 def figures(trace: TraceArrays, layer: LayerArrays) -> dict[str, Any]:
     """Figures of one layer that selects. Raises AnalysisError for a soft one."""
-    if layer.soft:
-        raise AnalysisError(
-            f"Layer {layer.path} mixes every token into every expert, so it has no load. To fix this, choose"
-            " a layer that selects experts."
-        )
+    selecting(layer)
     tokens, E = trace.tokens, layer.experts
     load_E = load(layer.expert, layer.accepted, E)
     counts_NE = domain_expert(tokens.domain, layer.expert, layer.accepted, len(trace.domains), E)
