@@ -1,0 +1,1 @@
+"""One process beside the pages that loads trained runs and answers questions about them."""

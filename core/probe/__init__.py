@@ -1,0 +1,1 @@
+"""Questions to a trained model: what its routers decide for a text, and what happens without an expert."""

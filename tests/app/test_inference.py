@@ -1,0 +1,216 @@
+"""The process beside the pages: it answers who knows the token, forgets what it must, and comes back."""
+
+import json
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.inference import address, client
+from app.inference.client import InferenceError, ask, status
+from app.inference.server import Server, serve
+from app.processes import kill, lives
+from core.data.store import save
+from storage import database, files, runs
+from storage.database import Database
+from storage.drafts import Document
+from storage.errors import NotFoundError
+from tests.core.train.tiny import Run, text_data, tiny_design, tiny_plan
+
+TEXT = "a1e2i3o4u5" * 3
+PATIENCE = 60.0
+
+
+def trained(db: Database, name: str) -> str:
+    """A tiny run that has trained four steps."""
+    design, plan = tiny_design(), tiny_plan(steps=4)
+    data = save(text_data(), db.root).name
+    document = Document(name, design.model_dump_json(), design.sha)
+    run = runs.create(db, document, plan, data, name)
+    runs.stop(db, run.id)
+    Run(files.folder(db.root, "runs", run.id), plan).train()
+    return run.id
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    opened = database.open(tmp_path_factory.mktemp("studio"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def two(db: Database) -> tuple[str, str]:
+    return trained(db, "one"), trained(db, "two")
+
+
+@contextmanager
+def serving(root: Path, memory: int = 2**30, idle: float = 60.0) -> Iterator[Server]:
+    """A server in a thread of this process."""
+    server = Server(root, memory, idle)
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    wait(lambda: address.read(root) == server.address)
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join(PATIENCE)
+
+
+def wait(until) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + PATIENCE
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_it_starts_on_demand_answers_two_tabs_and_comes_back_after_a_crash(
+    db: Database, two: tuple[str, str]
+) -> None:
+    assert status(db) is None
+    answers: list[client.Answer] = []
+    tabs = [
+        threading.Thread(target=lambda run=run: answers.append(ask(db, run, "inspect", text=TEXT)))
+        for run in (*two, two[0])
+    ]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join(PATIENCE)
+    assert {answer.value.run for answer in answers} == set(two)
+    assert not any(answer.restarted for answer in answers)
+    first = address.read(db.root)
+    assert first is not None
+    try:
+        assert stat.S_IMODE((db.root / address.FILE).stat().st_mode) == 0o600
+        assert set(status(db)["runs"]) == set(two)  # type: ignore[index]
+        assert not serve(db.root)  # one process for a data folder
+
+        # It falls over while an answer is awaited.
+        os.kill(first.pid, signal.SIGSTOP)
+        threading.Timer(0.3, kill, (first.pid, first.started)).start()
+        again = ask(db, two[0], "inspect", text=TEXT)
+        assert again.restarted
+        second = address.read(db.root)
+        assert second is not None
+        assert second.pid != first.pid
+        assert second.token != first.token
+        assert not ask(db, two[0], "inspect", text=TEXT).restarted
+        np.testing.assert_array_equal(again.value.nll_T, answers[0].value.nll_T[: len(TEXT)])
+
+        (db.root / address.FILE).unlink()
+        wait(lambda: not second.lives)  # nobody could find it any more
+    finally:
+        for found in (first, address.read(db.root)):
+            if found:
+                kill(found.pid, found.started)
+
+
+def test_one_that_fell_over_before_is_said_too(
+    db: Database, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address.write(db.root, address.Address(pid=2**22 + 1, started=1.0, port=1, token="t"))
+    with ExitStack() as stack:
+        monkeypatch.setattr(client, "_start", lambda *_: stack.enter_context(serving(db.root)).address)
+        assert ask(db, two[0], "inspect", text=TEXT).restarted
+        assert not ask(db, two[0], "inspect", text=TEXT).restarted
+    with ExitStack() as stack:  # that one ended in order
+        monkeypatch.setattr(client, "_start", lambda *_: stack.enter_context(serving(db.root)).address)
+        assert not ask(db, two[0], "inspect", text=TEXT).restarted
+
+
+def test_an_idle_process_ends_and_takes_its_address_away(db: Database, two: tuple[str, str]) -> None:
+    server = Server(db.root, 2**30, 0.6)
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    wait(lambda: address.read(db.root) == server.address)
+    ask(db, two[0], "inspect", text=TEXT)
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert address.read(db.root) is None
+
+
+def test_without_the_token_nothing_is_answered(db: Database, two: tuple[str, str]) -> None:
+    with serving(db.root) as server:
+        for token in ({}, {address.TOKEN: "0" * 64}, {address.TOKEN: server.address.token[:-1]}):
+            for method, path in (("GET", "/status"), ("POST", "/ask")):
+                connection = HTTPConnection(address.HOST, server.address.port, timeout=10)
+                body = json.dumps({"run": two[0], "question": "inspect", "payload": {"text": TEXT}})
+                connection.request(method, path, body, token)
+                reply = connection.getresponse()
+                assert (reply.status, reply.read()) == (403, b"")
+                connection.close()
+        wrong = address.Address(**{**vars(server.address), "token": "0" * 64})
+        with pytest.raises(InferenceError, match=r"does not know this data folder's token. To fix this"):
+            client._asked(wrong, b"{}")
+        assert server.shelf.loaded() == {}
+
+
+def test_the_least_recently_used_run_is_dropped(db: Database, two: tuple[str, str]) -> None:
+    one, other = two
+    with serving(db.root) as server:
+        ask(db, one, "inspect", text=TEXT)
+        size = server.shelf.loaded()[one]
+    third = trained(db, "three")
+    with serving(db.root, memory=int(2.5 * size)) as server:
+        for run in (one, other, one, third):
+            ask(db, run, "inspect", text=TEXT)
+        assert list(server.shelf.loaded()) == [one, third]
+    with (
+        serving(db.root, memory=size // 2) as server,
+        pytest.raises(InferenceError, match=r"may hold 0.00 GiB. To fix this, ask a smaller run"),
+    ):
+        ask(db, one, "inspect", text=TEXT)
+
+
+def test_a_run_deleted_meanwhile_is_said_to_be_gone(db: Database) -> None:
+    run = trained(db, "short-lived")
+    with serving(db.root) as server:
+        ask(db, run, "inspect", text=TEXT)
+        files.remove(db.root, "runs", run)
+        with pytest.raises(InferenceError, match=f"{run} has no readable design. To fix this"):
+            ask(db, run, "inspect", text=TEXT)
+        runs.mark_for_deletion(db, run)
+        runs.erase(db, run)
+        with pytest.raises(NotFoundError):
+            ask(db, run, "inspect", text=TEXT)
+        with pytest.raises(InferenceError, match="no run"):  # deleted after the page had looked
+            client._asked(server.address, json.dumps({"run": run, "question": "inspect"}).encode())
+        assert server.shelf.loaded() == {}
+
+
+def test_what_cannot_be_asked_is_said_in_words(db: Database, two: tuple[str, str]) -> None:
+    with serving(db.root):
+        with pytest.raises(InferenceError, match="no question 'x'"):
+            ask(db, two[0], "x")
+        with pytest.raises(InferenceError, match=r"There is no checkpoint of step 99. To fix this"):
+            ask(db, two[0], "inspect", text=TEXT, step=99)
+    with pytest.raises(InferenceError, match="takes at most 33,554,432"):
+        ask(db, two[0], "inspect", text="x" * 2**25)
+
+
+def test_a_process_that_cannot_start_or_falls_twice_is_told(db: Database, two: tuple[str, str]) -> None:
+    with pytest.raises(InferenceError, match=r"could not start: it ended with status 3.*To fix this"):
+        ask(db, two[0], "inspect", command=("-c", "import sys; sys.exit(3)"), text=TEXT)
+    falls = (
+        "import os, socket, time; from pathlib import Path; from app.inference import address as a;"
+        "from app.processes import started_at;"
+        "s = socket.create_server((a.HOST, 0)); me = os.getpid();"
+        "root = Path(os.environ['MOE_STUDIO_DATA']);"
+        "a.write(root, a.Address(me, started_at(me), s.getsockname()[1], 't')); s.accept(); os._exit(9)"
+    )
+    with pytest.raises(InferenceError, match="ended twice over this one"):
+        ask(db, two[0], "inspect", command=("-c", falls), text=TEXT)
+    found = address.read(db.root)
+    assert found is not None
+    assert not lives(found.pid, found.started)
+    (db.root / address.FILE).unlink()
