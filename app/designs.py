@@ -13,6 +13,7 @@ from core.design.edit import SetValue
 from core.design.edits import apply, parse
 from core.design.huggingface import read as huggingface
 from core.design.link import decode
+from core.design.mistakes import fault
 from core.design.plan import Plan
 from core.design.presets.methods import UnknownMethodError, method, methods, with_method
 from core.design.presets.registry import UnknownPresetError, named, names, plan_for, preset
@@ -146,10 +147,10 @@ def with_plan_value(plan: Plan, keys: list[str], value: object) -> Plan:
     try:
         return Plan.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         place = ".".join(["plan", *map(str, first["loc"])])
         raise UserError(
-            f"{place} cannot be {value!r}: {first['msg'][0].lower()}{first['msg'][1:]}. To fix this, "
+            f"{place} cannot be {value!r}: {fault(first)}. To fix this, "
             "give it another value; the names are those of plan.json in any run's folder."
         ) from None
 

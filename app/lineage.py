@@ -1,16 +1,34 @@
 """Which run a new one starts from, and what it is to it."""
 
+from app.errors import UserError
+from app.record import read_design
+from core.design.files import checkpoint_steps
 from core.design.plan import Plan
-from storage import runs
+from core.design.spec import Design
+from core.design.suited import difference
+from storage import files, runs
 from storage.database import Database
 from storage.records import Relation
+from storage.status import ACTIVE, Status
 
 
-def lineage(db: Database, plan: Plan) -> tuple[str | None, Relation | None]:
+def lineage(db: Database, design: Design, plan: Plan) -> tuple[str | None, Relation | None]:
     """(parent, relation) of a run with this plan: it extends a run on the same data, else fine-tunes it.
 
-    Raises StorageError if there is no run to start from.
+    Raises StorageError if there is no run to start from, UserError if it has no weights that fit.
     """
     if plan.start_from is None:
         return None, None
-    return plan.start_from, "extend" if runs.get(db, plan.start_from).data == plan.data else "fine_tune"
+    parent = runs.get(db, plan.start_from)
+    waiting = parent.status in ACTIVE | {Status.QUEUED}
+    if not (waiting or checkpoint_steps(files.folder(db.root, "runs", parent.id))):
+        raise UserError(
+            f"The run {parent.id} has no weights to start from. To fix this, train it further, or start from"
+            " another."
+        )
+    if said := difference(design, read_design(parent.design)):
+        raise UserError(
+            f"The weights of {parent.id} do not fit this design: {said}. To fix this, start from a run of"
+            " this design, or of one that differs in its routers only."
+        )
+    return parent.id, "extend" if parent.data == plan.data else "fine_tune"

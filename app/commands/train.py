@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         hint = f" With --match: {fits.label[:1].lower()}{fits.label[1:]}." if fits else ""
         raise UserError(f"Nothing was started, because of the errors above.{hint}")
 
-    parent, relation = lineage(database.open(data_root()), plan)
+    parent, relation = lineage(database.open(data_root()), design, plan)
     run_id = engine().start(
         design.model_dump_json(), plan, plan.data, uuid4().hex, parent=parent, relation=relation
     )

@@ -25,6 +25,7 @@ from core.design.bodies.moe import Moe
 from core.design.edit import Edit, SetValue
 from core.design.edits import apply
 from core.design.facts import DataFacts
+from core.design.mistakes import fault
 from core.design.plan import Plan
 from core.design.pointer import PointerError
 from core.design.presets.methods import UnknownMethodError, method_edit
@@ -137,9 +138,9 @@ def plan_of(trial: Trial, start_from: str | None = None) -> Plan:
     try:
         return Plan.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ClaimError(_where(trial, f"plan.{place} is wrong: {first['msg']}.")) from None
+        raise ClaimError(_where(trial, f"plan.{place} is wrong: {fault(first)}.")) from None
 
 
 def key_of(trial: Trial, facts: Callable[[str], DataFacts]) -> str:

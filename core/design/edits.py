@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from core.design import dial as dial  # registers the size dial
 from core.design import strategies as strategies  # registers the edits that write numbers by a rule
 from core.design.edit import Batch, Edit
+from core.design.mistakes import fault
 from core.design.plain import Choice
 from core.design.pointer import PointerError, from_location
 from core.design.problems import Problem
@@ -45,14 +46,14 @@ def parse(document: Any) -> Design | Problem:
     try:
         return Design.model_validate(_with_known_layers(document))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         path = from_location(first["loc"])
         shown = repr(first["input"])
         value = f" (it is {shown[:60]})" if first["type"] != "missing" and len(shown) <= 60 else ""
         return Problem(
             code="not-a-design",
             path=path,
-            message=f"{_place(path)} is wrong: {first['msg'].rstrip('.')}{value}.",
+            message=f"{_place(path)} is wrong: {fault(first)}{value}.",
             fix="To fix this, give it a value of that kind. Nothing was changed.",
         )
     except RecursionError:

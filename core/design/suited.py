@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 
-from core.design.base import Spec
+from core.design.base import Spec, Weight
 from core.design.plan import Objective, Plan
 from core.design.routing.router import Router
 from core.design.spec import Design
@@ -45,21 +45,37 @@ def suited(plan: Plan, design: Design) -> Plan:
     return plan if named else plan.replaced(objective=suggested_objective(design))
 
 
-def fits(design: Design, other: Design) -> bool:
-    """Whether `design` may begin with the weights of `other`: alike in all but their routers.
+def difference(design: Design, other: Design) -> str:
+    """Why `design` cannot begin with the weights of `other`, in words; "" where it can.
 
-    By names, shapes and counts of parameters; the checkpoint itself decides when the run begins.
+    They must be alike in all but their routers. By names and shapes of parameters, part by part; the
+    checkpoint itself decides when the run begins.
     """
-    return _outside_routers(design) == _outside_routers(other)
+    ours, theirs = _outside_routers(design), _outside_routers(other)
+    for name, shape in ours.items():
+        if name not in theirs:
+            return f"it has no {name}"
+        if shape != theirs[name]:
+            return f"{name} is {theirs[name]} there and {shape} here"
+    extra = next((name for name in theirs if name not in ours), None)
+    return "" if extra is None else f"it also has {extra}"
 
 
-def _outside_routers(design: Design) -> tuple[list[str], Counter[tuple[str, tuple[int, ...]]]]:
-    found: Counter[tuple[str, tuple[int, ...]]] = Counter()
-    for placed in design.weights():
-        weight = placed.weight
-        if weight.role != "router":
-            found[weight.name, weight.shape] += placed.times * weight.copies
-    return [stack.name for stack in design.stacks], found
+def _outside_routers(design: Design) -> dict[str, str]:
+    """Shapes in words by name and place of every parameter that no router owns; groups of experts apart."""
+    placed: defaultdict[str, list[Weight]] = defaultdict(list)
+    for each in design.weights():
+        placed[each.pointer].append(each.weight)
+    parts = [(place.pointer, f" of {place.path}") for place in design.occurrences()]
+    inside = {pointer for pointer, _ in parts}
+    places = [(pointer, "") for pointer in placed if pointer not in inside] + parts
+    found: dict[str, list[str]] = defaultdict(list)
+    for pointer, where in places:
+        for weight in placed[pointer]:
+            if weight.role != "router":
+                shape = ((weight.copies,) if weight.copies > 1 else ()) + weight.shape
+                found[f"{weight.name}{where}"].append(" x ".join(map(str, shape)))
+    return {name: " and ".join(shapes) for name, shapes in found.items()}
 
 
 def _values(router: Router) -> Iterator[Spec]:

@@ -110,6 +110,7 @@ def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.Captur
         (("runs", "show", "nobody"), "no run 'nobody'"),
         (("runs", "show", "../../etc"), "no run '../../etc'"),
         (("train", "starter", "--steps", "1", "--set", "plan.start_from=nobody"), "no run 'nobody'"),
+        (("train", "starter", "--set", "plan.freeze=xx"), "plan.freeze cannot be 'xx': it takes a list"),
         (("runs", "pause"), "pause needs a run"),
     ],
 )
@@ -156,6 +157,13 @@ def test_a_run_that_starts_from_another_says_so(
     second = call(capsys, *argv, "--set", f"plan.start_from={first}")[1].split()[-1]
     run = here.run(second)
     assert (run.parent, run.relation, run.plan.start_from) == (first, "extend", first)
+    status, out, err = call(
+        capsys, *argv, "--set", f"plan.start_from={first}", "--set", "/stacks/0/layers/0/times=3"
+    )
+    assert (status, out) == (1, "")
+    assert f"The weights of {first} do not fit this design: it has no" in err
+    assert "To fix this, start from a run of this design" in err
+    assert len(runs.listing(here.db)) == 2
 
 
 @pytest.mark.parametrize("command", ["check", "cost", "train"])

@@ -11,9 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from app.commands import train
 from app.designs import read_design, with_values
+from app.errors import UserError
 from app.lineage import lineage
 from app.slot import Slot
-from app.views._train import live
+from app.views import _runs
 from app.views._train.choice import Choice
 from core.data.ingest import Options, ingest
 from core.data.load import sources
@@ -150,13 +151,31 @@ def test_stored_data_is_listed_by_its_folder_alone(db):
 
 
 def test_a_plan_that_starts_from_a_run_keeps_its_lineage(db, monkeypatch):
-    first = runs.create(db, Document("tiny", "{}", "a" * 64), Plan(), "digits", "first").id
+    starter = preset("starter")
+    first = runs.create(
+        db, Document("tiny", starter.model_dump_json(), starter.sha), Plan(), "digits", "first"
+    ).id
     monkeypatch.setattr(Choice, "plan", property(lambda self: Plan(steps=5, start_from=first)))
     button(visit(TRAIN), "train.start").click().run()
     run = next(run for run in runs.listing(db) if run.id != first)
     assert (run.parent, run.relation) == (first, "fine_tune")
-    assert lineage(db, Plan(start_from=first, data="digits")) == (first, "extend")
-    assert lineage(db, Plan()) == (None, None)
+    assert lineage(db, starter, Plan(start_from=first, data="digits")) == (first, "extend")
+    assert lineage(db, starter, Plan()) == (None, None)
+
+
+def test_a_start_whose_weights_do_not_fit_is_refused_before_the_run(db, monkeypatch):
+    wide = preset("starter").model_copy(update={"width": 96})
+    first = runs.create(db, Document("wide", wide.model_dump_json(), wide.sha), Plan(), "text", "first").id
+    monkeypatch.setattr(Choice, "plan", property(lambda self: Plan(steps=5, start_from=first)))
+    app = visit(TRAIN)
+    button(app, "train.start").click().run()
+    words = f"The weights of {first} do not fit this design: embedding.weight is 256 x 96 there and 256 x 64"
+    assert words in said(app)
+    assert "To fix this" in said(app)
+    assert [run.id for run in runs.listing(db)] == [first]
+    runs.stop(db, first)
+    with pytest.raises(UserError, match=f"{first} has no weights to start from. To fix this"):
+        lineage(db, wide, Plan(start_from=first))
 
 
 def test_the_length_may_be_seconds(db):
@@ -188,7 +207,7 @@ def test_a_domain_without_a_label_in_the_last_window_keeps_its_name(db, monkeypa
     monkeypatch.setattr(seed, "rows", rows)
     run = seed.write_run(db, Status.DONE, "seed-gap", steps=700, reached=700)
     rows_now = metrics.read(db, run)
-    assert live._domains(runs.get(db, run), rows_now, rows_now[-1]) == list(seed.DOMAINS)
+    assert _runs.domains(runs.get(db, run), rows_now, rows_now[-1]) == list(seed.DOMAINS)
 
 
 def test_training_loss_instead_of_held_out_loss(ids):

@@ -1,5 +1,6 @@
 """What the Train page offers of a plan: the objective a routing needs, a run to begin from."""
 
+import re
 import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from core.design.edits import apply
 from core.design.plan import PerTaskAccumulate, Single, TwoPassConsistency
 from core.design.presets.registry import preset
 from core.design.spec import Design
-from core.design.suited import fits
+from core.design.suited import difference
 from storage import database, drafts, runs
 from storage.database import Database
 from storage.drafts import Document
@@ -136,6 +137,15 @@ def test_runs_whose_weights_fit_may_be_begun_from(db: Database) -> None:
 
 def test_weights_fit_where_only_routers_differ() -> None:
     plain = preset("starter")
-    assert fits(plain, routed("starter", router=RANDOM, balance=[]))
-    assert not fits(plain, preset("dense-twin"))
-    assert not fits(plain, preset("tabular"))
+    assert difference(plain, routed("starter", router=RANDOM, balance=[])) == ""
+    dense = difference(plain, preset("dense-twin"))
+    assert re.search(r" is .* there and .* here$|^it (also )?has ", dense), dense
+    wide = plain.model_copy(update={"width": 96})
+    assert difference(plain, wide) == "embedding.weight is 256 x 96 there and 256 x 64 here"
+    cut = plain.model_dump(mode="json")
+    (group,) = cut["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"]["experts"]
+    two = [{**group, "count": group["count"] // 2}] * 2
+    cut["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"]["experts"] = two
+    said = difference(Design.model_validate(cut), plain)
+    assert re.fullmatch(r"\w+ of decoder\.0\.1 is (\d+ x .*) there and (.*) and \2 here", said), said
+    assert difference(plain, preset("tabular"))

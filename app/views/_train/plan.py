@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from components import page
 from core.design.facts import DataFacts
+from core.design.mistakes import fault
 from core.design.plan import OBJECTIVE, Objective, Plan
 from core.design.planned import objective_fault
 from core.design.spec import Design
@@ -66,9 +67,9 @@ def choose(suited: Plan, data: str, scope: str, offer: Offer) -> Plan | None:
     try:
         return Plan.model_validate(suited.model_dump() | values | {"data": data})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        page.problems([("error", f"The plan's {place} cannot be that: {first['msg']}.", "")])
+        page.problems([("error", f"The plan's {place} cannot be that: {fault(first)}.", "")])
         return None
 
 

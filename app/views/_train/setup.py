@@ -4,6 +4,7 @@ import streamlit as st
 
 from app import state
 from app.designs import argument
+from app.errors import UserError
 from app.guard import guarded
 from app.jobs import engine
 from app.lineage import lineage
@@ -91,11 +92,11 @@ def _recent(db: Database) -> None:
 def _start(chosen: Choice, planned: Plan, facts: DataFacts, request: str) -> None:
     """Queue the run and show it; a click that arrives twice finds the same request, or no button."""
     try:
-        parent, relation = lineage(database.open(data_root()), planned)
+        parent, relation = lineage(database.open(data_root()), chosen.design, planned)
         run_id = engine().start(
             chosen.design.model_dump_json(), planned, facts.name, request, parent=parent, relation=relation
         )
-    except StorageError as error:
+    except (StorageError, UserError) as error:
         state.leave_message(str(error))
         return
     state.open_run(run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.record import read_design
 from core.design.files import checkpoint_steps
 from core.design.spec import Design
-from core.design.suited import fits
+from core.design.suited import difference
 from storage import files, runs
 from storage.database import Database
 
@@ -18,6 +18,6 @@ def starts(db: Database, design: Design) -> dict[str, str]:
     kept = (run for run in runs.listing(db) if checkpoint_steps(files.folder(db.root, "runs", run.id)))
     found = {}
     for run, _ in zip(kept, range(LOOKED_AT), strict=False):
-        if fits(design, read_design(runs.get(db, run.id).design)):
+        if not difference(design, read_design(runs.get(db, run.id).design)):
             found[run.id] = f"{run.name}, {run.id}"
     return found
