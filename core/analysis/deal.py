@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from core.analysis.load import Ints
+from core.analysis.errors import AnalysisError
+from core.analysis.load import Bools, Ints
 
 SHUFFLES = 20
 
@@ -37,3 +38,19 @@ def dealt(sequence_T: Ints, shuffles: int = SHUFFLES, seed: int = 0) -> npt.NDAr
         inside -= whole * (inside >= whole)
         found[shuffle, order_T] = order_T[np.repeat(start_S[dealt_S], lengths) + inside]
     return found
+
+
+def held_out(sequence_T: Ints, seed: int = 0) -> Bools:
+    """The tokens [T] of a random half of the sequences: what was found in the others is measured here.
+
+    Raises:
+        AnalysisError: there are not two sequences.
+    """
+    sequences, of_T = np.unique(sequence_T, return_inverse=True)
+    if len(sequences) < 2:
+        raise AnalysisError(
+            "What is found in one half of the examples is checked on the other, and there are not two"
+            " examples. To fix this, trace more tokens."
+        )
+    half_S = np.random.default_rng(seed).permutation(len(sequences)) < len(sequences) // 2
+    return np.asarray(half_S[of_T])
