@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from itertools import groupby
 from typing import Any, Literal, get_origin
 
@@ -10,7 +11,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from core.design.bodies.base import Body
+from core.design.bodies.moe import Moe
 from core.design.experts.base import Expert
+from core.design.routing.select.group_top_k import GroupTopK
+from core.design.routing.select.top_k import TopK
 from core.design.schedule import Schedule
 from core.design.structure import Layer
 
@@ -114,26 +118,44 @@ def word(kind: str) -> str:
     return _VALUES.get(kind, kind.replace("_", " "))
 
 
+@singledispatch
 def brief(spec: BaseModel) -> str:
     """A piece of a design in a few words: `top-2`, `MoE layer of 8 experts`, `linear from 8 to 2`."""
     kind = str(getattr(spec, "kind", ""))
-    if isinstance(spec, Layer):
-        return ", ".join(brief(part.body) for part in spec.parts)
-    if isinstance(spec, Schedule):
-        numbers = [number(n) for n in getattr(spec, "values", None) or (spec.start, spec.end)]  # type: ignore[attr-defined]
-        return f"{word(kind)} " + (
-            ", ".join(numbers) if hasattr(spec, "values") else f"from {numbers[0]} to {numbers[1]}"
-        )
-    if kind == "top_k":
-        k = spec.k  # type: ignore[attr-defined]
-        return f"top-{number(k)}" if isinstance(k, int | float) else f"top-k, {brief(k)}"
-    if kind == "group_top_k":
-        return f"top-{spec.k} of {plural(spec.top_islands, 'island')}"  # type: ignore[attr-defined]
-    if kind == "moe":
-        return f"MoE layer of {plural(spec.count, 'expert')}"  # type: ignore[attr-defined]
-    if isinstance(spec, Expert):
-        return groups([spec])
     return word(kind) if kind else type(spec).__name__.lower()
+
+
+@brief.register
+def _(spec: Layer) -> str:
+    return ", ".join(brief(part.body) for part in spec.parts)
+
+
+@brief.register
+def _(spec: Schedule) -> str:
+    if (listed := getattr(spec, "values", None)) is not None:
+        return f"{word(spec.kind)} {', '.join(map(number, listed))}"
+    start, end = (number(getattr(spec, name)) for name in ("start", "end"))
+    return f"{word(spec.kind)} from {start} to {end}"
+
+
+@brief.register
+def _(spec: TopK) -> str:
+    return f"top-{number(spec.k)}" if isinstance(spec.k, int | float) else f"top-k, {brief(spec.k)}"
+
+
+@brief.register
+def _(spec: GroupTopK) -> str:
+    return f"top-{spec.k} of {plural(spec.top_islands, 'island')}"
+
+
+@brief.register
+def _(spec: Moe) -> str:
+    return f"MoE layer of {plural(spec.count, 'expert')}"
+
+
+@brief.register
+def _(spec: Expert) -> str:
+    return groups([spec])
 
 
 def part_name(body: Body) -> str:
@@ -155,7 +177,7 @@ def _group(group: Expert) -> str:
         if name not in usual and getattr(group, name) != info.default
     ]
     size = f"{number(group.count)} × {number(group.inner)}" if group.inner else f"{number(group.count)} × "
-    return " ".join([size.strip(), *([word(group.kind)] if group.kind != "glu" else []), *odd])
+    return " ".join([size.strip(), *([] if group.usual else [word(group.kind)]), *odd])
 
 
 def widths(experts: Sequence[Expert]) -> str:

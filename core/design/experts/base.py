@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from core.design.base import Choice, Role, Spec, Weight, field
 from core.design.edit import Edit
@@ -16,6 +16,10 @@ class Expert(Spec):
     """`count` experts of one kind. Kinds with matrices have a field `hidden`, the width H."""
 
     kind: str
+
+    #: The kind that goes without saying.
+    usual: ClassVar[bool] = False
+
     count: int = field(1, ge=1, le=4096, unit="experts", symbol="E")
 
     @property

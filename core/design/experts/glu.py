@@ -18,6 +18,7 @@ class Glu(Expert):
     g sigmoid(1.702 g) times 1 plus up x held between -c and c.
     """
 
+    usual = True
     kind: Literal["glu"]
     hidden: int = field(ge=1, le=1_000_000, unit="hidden width", symbol="H")
     activation: Activation = field("silu")

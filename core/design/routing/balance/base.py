@@ -18,6 +18,10 @@ class Balancer(Spec):
     needs_distribution: ClassVar[bool] = False
     #: Only the router can lower it, so it needs a router that learns.
     trains_router: ClassVar[bool] = True
+    #: Pulls experts to equal use, and does nothing where that is exact.
+    evens: ClassVar[bool] = False
+    #: Reads raw logits, which norms of experts are not.
+    of_logits: ClassVar[bool] = False
 
     def weights(self, experts: int) -> Iterator[Weight]:
         """Parameters that the balancer adds to a layer of `experts`; none by default."""

@@ -16,6 +16,7 @@ class BiasUpdate(Balancer):
     unless it is `counted` among them (ERNIE 4.5 stores it as a parameter that nothing trains)."""
 
     trains_router = False
+    evens = True
     kind: Literal["bias_update"]
     step: float = field(1e-3, ge=0, le=1, symbol=r"\gamma")
     counted: bool = field(False, advanced=True)
@@ -34,14 +35,14 @@ class BiasUpdate(Balancer):
         moe = site.moe
         if moe is None:
             return
-        if moe.router.select.kind not in ("top_k", "group_top_k"):
+        if not moe.router.select.steered:
             yield site.error(
                 "bias-needs-top-k",
                 "A selection bias steers which experts a token picks, so it needs top-k or group top-k.",
                 "To fix this, remove the bias update.",
                 edits=(site.remove(label="Remove the bias update"),),
             )
-        strong = [b for b in moe.balance if b.kind == "load_balance" and getattr(b, "coefficient", 0) > 1e-3]
+        strong = [b for b in moe.balance if b.evens and getattr(b, "coefficient", 0) > 1e-3]
         if strong:
             yield site.warning(
                 "two-balancers", "The load-balance loss and the bias update pull at the same load."

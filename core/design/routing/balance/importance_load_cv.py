@@ -14,6 +14,7 @@ from core.design.routing.balance.base import BALANCE, Balancer
 class ImportanceLoadCV(Balancer):
     """`importance * CV^2(sum of weights) + load * CV^2(smooth load)`; the load term needs noisy logits."""
 
+    evens = True
     kind: Literal["importance_load_cv"]
     importance: float = field(
         0.01, ge=0, le=100, description="coefficient on the summed weights of an expert"
@@ -25,10 +26,7 @@ class ImportanceLoadCV(Balancer):
         moe = site.moe
         if moe is None or not self.load:
             return
-        noisy = moe.router.score.kind == "noisy_linear" or any(
-            m.kind == "logit_noise" for m in moe.router.modifiers
-        )
-        if not noisy:
+        if not any(each.noisy for each in (moe.router.score, *moe.router.modifiers)):
             yield site.warning(
                 "load-without-noise",
                 "Without noise on the logits the load term has no gradient; only importance balances.",

@@ -16,6 +16,7 @@ class LoadBalance(Balancer):
     example.
     """
 
+    evens = True
     kind: Literal["load_balance"]
     coefficient: float = field(0.01, ge=0, le=100, symbol=r"\alpha")
     per: Literal["batch", "sequence", "island"] = field("batch", advanced=True)

@@ -27,7 +27,7 @@ class ParamPenalty(Balancer):
                 "penalty-equal",
                 "All experts are equally wide, so this is load balance times the experts of a token.",
             )
-        if any(b.kind == "load_balance" for b in moe.balance):
+        if any(b.evens for b in moe.balance):
             yield site.warning(
                 "penalty-and-balance", "Load balance pulls to equal use, this penalty to narrow experts."
             )

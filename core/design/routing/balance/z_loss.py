@@ -15,12 +15,13 @@ class ZLoss(Balancer):
     """Mean over tokens of the squared log-sum-exp of raw logits."""
 
     needs_distribution = True
+    of_logits = True
     kind: Literal["z_loss"]
     coefficient: float = field(0.001, ge=0, le=100)
 
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from super().rules(site)
-        if site.moe is not None and site.moe.router.score.kind == "expert_norm":
+        if site.moe is not None and site.moe.router.score.asks:
             yield site.error(
                 "needs-distribution",
                 "Norms of experts are no logits, so a z-loss has no meaning on them.",

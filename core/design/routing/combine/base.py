@@ -16,6 +16,8 @@ class Combine(Spec):
 
     #: Whether tokens have experts of their own; else every expert has a share in every token.
     selects: ClassVar[bool] = True
+    #: Every expert works on its exact share of whatever comes.
+    exact: ClassVar[bool] = False
 
     def outputs(self, experts: int) -> int:
         """How many logits a router of `experts` writes for each token."""

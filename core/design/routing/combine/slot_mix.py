@@ -8,7 +8,7 @@ from typing import Any, Literal
 from core.design.base import field
 from core.design.problems import Problem, Site, plain
 from core.design.routing.combine.base import COMBINE, Combine
-from core.design.routing.select.exact import FUTILE, exact_balance_rules
+from core.design.routing.select.exact import exact_balance_rules
 
 
 @COMBINE.register
@@ -16,6 +16,7 @@ class SlotMix(Combine):
     """`slots` of each expert take a softmax over tokens; tokens take a softmax over slots."""
 
     selects = False
+    exact = True
     kind: Literal["slot_mix"]
     slots: int = field(1, ge=1, le=4096, unit="slots per expert")
 
@@ -51,7 +52,7 @@ class SlotMix(Combine):
                     ),
                     at=at,
                 )
-        if not spec.score.learns or any(m.kind == "drop_experts" for m in spec.modifiers):
+        if not spec.score.learns or any(m.closes for m in spec.modifiers):
             yield router.error(
                 "slots-need-rows",
                 "Every slot needs a row of weights of its own that learns and is never dropped.",
@@ -62,7 +63,7 @@ class SlotMix(Combine):
                 at="score",
             )
         for i, balancer in enumerate(moe.balance):
-            if balancer.kind not in FUTILE:
+            if not balancer.evens:
                 body = router.goto(router.path.removesuffix("/router"))
                 yield body.error(
                     "slots-balance",

@@ -16,6 +16,12 @@ class Modifier(Spec):
 
     #: Serves a router that learns, by varying or scaling what it says.
     explores: ClassVar[bool] = True
+    #: Closes experts for a while, so that no token can have them.
+    closes: ClassVar[bool] = False
+    #: Adds Gaussian noise to the logits.
+    noisy: ClassVar[bool] = False
+    #: Changes what the router reads, before there are logits.
+    on_input: ClassVar[bool] = False
 
     def weights(self) -> Iterator[Weight]:
         """Parameters it adds to the router; none by default."""

@@ -16,6 +16,7 @@ class DropExperts(Modifier):
     """Drops a share of the experts of each island, or of the islands; drawn anew every `refresh` steps."""
 
     explores = False
+    closes = True
     kind: Literal["drop_experts"]
     unit: Literal["expert", "island"] = field("expert")
     rate: float = field(0.25, ge=0, lt=1, symbol=r"\gamma", description="share that is switched off")
@@ -37,7 +38,7 @@ class DropExperts(Modifier):
         moe = site.moe
         if moe is None or not self.rate or moe.count % moe.islands:
             return
-        if moe.router.select.looks_ahead or moe.router.combine.kind == "slot_mix":
+        if moe.router.select.looks_ahead or moe.router.combine.exact:
             yield site.error(
                 "drop-exact",
                 "Experts that take an exact share of the tokens cannot be left out.",

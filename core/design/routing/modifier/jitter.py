@@ -12,6 +12,7 @@ from core.design.routing.modifier.base import MODIFIER, Modifier
 class Jitter(Modifier):
     """Input times U[1 - epsilon, 1 + epsilon]; training only."""
 
+    on_input = True
     kind: Literal["jitter"]
     epsilon: float = field(0.01, gt=0, lt=1, symbol=r"\epsilon")
 

@@ -12,6 +12,7 @@ from core.design.routing.modifier.base import MODIFIER, Modifier
 class LogitNoise(Modifier):
     """Adds N(0, (sigma / E)^2); training only."""
 
+    noisy = True
     kind: Literal["logit_noise"]
     sigma: float = field(1.0, gt=0, le=1000, symbol=r"\sigma", description="divided by the number of experts")
 

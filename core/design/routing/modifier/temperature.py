@@ -25,7 +25,7 @@ class Temperature(Modifier):
 
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from super().rules(site)
-        if self.learnable and site.moe is not None and site.moe.router.score.kind == "linear":
+        if self.learnable and site.moe is not None and site.moe.router.score.scales:
             yield site.warning(
                 "temperature-free",
                 "A learned temperature beside a linear score is not identifiable: both scale the logits.",

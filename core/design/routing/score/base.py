@@ -21,6 +21,10 @@ class Score(Spec):
     reads: ClassVar[bool] = True
     #: Whether noise, a temperature or a mask have anything to act on.
     bends: ClassVar[bool] = True
+    #: Whether longer weights alone make all logits larger, as a temperature does.
+    scales: ClassVar[bool] = False
+    #: Whether it adds Gaussian noise to its logits.
+    noisy: ClassVar[bool] = False
     #: Tensors of all experts that it multiplies every token with; chosen experts need not do so again.
     asks: ClassVar[tuple[str, ...]] = ()
 

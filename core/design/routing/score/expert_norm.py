@@ -26,13 +26,13 @@ class ExpertNormScore(Score):
             return
         yield from _router_rules(site, moe.router)
         for i, balancer in enumerate(moe.balance):
-            if balancer.kind == "z_loss":
+            if balancer.of_logits:
                 here = site.goto(site.path.removesuffix("/router/score")).at("balance", i)
                 yield here.error(
                     "score-is-a-norm",
                     "A z-loss pulls logits towards zero, and here they are how strongly experts respond.",
                     "To fix this, remove the z-loss.",
-                    edits=(here.remove(label="Remove z_loss"),),
+                    edits=(here.remove(label=f"Remove {balancer.kind}"),),
                 )
         ranks = {(g.kind, getattr(g, "rank", 0)) for g in moe.experts}
         if len(ranks) > 1 or next(iter(ranks))[0] != "glu_lowrank":
@@ -72,7 +72,7 @@ def _router_rules(site: Site, router: Spec) -> Iterator[Problem]:
                 at=at,
             )
     for i, modifier in enumerate(getattr(router, "modifiers", ())):
-        if modifier.kind == "jitter":
+        if modifier.on_input:
             here = around.at("modifiers", i)
             yield here.error(
                 "score-is-the-expert",

@@ -13,6 +13,7 @@ from core.design.routing.score.base import SCORE, Score
 class LinearScore(Score):
     """`logits = x W^T (+ b)`; no temperature divides b. Cost: 2 D E FLOPs a token."""
 
+    scales = True
     kind: Literal["linear"]
     bias: bool = field(False, advanced=True)
 

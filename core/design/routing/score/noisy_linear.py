@@ -13,6 +13,7 @@ from core.design.routing.score.base import SCORE, Score
 class NoisyLinearScore(Score):
     """`x W_g + eps * softplus(x W_n)`; noise in training only."""
 
+    noisy = True
     kind: Literal["noisy_linear"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from core.design.base import Choice, Spec
@@ -20,6 +21,8 @@ class Select(Spec):
     ragged: ClassVar[bool] = False
     #: The decision looks at other tokens, also later ones.
     looks_ahead: ClassVar[bool] = False
+    #: A selection bias steers which experts a token picks.
+    steered: ClassVar[bool] = False
     #: Needs scores that sum to one.
     needs_distribution: ClassVar[bool] = False
 
@@ -46,6 +49,10 @@ class Select(Spec):
     def reach(self, islands: int) -> int:
         """Islands that the experts of one token may lie in."""
         return islands
+
+    def at_least_two(self, site: Site) -> Iterator[Edit]:
+        """The edit that gives every token two experts at least, where a number says how many."""
+        yield from ()
 
     def span(self, training: bool) -> str | None:
         """For how much one decision holds, where the selection and not the router's scope says so."""

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from core.design.problems import Problem, Site
 
 TOP_2 = {"kind": "top_k", "k": 2}
-#: Balancers that even out what is even already.
-FUTILE = ("load_balance", "bias_update", "importance_load_cv")
 
 
 def exact_balance_rules(site: Site, name: str) -> Iterator[Problem]:
@@ -47,7 +45,7 @@ def exact_balance_rules(site: Site, name: str) -> Iterator[Problem]:
             at="uncertain",
         )
     for i, balancer in enumerate(moe.balance):
-        if balancer.kind in FUTILE:
+        if balancer.evens:
             yield body.error(
                 "already-balanced",
                 f"Balance is already exact here, so {balancer.kind} does nothing.",

@@ -16,6 +16,7 @@ from core.design.routing.select.top_k import too_many
 class GroupTopK(Select):
     """`k` experts from the `top_islands` best islands, which score the sum, max or top-2 sum of their own."""
 
+    steered = True
     kind: Literal["group_top_k"]
     k: int = field(8, ge=1, le=4096, symbol="K", unit="experts per token")
     top_islands: int = field(4, ge=1, le=4096, unit="islands")

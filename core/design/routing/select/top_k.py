@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from core.design.base import field
+from core.design.edit import Edit
 from core.design.problems import Problem, Site
 from core.design.routing.select.base import SELECT, Select
 from core.design.schedule import Count, Schedule, ends_of, value_at
@@ -36,6 +37,7 @@ def too_many(site: Site, k: int, experts: int, at: str = "k") -> Problem:
 class TopK(Select):
     """`k` experts for every token. `random_second` drops the second at random by its weight (GShard)."""
 
+    steered = True
     kind: Literal["top_k"]
     k: Count = field(2, symbol="K", unit="experts per token")
     random_second: bool = field(False, advanced=True)
@@ -57,6 +59,10 @@ class TopK(Select):
         if not isinstance(self.k, Schedule):
             return self.expected(experts)
         return sum(self._at((i + 0.5) / _MOMENTS, experts) for i in range(_MOMENTS)) / _MOMENTS
+
+    def at_least_two(self, site: Site) -> Iterator[Edit]:
+        if site.moe is not None and site.moe.count > 1:
+            yield site.set("k", 2, label="Set top-k to 2")
 
     def _at(self, progress: float, experts: int) -> int:
         return min(max(round(value_at(self.k, progress)), 1), experts)

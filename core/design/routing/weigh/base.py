@@ -42,8 +42,7 @@ class Weigh(Spec):
         if moe is None or not moe.router.learns or moe.router.select.fewest(moe.count) != 1:
             return
         edits = [self.instead(site)]
-        if moe.router.select.kind == "top_k" and moe.count > 1:
-            edits.append(site.up().set("select/k", 2, label="Set top-k to 2"))
+        edits += moe.router.select.at_least_two(site.up().at("select"))
         yield site.error(
             "router-no-gradient",
             f"With one expert and {why} the router gets no gradient: the weight is always the same.",

@@ -19,7 +19,7 @@ class Renormalised(Weigh):
         moe = site.moe
         if moe is None or not moe.router.learns or moe.router.select.fewest(moe.count) != 1:
             return
-        if moe.router.score.kind == "expert_norm":
+        if moe.router.score.asks:
             yield site.warning(
                 "router-no-gradient",
                 "With one expert and normalised weights the score learns only through the expert.",
