@@ -60,10 +60,11 @@ class PartCount:
     """One turn of a part, and how many turns there are.
 
     `matrices` are the parameters that a narrow number format applies to. `macs` are multiply-adds of weight
-    products for each token by role; `pair_macs` those of each query and key; `token_macs` what a token costs
-    beside both. `pass_macs` are spent once a forward pass, whatever it holds: what a router knows of tasks,
-    what a whole batch shares. Of all these, `fixed_macs` are those that a backward does not repeat: no
-    gradient of a fixed weight, none at all where nothing reaches it. `active` is by R1.
+    products for each token by role; `pair_macs` those of each query and key it visits, `scan_macs` of each
+    query and key there is; `token_macs` what a token costs beside them. `pass_macs` are spent once a forward
+    pass, whatever it holds: what a router knows of tasks, what a whole batch shares. Of all these,
+    `fixed_macs` are those that a backward does not repeat: no gradient of a fixed weight, none at all where
+    nothing reaches it. `active` is by R1.
     """
 
     pointer: str
@@ -75,6 +76,7 @@ class PartCount:
     active: float
     macs: tuple[tuple[str, float], ...]
     pair_macs: int = 0
+    scan_macs: int = 0
     token_macs: float = 0.0
     pass_macs: float = 0.0
     fixed_macs: float = 0.0
@@ -125,9 +127,14 @@ class Counts:
         for part in self.parts:
             body = part.placed.part.body if part.placed else None
             if isinstance(body, Mixer):
-                keys = 1 if context is None else body.span(context)
+                keys = 1 if context is None else body.cached_keys(context)
                 total += part.times * body.kv_elements(self.design.width) * keys
         return total
+
+    def index_elements(self) -> int:
+        """Numbers cached for a token by which queries pick the keys they visit."""
+        bodies = ((part.times, part.placed.part.body) for part in self.parts if part.placed)
+        return sum(n * b.index_elements(self.design.width) for n, b in bodies if isinstance(b, Mixer))
 
     def cached(self, context: int | None = None) -> Figure:
         """Numbers cached for a token: without windows, or with them, as an average over `context` tokens.
@@ -294,6 +301,7 @@ def _part(
         active=active,
         macs=tuple(macs.items()),
         pair_macs=body.pair_macs(design.width) if isinstance(body, Mixer) else 0,
+        scan_macs=body.scan_macs(design.width) if isinstance(body, Mixer) else 0,
         token_macs=extra + (body.token_macs(design.width) if isinstance(body, Mixer) else 0),
         pass_macs=once,
         fixed_macs=fixed,

@@ -17,6 +17,7 @@ from core.cost.formats import Format, Widths, widths
 from core.cost.gpu import Op
 from core.cost.rates import Measured
 from core.cost.scenario import PHASES, Phase, Scenario
+from core.cost.training import training
 from core.design.spec import Design
 
 _MOST = 10**9
@@ -96,18 +97,7 @@ def _on_processor(
     chosen = widths(weights or on.compute)
     load = Scenario(phase, batch, tokens, chosen, on.compute)
     step = gpu.step(counts, load, on)
-    if phase == "train":
-        needs = memory.training(counts, batch=batch, context=tokens, weights=chosen, reserved=on.reserved)
-    else:
-        needs = memory.inference(
-            counts,
-            batch=batch,
-            context=tokens,
-            rows=load.rows,
-            weights=chosen,
-            numbers=on.compute,
-            reserved=on.reserved,
-        )
+    needs = (training if phase == "train" else memory.inference)(counts, load, on.reserved)
     total = needs.total.value
     lacks = () if total <= on.memory else (_short("memory", total, on.memory),)
     low, high = on.band

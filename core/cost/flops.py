@@ -93,7 +93,10 @@ def flops(counts: Counts, context: int | None = None, *, causal_half: bool = Tru
 def _part(part: PartCount, tokens: int, causal_half: bool) -> PartFlops:
     body = part.placed.part.body if part.placed else None
     keys = mean_keys(part, tokens) if causal_half else tokens
-    pairs = part.pair_macs * keys if isinstance(body, Mixer) else 0.0
+    pairs = 0.0
+    if isinstance(body, Mixer):
+        every = (tokens + 1) / 2 if causal_half else tokens
+        pairs = part.pair_macs * keys + part.scan_macs * every
     # What the data writes needs no gradient: in front of the first layer only weights get one.
     passes = 1 if part.kind == "input" else 2
     scale = 2 * part.times

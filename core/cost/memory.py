@@ -1,39 +1,67 @@
-"""Bytes that a design needs to answer and to be trained."""
+"""Bytes that a design needs to answer, on the fullest device of a plan; the table that training shares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.figure import Figure, exact
-from core.cost.formats import Format, Widths, number_format
-from core.cost.stored import total_bytes
+from core.cost.formats import Widths, number_format
+from core.cost.held import held
+from core.cost.scenario import Scenario
+from core.cost.shards import Stage, shard, staged
+from core.cost.stored import size_in, total_bytes
 from core.design.bodies.base import Mixer
-from core.design.bodies.moe import Moe
 
-#: AdamW keeps two float32 moments.
-MOMENTS = 8
 #: What frameworks keep beside the formula, and what they free early: 10 and 90 % factors, a prior.
 _ACTIVATION_BAND = (0.8, 1.4)
+#: Allocated memory that lies between blocks: share, 10 and 90 % marks; nothing of weights, which never move.
+_FRAGMENTS = (0.035, 0.02, 0.05)
+#: What collectives keep for themselves on each of several devices, bytes.
+_COLLECTIVES = 0.4e9
+#: Tokens of prompts that servers read at once; longer prompts pass in pieces of it.
+CHUNK = 8192
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Rows of a memory table by name, and their sum."""
+    """Rows of a memory table by name, for the fullest device.
 
-    rows: tuple[tuple[str, Figure], ...]
+    `held` are tensors and add up to the peak; `beside` is what driver and allocator hold as well. `timeline`
+    are bytes of tensors at the moments of a step. `imbalance` is the fullest device's weights over the mean.
+    """
+
+    held: tuple[tuple[str, Figure], ...]
+    beside: tuple[tuple[str, Figure], ...] = ()
+    timeline: tuple[tuple[str, float], ...] = ()
+    stage: int = 0
+    imbalance: float = 1.0
+
+    @property
+    def rows(self) -> tuple[tuple[str, Figure], ...]:
+        """All of them."""
+        return (*self.held, *self.beside)
+
+    @property
+    def peak(self) -> Figure:
+        """Most bytes of tensors at one time, as an allocator counts them."""
+        return _sum(self.held, "memory.peak")
 
     @property
     def total(self) -> Figure:
-        """Sum; exact while every row is."""
-        figures = [figure for _, figure in self.rows]
-        value = sum(f.value for f in figures)
-        names = tuple((name, f.value) for name, f in self.rows)
-        if all(f.grade == "exact" for f in figures):
-            return Figure(value, "bytes", "memory.total", names)
-        low = sum(f.value if f.low is None else f.low for f in figures)
-        high = sum(f.value if f.high is None else f.high for f in figures)
-        return Figure(value, "bytes", "memory.total", names, "prior", low, high)
+        """Bytes that a device must have; exact while every row is."""
+        return _sum(self.rows, "memory.total")
+
+
+def _sum(rows: tuple[tuple[str, Figure], ...], formula: str) -> Figure:
+    figures = [figure for _, figure in rows]
+    value = sum(f.value for f in figures)
+    names = tuple((name, f.value) for name, f in rows)
+    if all(f.grade == "exact" for f in figures):
+        return Figure(value, "bytes", formula, names)
+    low = sum(f.value if f.low is None else f.low for f in figures)
+    high = sum(f.value if f.high is None else f.high for f in figures)
+    return Figure(value, "bytes", formula, names, "prior", low, high)
 
 
 def weight_bytes(counts: Counts, weights: Widths) -> Figure:
@@ -43,100 +71,71 @@ def weight_bytes(counts: Counts, weights: Widths) -> Figure:
 
 def cache_bytes(counts: Counts, batch: int, context: int, numbers: str = "bf16") -> Figure:
     """Keys and values of `batch` sequences of `context` tokens, windows applied; states in float32."""
-    each = counts.kv_elements(context) * number_format(numbers).width / 8 + counts.state_elements() * 4
-    return exact(batch * each, "bytes", "memory.kv", batch=batch, context=context, numbers=numbers)
+    each = counts.kv_elements(context) + counts.index_elements() * context
+    value = batch * (each * number_format(numbers).width / 8 + counts.state_elements() * 4)
+    return exact(value, "bytes", "memory.kv", batch=batch, context=context, numbers=numbers)
 
 
-def inference(
-    counts: Counts,
-    *,
-    batch: int = 1,
-    context: int | None = None,
-    rows: int | None = None,
-    weights: Widths,
-    numbers: str = "bf16",
-    reserved: float = 0.0,
-) -> Memory:
-    """Weights, cache, and the largest live set of a step over `rows` tokens (decoding: one a sequence)."""
-    tokens = counts.design.task.tokens if context is None else context
-    live = _live(counts, batch if rows is None else rows, batch, number_format(numbers))
-    out = [
-        ("weights", weight_bytes(counts, weights)),
-        ("cache", cache_bytes(counts, batch, tokens, numbers)),
-        ("activations", _prior(live, "memory.inference_peak")),
-    ]
-    if reserved:
-        out.append(("reserved", _prior(reserved, "memory.reserved")))
-    return Memory(tuple(out))
+def inference(counts: Counts, load: Scenario, reserved: float = 0.0) -> Memory:
+    """Weights, cache, and the largest live set of a step, on the fullest device of the plan."""
+    plan = load.parallel
+    parts = counts if plan.pp > 1 or load.weights.places else counts.folded()
+    size = size_in(load.weights)
+    found = []
+    for index, stage in enumerate(staged(parts, plan)):
+        weights = shard(stage, plan, size, apart=bool(load.weights.places))
+        rows = (
+            ("weights", exact(weights.most, "bytes", "memory.weights", weights=load.weights.name)),
+            ("cache", _cache(parts, stage, load)),
+            ("activations", prior(_live(parts, stage, load), "memory.inference_peak")),
+        )
+        found.append(Memory(rows, beside(rows, load, reserved), (), index, weights.imbalance))
+    return max(found, key=lambda memory: memory.peak.value)
 
 
-def training(
-    counts: Counts,
-    *,
-    batch: int,
-    context: int | None = None,
-    weights: Widths,
-    reserved: float = 0.0,
-) -> Memory:
-    """One process with AdamW, no recomputation: fp32 throughout, or 16-bit weights with a float32 copy."""
-    form = weights.default
-    if form.bits < 16:
-        raise ValueError(f"Training in {weights.name} is not costed. To fix this, use bf16 or fp32.")
-    tokens = batch * (counts.design.task.tokens if context is None else context)
-    copy = 0 if form.bits == 32 else 4
-    out = [
-        ("weights", weight_bytes(counts, weights)),
-        ("gradients", exact(counts.total * form.bits // 8, "bytes", "memory.gradients", numbers=form.name)),
-        ("optimizer", exact(counts.total * (MOMENTS + copy), "bytes", "memory.optimizer", copy=copy)),
-        ("activations", _prior(_kept(counts, tokens, form), "memory.activations")),
-    ]
-    if reserved:
-        out.append(("reserved", _prior(reserved, "memory.reserved")))
-    return Memory(tuple(out))
+def _cache(counts: Counts, stage: Stage, load: Scenario) -> Figure:
+    """Keys, values and states of the sequences of a device."""
+    width, plan, value = counts.design.width, load.parallel, 0.0
+    sequences, number = -(-load.batch // plan.dp), number_format(load.numbers).width / 8
+    for part, turns in stage:
+        body = part.placed.part.body if part.placed else None
+        if isinstance(body, Mixer):
+            keys = body.cached_keys(load.context) * body.kv_elements(width) / min(plan.tp, body.cache_cuts)
+            keys += load.context * body.index_elements(width)
+            value += turns * (keys * number + 4 * body.state_elements(width) / plan.tp)
+    return exact(
+        sequences * value, "bytes", "memory.kv", batch=sequences, context=load.context, numbers=load.numbers
+    )
 
 
-def _prior(value: float, formula: str) -> Figure:
+def _live(counts: Counts, stage: Stage, load: Scenario) -> float:
+    """Largest live set of a forward: stream, normed input, and what the widest part holds; or the logits."""
+    width, plan, number = counts.design.width, load.parallel, number_format(load.numbers).width / 8
+    sequences = -(-load.batch // plan.dp)
+    tokens = sequences if load.phase == "decode" else min(CHUNK, sequences * load.context)
+    wide = 0.0
+    for part, _ in stage:
+        mine = held(part, width, plan, tokens)
+        wide = max(wide, (mine.inner + mine.rows + mine.hidden) * number + 4 * mine.single * plan.tp)
+    # In serving, every device of a tensor-parallel group holds the whole stream.
+    stream = tokens * (2 * width * number + wide)
+    ends = any(part.kind == "head" for part, _ in stage)
+    logits = 4.0 * sequences * sum(head.outputs for head in counts.design.task.heads_out) / plan.tp
+    return max(stream, logits if ends else 0.0)
+
+
+def prior(value: float, formula: str) -> Figure:
+    """Bytes of activations: what frameworks keep and free differs."""
     low, high = _ACTIVATION_BAND
     return Figure(value, "bytes", formula, (), "prior", value * low, value * high)
 
 
-def _live(counts: Counts, rows: int, answers: int, numbers: Format) -> float:
-    """Largest live set of a forward: stream, normed input, and what the widest part holds; or the logits."""
-    wide = max((_working(part, counts.design.width) for part in counts.parts), default=0.0)
-    stream = rows * (2 * counts.design.width + wide) * numbers.width / 8
-    logits = 4.0 * answers * sum(head.outputs for head in counts.design.task.heads_out)
-    return max(stream, logits)
-
-
-def _kept(counts: Counts, tokens: int, form: Format) -> float:
-    """Bytes that parts keep for their backward (after arXiv 2205.05198, with flash attention)."""
-    width = counts.design.width
-    kept = sum(
-        part.times * (2 * width + _working(part, width) + _routing(part) * 4 / (form.bits / 8))
-        for part in counts.parts
-        if part.placed
-    )
-    task = counts.design.task
-    answers = tokens if task.kind == "language_model" else tokens / task.tokens
-    head = answers * sum(h.outputs for h in task.heads_out) * (form.bits / 8 + 4)
-    return tokens * (width + kept) * form.bits / 8 + head
-
-
-def _working(part: PartCount, width: int) -> float:
-    """Numbers between the input and the output of one turn of a part, for each token."""
-    if part.placed is None:
-        return 0.0
-    body = part.placed.part.body
-    if isinstance(body, Mixer):
-        weights = [w for w in part.weights if w.gemm and w.role == "mixer" and len(w.shape) > 1]
-        # Outputs of all projections but the last, whose input is kept instead.
-        return float(sum(w.shape[1] if w.shape[0] == width else w.shape[0] for w in weights))
-    # An expert of m matrices holds m hidden vectors: gate, up and their product, or up and its activation.
-    fixed = sum(macs for role, macs in part.macs if role in ("dense", "shared")) / width
-    outer = body.outer(width) if isinstance(body, Moe) else width
-    return fixed + sum(group.rows * (2 * outer + group.macs / outer) for group in part.groups)
-
-
-def _routing(part: PartCount) -> float:
-    """Logits and probabilities of the router, float32."""
-    return 2.0 * sum(group.experts for group in part.groups)
+def beside(
+    rows: tuple[tuple[str, Figure], ...], load: Scenario, reserved: float
+) -> tuple[tuple[str, Figure], ...]:
+    """What driver, framework and allocator hold beside tensors."""
+    own = reserved + (_COLLECTIVES if load.parallel.devices > 1 else 0.0)
+    moves = sum(figure.value for name, figure in rows if name not in ("weights", "cache"))
+    share, low, high = _FRAGMENTS
+    gaps = Figure(moves * share, "bytes", "memory.fragments", (), "prior", moves * low, moves * high)
+    return (("framework", prior(own, "memory.reserved")), ("fragmentation", gaps)) if own else ()

@@ -24,11 +24,17 @@ def answers(counts: Counts, load: Scenario) -> int:
     return load.rows if load.phase == "train" and language else load.batch
 
 
-def pairs(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> tuple[float, int]:
-    """Keys that each query of a step meets on average, and multiply-adds for each of them."""
+def pairs(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> tuple[float, float]:
+    """Keys that each query of a step meets on average, and multiply-adds for each of them.
+
+    What a query spends on keys that it does not pick is shared among those it meets.
+    """
+    width = counts.design.width
     if load.phase == "decode":
-        return body.span(load.context), body.cached_pair_macs(counts.design.width)
-    return mean_keys(part, load.context), part.pair_macs
+        keys, every, each = body.span(load.context), float(load.context), body.cached_pair_macs(width)
+    else:
+        keys, every, each = mean_keys(part, load.context), (load.context + 1) / 2, part.pair_macs
+    return keys, each + part.scan_macs * every / max(1.0, keys)
 
 
 def hits(part: PartCount, load: Scenario) -> tuple[float, ...]:

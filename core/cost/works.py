@@ -6,14 +6,14 @@ operators of the busiest device: matrices are cut `tp` ways, experts spread `ep`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from core.cost.count import Counts, PartCount
 from core.cost.formats import Format, number_format
+from core.cost.rates import routed
 from core.cost.scenario import Scenario
-from core.cost.spread import fullest, most_touched, pooled
+from core.cost.spread import fullest, heaviest, here, most_touched, pooled, stages
 from core.cost.stored import expert_bytes, role_bytes
 from core.cost.work import answers, hits, pairs, running
 from core.design.bodies.base import Mixer
@@ -22,16 +22,17 @@ from core.design.bodies.moe import Moe
 #: A backward of attention that recomputes its probabilities costs 2.5 forwards (arXiv 2307.08691).
 _FLASH_BACKWARD = 2.5
 _ROLES = (("mixer", "projections"), ("dense", "dense FFN"), ("router", "router"), ("shared", "shared"))
-#: Kernels beside products: norm with residual; positions, cache and attention; top-k, sort, activation, sum.
+#: Kernels beside products: norm with residual; positions with the cache, and attention; what routing adds
+#: (top-k, sort, activation, weighted sum).
 _NORM, _MIXING, _ROUTING = 1, 2, 4
 
 
 @dataclass(frozen=True)
 class Work:
-    """One operator of one turn of a part.
+    """One operator of one turn of a part, `times` turns in this stage.
 
     `rows` meet each weight matrix, whose smaller side is `side`; `form` is the number format of its weights.
-    `grouped` marks the products of routed experts, `fused` those of queries with keys. `kernels` are launches.
+    `grouped` marks products of routed experts, `fused` those of queries and keys. `kernels` are launches.
     """
 
     name: str
@@ -47,15 +48,152 @@ class Work:
     fused: bool = False
 
 
-def works(counts: Counts, load: Scenario) -> tuple[Work, ...]:
-    """Operators of a pass of `load` through a device of the busiest stage, in order."""
-    here = load.here()
-    stages = _stages(counts, load.parallel.pp) if load.parallel.pp > 1 else None
-    found: list[tuple[int, Work]] = []
+#: Operators of each pipeline stage, in order.
+Stages = tuple[tuple[Work, ...], ...]
+
+
+def works(counts: Counts, load: Scenario) -> Stages:
+    """Operators of one pass of `load` through a device of each pipeline stage."""
+    local, plan = here(load), load.parallel
+    placed = stages(counts, plan) if plan.pp > 1 else {}
+    out: list[list[Work]] = [[] for _ in range(plan.pp)]
     for part in running(counts, load.phase):
-        for work in _part(counts, part, load, here):
+        last = plan.pp - 1 if part.kind in ("head", "stack") else 0
+        turns = placed.get(part.pointer, {last: part.times})
+        for work in _part(counts, part, local):
             if load.phase == "train":
-                work = _with_backward(work, load, first=part.kind == "input")
-            for stage, times in stages[part.pointer, part.kind].items() if stages else ((0, part.times),):
-                found.append((stage, replace(work, times=times)))
-    return tuple(work for _, work in found)
+                work = _with_backward(work, part, load)
+            for stage, times in turns.items():
+                out[stage].append(work if times == work.times else replace(work, times=times))
+    return tuple(map(tuple, out))
+
+
+def _part(counts: Counts, part: PartCount, load: Scenario) -> Iterator[Work]:
+    if part.kind in ("input", "embedding", "stack", "head"):
+        yield from _end(counts, part, load)
+        return
+    width, tp, number = counts.design.width, load.parallel.tp, _number(load)
+    body = part.placed.part.body if part.placed else None
+    macs, stored = dict(part.macs), role_bytes(part, load.weights)
+    rows, plain = load.rows, number_format(load.numbers)
+    # Norm and residual: the stream is read twice and written twice.
+    yield Work(
+        "norm and residual",
+        part.pointer,
+        part.times,
+        0.0,
+        4 * rows * width * number,
+        rows,
+        width,
+        plain,
+        _NORM,
+    )
+    for role, what in _ROLES:
+        if macs.get(role):
+            cut = 1 if role == "router" else tp
+            moved = stored.get(role, 0.0) / cut + 2 * rows * width * number
+            matrices = [w for w in part.weights if w.gemm and w.role == role and len(w.shape) > 1]
+            side = min(width, macs[role] / width / cut)
+            form = load.weights.matrices(role)
+            kernels = max(1, len(matrices)) + sum(w.role == "norm" for w in part.weights if role == "mixer")
+            yield Work(
+                what, part.pointer, part.times, 2 * rows * macs[role] / cut, moved, rows, side, form, kernels
+            )
+    if isinstance(body, Mixer) and (part.pair_macs or body.state_elements(width)):
+        yield _attention(counts, part, body, load)
+    if part.groups:
+        yield _experts(counts, part, load)
+
+
+def _number(load: Scenario) -> float:
+    """Bytes of a number of an activation."""
+    return number_format(load.numbers).width / 8
+
+
+def _end(counts: Counts, part: PartCount, load: Scenario) -> Iterator[Work]:
+    width, number, tp = counts.design.width, _number(load), load.parallel.tp
+    if part.kind == "input":
+        form = load.weights.matrices("embedding")
+        moved = part.gemm_macs * form.width / 8 + 2 * load.rows * width * number
+        flops = 2 * load.rows * part.gemm_macs
+        yield Work("embedding", part.pointer, 1, flops, moved, load.rows, width, form, 1)
+    elif part.kind == "head":
+        rows, form = answers(counts, load), load.weights.matrices("head")
+        outputs = sum(head.outputs for head in counts.design.task.heads_out) / tp
+        moved = outputs * width * form.width / 8 + rows * (width * number + 4 * outputs)
+        flops = 2 * rows * outputs * width
+        yield Work("head", part.pointer, 1, flops, moved, rows, min(width, outputs), form, 2)
+
+
+def _attention(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> Work:
+    width, rows, tp, number = counts.design.width, load.rows, load.parallel.tp, _number(load)
+    cached = body.kv_elements(width) / min(tp, body.cache_cuts)
+    state = 8.0 * load.batch * body.state_elements(width) / tp
+    keys, each = pairs(counts, part, body, load)
+    flops = 2 * rows * (each * keys + part.token_macs) / tp
+    if load.phase == "decode":
+        moved = load.batch * keys * cached * number + state
+    else:
+        moved = 2 * rows * (cached + width / tp) * number + state
+    form = number_format(load.numbers)
+    return Work(
+        "attention", part.pointer, part.times, flops, moved, rows, width, form, _MIXING, fused=True
+    )  # fmt: skip
+
+
+def _experts(counts: Counts, part: PartCount, load: Scenario) -> Work:
+    """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
+    plan, number, pool = load.parallel, _number(load), pooled(load)
+    body = part.placed.part.body if part.placed else None
+    outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
+    hit = hits(part, pool)
+    cut = plan.ep * plan.expert_tp
+    chosen = sum(group.rows for group in part.groups)
+    rows = pool.rows * chosen
+    uneven = _unevenness(part, rows, plan.ep)
+    wasted = uneven * _padding(part, load.phase == "train")
+    each = dict(part.macs).get("expert", 0.0) + part.token_macs
+    flops = 2 * pool.rows * each / cut * wasted
+    moved = 0.0
+    for index, (n, group) in enumerate(zip(hit, part.groups, strict=True)):
+        size = sum(expert_bytes(part, index, load.weights)) / max(1, group.experts) / plan.expert_tp
+        asked = group.always / max(1, group.parameters)
+        most = most_touched(group, n, plan.ep)
+        moved += size * (most + asked * (group.experts / plan.ep - most))
+    inner = sum(pool.rows * g.rows * g.macs / outer for g in part.groups)
+    moved += (2 * rows * outer + inner / plan.expert_tp) * number / plan.ep * wasted
+    wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0) / plan.expert_tp
+    side = min(outer, max(wide, 1.0))
+    met = max(rows, 1e-9) / max(sum(hit), 1e-9)
+    kernels = max((len([w for w in g.weights if w.gemm]) for g in part.groups), default=1) + _ROUTING
+    form = load.weights.matrices("expert")
+    return Work(
+        "experts", part.pointer, part.times, flops, moved, met, side, form, kernels, grouped=True
+    )  # fmt: skip
+
+
+def _unevenness(part: PartCount, rows: float, ep: int) -> float:
+    """Rows of the fullest device over the mean: as measured, else by chance alone."""
+    if ep < 2:
+        return 1.0
+    turns = [group.turns for group in part.groups]
+    if all(turns):
+        return heaviest([[p for group in each for p in group] for each in zip(*turns, strict=True)], ep)
+    return fullest(rows, ep)
+
+
+def _padding(part: PartCount, training: bool) -> float:
+    """Rows computed over rows of use where every expert is padded to its capacity; dropless: 1."""
+    bank = routed(part.placed.part.body, training) if part.placed else None
+    if bank is None or bank.router.capacity is None:
+        return 1.0
+    capacity = bank.router.capacity
+    return max(1.0, capacity.train if training else capacity.eval)
+
+
+def _with_backward(work: Work, part: PartCount, load: Scenario) -> Work:
+    """Forward and backward: gradients of inputs (not of the data) and of weights, and what is recomputed."""
+    again = load.training.recompute == "full" and part.placed is not None
+    passes = (2 if part.kind == "input" else 3) + again
+    flops = work.flops * (1 + _FLASH_BACKWARD + again if work.fused else passes)
+    return replace(work, flops=flops, bytes=work.bytes * passes, kernels=work.kernels * passes)

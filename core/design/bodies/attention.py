@@ -80,6 +80,14 @@ class Attention(Mixer):
     def kv_elements(self, width: int) -> int:
         return 0 if self.cross else self.kv_heads * (self.head(width) + self.value(width))
 
+    @property
+    def cache_cuts(self) -> int:
+        return self.kv_heads
+
+    def kept_elements(self, width: int) -> int:
+        normed = (self.heads + self.kv_heads) * self.head(width) if self.qk_norm != "none" else 0
+        return super().kept_elements(width) + normed
+
     def span(self, keys: float) -> float:
         limits = [n for n in (self.window, self.chunk) if n is not None]
         return min([keys, *limits])

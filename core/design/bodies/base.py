@@ -43,6 +43,19 @@ class Mixer(Body):
         """Numbers of a constant state for each sequence."""
         return 0
 
+    @property
+    def cache_cuts(self) -> int:
+        """Pieces that the cache can be cut into, one for a device; what all heads read stays whole."""
+        return 1
+
+    def cached_keys(self, keys: float) -> float:
+        """Keys that stay in the cache when `keys` came by: what no query visits again need not."""
+        return self.span(keys)
+
+    def index_elements(self, width: int) -> int:
+        """Numbers cached for each token beside keys and values, by which a query picks the keys it visits."""
+        return 0
+
     def span(self, keys: float) -> float:
         """Keys a query really visits when `keys` are there (windows, chunks)."""
         return keys
@@ -54,6 +67,20 @@ class Mixer(Body):
     def cached_pair_macs(self, width: int) -> int:
         """The same while decoding, where the cache may hold something else than keys and values."""
         return self.pair_macs(width)
+
+    def scan_macs(self, width: int) -> int:
+        """Multiply-adds for each query and each key there is, to pick those it visits."""
+        return 0
+
+    def kept_elements(self, width: int) -> int:
+        """Numbers of a token that a backward needs beside the input: what projections put out, and what the
+        last one reads."""
+        matrices = (w for w in self.weights(width, 1) if w.gemm and w.role == "mixer" and len(w.shape) > 1)
+        return sum(w.shape[1] if w.shape[0] == width else w.shape[0] for w in matrices)
+
+    def whole_weights(self) -> tuple[str, ...]:
+        """Names of matrices that tensor parallelism leaves whole on each device."""
+        return ()
 
     def token_macs(self, width: int) -> int:
         """Multiply-adds a token costs beside the weights (state updates)."""

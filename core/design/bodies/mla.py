@@ -72,6 +72,25 @@ class LatentAttention(Mixer):
     def span(self, keys: float) -> float:
         return keys if self.indexer is None else min(keys, self.indexer.top)
 
+    def cached_keys(self, keys: float) -> float:
+        # Any key may be picked for the next query, so none is forgotten.
+        return keys
+
+    def index_elements(self, width: int) -> int:
+        return 0 if self.indexer is None or self.indexer.shared else self.indexer.head_width
+
+    def scan_macs(self, width: int) -> int:
+        return self.index_elements(width) * (self.indexer.heads if self.indexer else 0)
+
+    def kept_elements(self, width: int) -> int:
+        # Both latents before and after their norms; the shared rotary key is copied to every head.
+        heads = self.heads * 2 * (self.nope + self.rope + self.value)
+        return 2 * (self.q_rank or 0) + 2 * self.kv_rank + self.rope + heads
+
+    def whole_weights(self) -> tuple[str, ...]:
+        # All heads read the same latents.
+        return ("query_a.weight", "latent_a.weight", *(f"index_{n}.weight" for n in ("query", "key", "gate")))
+
     def pair_macs(self, width: int) -> int:
         return self.heads * (self.nope + self.rope + self.value)
 

@@ -31,6 +31,10 @@ class RoutedAttention(Mixer):
         if self.bias:
             yield Weight(name="bias", shape=(width,), role="mixer", gemm=False)
 
+    @property
+    def cache_cuts(self) -> int:
+        return self.kv_heads
+
     def kv_elements(self, width: int) -> int:
         return 2 * self.kv_heads * self.head_width
 

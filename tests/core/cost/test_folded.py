@@ -3,13 +3,14 @@
 import pytest
 from hypothesis import given, settings
 
-from core.cost import gpu, memory
+from core.cost import gpu
 from core.cost.count import count
 from core.cost.devices.h100_sxm import DEVICE
 from core.cost.estimate import strip
 from core.cost.flops import flops
 from core.cost.formats import widths
 from core.cost.scenario import Scenario
+from core.cost.training import training
 from core.design.presets.registry import preset
 from core.design.spec import Design
 from tests.core.design.samples import starter
@@ -25,9 +26,8 @@ def test_folding_equal_parts_changes_no_sum(design: Design) -> None:
     assert folded.active("R1") == pytest.approx(whole.active("R1"), rel=1e-12)
     assert folded.kv_elements(64) == pytest.approx(whole.kv_elements(64), rel=1e-12)
     assert flops(folded).train == pytest.approx(flops(whole).train, rel=1e-12)
-    needs = [
-        memory.training(counts, batch=2, weights=widths("fp32")).total.value for counts in (folded, whole)
-    ]
+    step = Scenario("train", 2, 64, widths("fp32"), "fp32")
+    needs = [training(counts, step).total.value for counts in (folded, whole)]
     assert needs[0] == pytest.approx(needs[1], rel=1e-12)
     load = Scenario("train", 2, 64, widths("bf16"), "bf16")
     seconds = [gpu.step(counts, load, DEVICE).seconds for counts in (folded, whole)]

@@ -4,7 +4,10 @@ import pytest
 
 from core.cost.count import count
 from core.cost.formats import FORMATS, number_format, widths
-from core.cost.memory import cache_bytes, inference, training, weight_bytes
+from core.cost.held import held
+from core.cost.memory import cache_bytes, inference, weight_bytes
+from core.cost.scenario import Parallel, Scenario
+from core.cost.training import training
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import preset
 from core.design.spec import Design
@@ -44,31 +47,34 @@ def test_cache_is_windows_and_states():
     assert cache_bytes(qwen, 1, 1).value - grows == 4 * qwen.state_elements()
 
 
+def asked(phase, batch, context, weights, **more):
+    return Scenario(phase, batch, context, widths(weights), "bf16", **more)
+
+
 def test_training_is_sixteen_bytes_a_parameter_and_activations():
     for weights in ("fp32", "bf16"):
-        rows = dict(training(STARTER, batch=4, weights=widths(weights)).rows)
+        rows = dict(training(STARTER, asked("train", 4, 64, weights)).rows)
         assert rows["weights"].value + rows["gradients"].value + rows["optimizer"].value == 16 * STARTER.total
-        assert rows["activations"].grade == "prior"
-    small, large = (
-        dict(training(STARTER, batch=b, weights=widths("fp32")).rows)["activations"].value for b in (1, 8)
-    )
-    assert large == pytest.approx(8 * small)
+    small, large = (training(STARTER, asked("train", b, 64, "fp32")).held[-1][1] for b in (1, 8))
+    assert small.grade == "prior"
+    assert large.value == pytest.approx(8 * small.value)
 
 
 def test_latent_experts_hold_latent_vectors():
-    def activations(latent: int | None) -> float:
+    def numbers(latent: int | None) -> float:
         bank = moe([glu(64, 4)], router(2), latent=latent)
         task = {"width": 256, "task": language(8), "stacks": decoder(repeat(1, layer(attention(2), bank)))}
-        counts = count(Design.model_validate(task))
-        return dict(training(counts, batch=1, weights=widths("fp32")).rows)["activations"].value
+        (part,) = [part for part in count(Design.model_validate(task)).parts if part.groups]
+        return held(part, 256, Parallel(), 8).numbers()
 
     # Two experts a token, each reads and writes 32 numbers instead of 256; two projections hold 32 each.
-    assert activations(None) - activations(32) == 8 * (2 * 2 * (256 - 32) - 2 * 32) * 4
+    assert numbers(None) - numbers(32) == 2 * 2 * (256 - 32) - 2 * 32
 
 
 def test_sums_are_as_sure_as_their_rows():
-    memory = inference(MIXTRAL, batch=2, context=512, weights=widths("bf16"), reserved=1e9)
+    memory = inference(MIXTRAL, asked("prefill", 2, 512, "bf16"), reserved=1e9)
     assert memory.total.value == sum(figure.value for _, figure in memory.rows)
+    assert memory.peak.value == sum(figure.value for _, figure in memory.held)
     assert memory.total.grade == "prior"
     assert memory.total.low < memory.total.value < memory.total.high
 
@@ -76,5 +82,5 @@ def test_sums_are_as_sure_as_their_rows():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="Did you mean 'bf16'"):
         number_format("bf61")
-    with pytest.raises(ValueError, match="use bf16 or fp32"):
-        training(STARTER, batch=1, weights=widths("int8"))
+    with pytest.raises(ValueError, match="use bf16, fp8 or fp32"):
+        training(STARTER, asked("train", 1, 64, "int8"))

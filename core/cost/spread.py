@@ -1,0 +1,107 @@
+"""How a plan spreads a step over devices: what one device computes in a pass, and which one has most.
+
+B sequences, E experts on `ep` devices, K of them for a token.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from statistics import NormalDist
+
+from core.cost.count import Counts, GroupCount, PartCount
+from core.cost.rates import routed
+from core.cost.routing import evenly_visited
+from core.cost.scenario import Parallel, Scenario
+from core.design.bodies.moe import Moe
+
+
+def here(load: Scenario) -> Scenario:
+    """What one device sees of a pass: its copy's share of the sequences, in micro-batches.
+
+    While decoding through `pp` stages, that many micro-batches are under way at once.
+    """
+    plan = load.parallel
+    if load.phase == "train":
+        share = load.micro_batch
+    else:
+        ways = plan.dp * (plan.pp if load.phase == "decode" else 1)
+        share = max(1, -(-load.batch // ways))
+    return load if share == load.batch else replace(load, batch=share)
+
+
+def pooled(local: Scenario) -> Scenario:
+    """The sequences whose tokens meet one copy of the experts: of all devices that share it."""
+    plan = local.parallel
+    copies = plan.dp // min(plan.dp, plan.expert_dp)
+    return local if copies == 1 else replace(local, batch=local.batch * copies)
+
+
+@lru_cache(maxsize=256)
+def _most_of(n: int) -> float:
+    """Expected largest of n standard normal draws (Blom 1958)."""
+    return 0.0 if n < 2 else NormalDist().inv_cdf((n - 0.375) / (n + 0.25))
+
+
+def fullest(rows: float, ep: int) -> float:
+    """Rows of the fullest of `ep` devices over their mean, when tokens choose evenly and alone.
+
+    Counts are nearly Poisson: the mean and `Blom` standard deviations.
+    """
+    mean = rows / ep
+    return 1.0 if ep < 2 or mean <= 0 else min(float(ep), 1 + _most_of(ep) * math.sqrt((1 - 1 / ep) / mean))
+
+
+def most_touched(group: GroupCount, hit: float, ep: int) -> float:
+    """Distinct experts of a group on the device that touches most of them.
+
+    Measured rates are cut into devices in order; else `hit` of all is spread evenly, Var <= sum q (1 - q).
+    """
+    if ep < 2:
+        return hit
+    inside = group.experts / ep
+    q = min(1.0, hit / group.experts)
+    return min(inside, hit / ep + _most_of(ep) * math.sqrt(inside * q * (1 - q)))
+
+
+def heaviest(turns: Sequence[Sequence[float]], ep: int) -> float:
+    """Load of the fullest of `ep` devices over the mean, as measured: worst device of each turn, averaged."""
+    found = []
+    for turn in turns:
+        size = len(turn) // ep
+        loads = [sum(turn[rank * size : (rank + 1) * size]) for rank in range(ep)]
+        found.append(max(loads) * ep / sum(loads) if sum(loads) else 1.0)
+    return sum(found) / len(found)
+
+
+def visited(part: PartCount, ep: int) -> float:
+    """Devices that a token's experts lie on; a router that picks islands first reaches only theirs."""
+    body = part.placed.part.body if part.placed else None
+    bank = routed(body) if body is not None else None
+    if bank is None or ep < 2 or bank.experts % ep:
+        return float(min(ep, 1 if bank is None else bank.experts))
+    islands, reach = (
+        (body.islands, bank.router.select.reach(body.islands)) if isinstance(body, Moe) else (1, 1)
+    )
+    devices = max(1, ep * reach // islands) if ep >= islands else ep
+    return evenly_visited(devices, bank.experts // ep, min(bank.chosen, devices * (bank.experts // ep)))
+
+
+def stages(counts: Counts, plan: Parallel) -> dict[str, dict[int, int]]:
+    """Turns of each part in each stage, by its pointer: layers are dealt out in order, equally many each."""
+    depth, first = counts.design.depth, 0
+    found: dict[str, dict[int, int]] = defaultdict(dict)
+    for s, stack in enumerate(counts.design.stacks):
+        for r, repeat in enumerate(stack.layers):
+            for p, layer in enumerate(repeat.pattern):
+                at = Counter(
+                    (first + turn * len(repeat.pattern) + p) * plan.pp // depth
+                    for turn in range(repeat.times)
+                )
+                for i in range(len(layer.parts)):
+                    found[f"/stacks/{s}/layers/{r}/pattern/{p}/parts/{i}"] = dict(at)
+            first += repeat.times * len(repeat.pattern)
+    return found
