@@ -20,7 +20,8 @@ class Pass:
     pass_index: which of several passes of one step; seed: of the run. Random numbers of a layer are a
     function of (seed, layer, step, pass_index) alone, so replay and resume are exact.
     mask [B, S]: True where a token is real; task_id [B]; domain [B]: indices below `domains`, with which
-    records count experts per domain.
+    records count experts per domain. decode [B, S]: True where a token was generated, False where it was
+    given; None where all were.
     """
 
     step: int = 0
@@ -31,6 +32,7 @@ class Pass:
     task_id: Tensor | None = None
     domain: Tensor | None = None
     domains: int = 0
+    decode: Tensor | None = None
     record: Record = "none"
 
 

@@ -1,0 +1,88 @@
+"""What a routed layer is made to do at inference instead of what it learned. Pure data.
+
+Experts are switched off, switched on or favoured, or are picked in another way (MoTE, arXiv 2502.11096; the
+rank-r routing of arXiv 2405.14507). The weights of a run stay as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from core.design.base import Spec, field
+
+Scope = Literal["all", "prefill", "decode"]
+Expert = Annotated[int, Field(ge=0, lt=65_536)]
+
+
+class Pick(Spec):
+    """Base of the ways to pick."""
+
+
+class TopK(Pick):
+    """The k best."""
+
+    kind: Literal["top_k"]
+    k: int = field(ge=1, le=4096)
+
+
+class Rank(Pick):
+    """Only the expert that comes r-th; the best is first."""
+
+    kind: Literal["rank"]
+    r: int = field(ge=1, le=4096)
+
+
+class TopP(Pick):
+    """The fewest of the best whose probabilities reach p."""
+
+    kind: Literal["top_p"]
+    p: float = field(gt=0, le=1)
+
+
+class Random(Pick):
+    """k experts by chance, each as likely as another."""
+
+    kind: Literal["random"]
+    k: int = field(ge=1, le=4096)
+    seed: int = field(0, ge=0, le=2**31 - 1)
+
+
+class Given(Pick):
+    """These, for every token."""
+
+    kind: Literal["given"]
+    experts: tuple[Expert, ...] = field(min_length=1, max_length=4096)
+
+
+class Override(Spec):
+    """One layer. The order: `bias` is added to the logits; `suppress`ed experts cannot be picked; the layer's
+    own selection, or `pick`, picks from the rest; each expert of `force` that is not among the picks takes
+    the place of the last of them; weights follow from the picks by the layer's own rule. Shared experts stay.
+
+    scope: all tokens, those of the prompt, or those that were generated. drops: whether a capacity still
+    leaves choices out.
+    """
+
+    suppress: tuple[Expert, ...] = ()
+    force: tuple[Expert, ...] = ()
+    bias: dict[Expert, float] = field({})
+    pick: Annotated[TopK | Rank | TopP | Random | Given, Field(discriminator="kind")] | None = None
+    scope: Scope = "all"
+    drops: bool = True
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Override:
+        given = self.pick.experts if isinstance(self.pick, Given) else ()
+        for name, experts in (("suppress", self.suppress), ("force", self.force), ("given", given)):
+            if len(set(experts)) < len(experts):
+                raise ValueError(f"{name} names an expert twice; name each once")
+        if both := sorted(set(self.suppress) & set(self.force)):
+            raise ValueError(f"expert {both[0]} is both switched off and switched on; choose one of them")
+        return self
+
+    @property
+    def idle(self) -> bool:
+        """Whether it changes nothing."""
+        return self == Override(scope=self.scope)
