@@ -16,6 +16,7 @@ from core.claims import shipped
 from core.claims.arms import MOST_SEEDS
 from core.claims.naming import parse
 from core.claims.results import ArmResult, Finding, Result
+from core.claims.statistics import NOUGHT
 from core.papers.base import Paper
 from core.papers.registry import UnknownPaperError, paper, papers
 from storage import database
@@ -233,10 +234,16 @@ def _said(finding: Finding) -> str:
     if found is None:
         return text
     effect = "" if found.effect is None else f", effect {found.effect:.3g}"
+    mean, low, high = map(_figure, (found.mean, found.low, found.high))
     return (
-        f"{text}\n{' ' * 22}{what}: {found.mean:.3g} [{found.low:.3g}, {found.high:.3g}], expected"
+        f"{text}\n{' ' * 22}{what}: {mean} [{low}, {high}], expected"
         f" {expect.relation} {finding.margin:.3g}{effect}, {finding.seeds} seeds"
     )
+
+
+def _figure(value: float) -> str:
+    """Three significant figures; a nought that rounding left a trace on is one."""
+    return f"{0.0 if abs(value) < NOUGHT else value:.3g}"
 
 
 def _arm(arm: ArmResult, result: Result) -> str:

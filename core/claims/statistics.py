@@ -17,6 +17,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.95
+#: What is closer to nought than this is left over from rounding sums of 64-bit numbers near one.
+NOUGHT = 1e-15
 #: Up to this many resamples all of them are enumerated (n^n: six pairs), beyond it this many are drawn.
 RESAMPLES = 50_000
 

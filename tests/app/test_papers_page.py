@@ -22,6 +22,7 @@ from core.papers.registry import experiments, paper, papers
 from storage import database, drafts, jobs
 from storage.database import Database
 from tests.app.claims_seed import seed_claims
+from tests.core.claims.small import measured as by_hand
 
 
 @pytest.fixture
@@ -214,14 +215,34 @@ def test_expectations_in_words():
         (0.0, "0"),
         (0.98765, "0.988"),
         (-1.5, "−1.5"),
-        (4e-17, "4.0\u2009×\u200910⁻¹⁷"),
+        (4e-17, "0"),
+        (-1.4e-17, "0"),
+        (4e-13, "4.0\u2009×\u200910⁻¹³"),
+        (1.0, "1"),
+        (1.001, "1.0"),
+        (-614.0, "−614"),
         (-2.5e-6, "−2.5\u2009×\u200910⁻⁶"),
         (49_800.0, "49.8\u2009k"),
     ],
 )
 def test_figures_have_three_digits_and_real_signs(value, text):
     assert words.figure(value) == text
-    assert words.signed(abs(value)) == (f"+{words.figure(abs(value))}" if value else "0")
+    assert words.signed(abs(value)) == (f"+{words.figure(abs(value))}" if abs(value) > 1e-15 else "0")
+
+
+def test_what_is_the_same_in_every_seed_is_said_once():
+    by_id = {entry.id: entry for entry in experiments()}
+
+    def first(name, values):
+        """The first finding of an experiment whose left arm measured these."""
+        expect = by_id[name].expects[0]
+        return judge(by_id[name], by_hand(expect.left, values, expect.measure)).findings[0]
+
+    islands = first("x10", [1.0] * 5)
+    assert (words.measured(islands), words.interval(islands)) == ("1\u2009island", "in each of 5 seeds")
+    # Rounding leaves a trace on an eigenvalue that is exactly nought.
+    gate = first("x16", [-1.4e-17, 2e-17, -6e-17, 0.0, 1e-17])
+    assert (words.measured(gate), words.interval(gate)) == ("0", "in each of 5 seeds")
 
 
 @pytest.mark.parametrize("relation", ["below", "above"])

@@ -12,7 +12,8 @@ from components.papers.mount import BoardRow, Chip, Effect, Kind
 from components.words import plural
 from core.claims.naming import parse
 from core.claims.results import Finding
-from core.cost.format import DASH, MINUS, THIN, letters, rounded
+from core.claims.statistics import NOUGHT
+from core.cost.format import DASH, MINUS, THIN, fixed, letters, rounded
 from core.data.registry import BUILT_IN
 from core.design.presets.registry import names as presets
 from core.design.presets.registry import preset
@@ -56,9 +57,14 @@ def chips(paper: Paper, rows: Iterable[Row]) -> tuple[Chip, ...]:
 
 
 def figure(value: float) -> str:
-    """Three significant figures; powers of ten for what is tiny, letters for what is large."""
-    if value == 0:
+    """Three significant figures; powers of ten for what is tiny, letters for what is large.
+
+    Whole numbers stand as such, and so does a nought that rounding left a trace on.
+    """
+    if abs(value) < NOUGHT:
         return "0"
+    if float(value).is_integer() and abs(value) < 1e4:
+        return fixed(value, 0)
     if abs(value) < 1e-4:
         mantissa, power = f"{value:.1e}".split("e")
         return f"{mantissa.replace('-', MINUS)}{THIN}×{THIN}10{str(int(power)).translate(_RAISED)}"
@@ -67,7 +73,7 @@ def figure(value: float) -> str:
 
 def signed(value: float) -> str:
     """A difference: its sign is always there."""
-    return figure(value) if value <= 0 else f"+{figure(value)}"
+    return figure(value) if value < NOUGHT else f"+{figure(value)}"
 
 
 def measure(name: str) -> tuple[str, str]:
@@ -125,19 +131,19 @@ def measured(found: Finding) -> str:
     sides = figure(found.left)
     if found.right is not None:
         sides += f" against {figure(found.right)}"
-    return sides + (f"{THIN}{unit}" if unit else "")
+    return sides + (f"{THIN}{unit.removesuffix('s') if sides == '1' else unit}" if unit else "")
 
 
 def interval(found: Finding) -> str:
-    """`difference −0.98, −1.02 to −0.94, 5 seeds`."""
+    """`difference −0.98, −1.02 to −0.94, 5 seeds`, or `in each of 5 seeds` where all are the same."""
     if found.difference is None:
         return plural(found.seeds, "seed") if found.seeds else ""
-    what = "difference " if found.right is not None else "mean "
-    show = signed if found.right is not None else figure
-    if found.difference.low == found.difference.high:
-        return f"{what}{show(found.difference.mean)} in each of {plural(found.seeds, 'seed')}"
-    low, high = show(found.difference.low), show(found.difference.high)
-    return f"{what}{show(found.difference.mean)}, {low} to {high}, {plural(found.seeds, 'seed')}"
+    paired, seeds = found.right is not None, plural(found.seeds, "seed")
+    show = signed if paired else figure
+    mean, low, high = (show(x) for x in (found.difference.mean, found.difference.low, found.difference.high))
+    if found.difference.low == found.difference.high or low == high == "0":
+        return f"difference {mean} in each of {seeds}" if paired else f"in each of {seeds}"
+    return f"{'difference' if paired else 'mean'} {mean}, {low} to {high}, {seeds}"
 
 
 def effect(found: Finding) -> Effect | None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from core.analysis.specialization import specialization
 from core.claims.errors import ClaimError
 from core.claims.measures.base import Subject, over_layers, register
+from core.trace.collect import padded
 
 
 @register("task_overlap")
@@ -70,7 +71,8 @@ def _experts(subject: Subject, task: int) -> list[Tensor]:
         output = subject.model(torch.from_numpy(asked.inputs), subject.passing(asked, record="full"))
         chosen = [record.expert_TK for record in output.records.values()]
         parts.append([c for c in chosen if c is not None])
-    return [torch.cat(layer) for layer in zip(*parts, strict=True)]
+    # Where tokens take as many experts as they need, K is what the most of a batch took.
+    return [torch.from_numpy(padded([c.numpy() for c in layer], -1)) for layer in zip(*parts, strict=True)]
 
 
 def jaccard(first_TK: Tensor, second_TK: Tensor) -> float:

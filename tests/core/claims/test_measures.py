@@ -206,6 +206,26 @@ def test_tasks_are_asked_of_the_same_examples(tmp_path: Path) -> None:
         measure(subject, ["task_overlap/digit/nobody"])
 
 
+def test_tasks_may_take_as_many_experts_as_they_need(tmp_path: Path) -> None:
+    """Batches whose tokens took more experts stand beside those that took fewer."""
+    router = {
+        "score": {"kind": "linear"},
+        "condition": {"kind": "task_gate"},
+        "select": {"kind": "top_p", "p": 0.26},
+        "weigh": {"kind": "raw"},
+        "combine": {"kind": "output_mix"},
+    }
+    subject = trained(tmp_path, data="digits", router=router)
+    subject.plan = subject.plan.replaced(batch=1)
+    assert 0 < measure(subject, ["task_overlap"])["task_overlap"] <= 1
+    widths = {
+        record.expert_TK.shape[1]
+        for _, out in subject.outputs(record="full")
+        for record in out.records.values()
+    }
+    assert len(widths) > 1
+
+
 def test_routes_tell_families_where_each_has_experts_of_its_own(tmp_path: Path) -> None:
     """Tasks are left-1 to left-3 and right-1 to right-3; here a rule gives each family its own experts."""
     subject = trained(tmp_path, method="m3vit", data="skills")
