@@ -32,6 +32,27 @@ function palette(element, scale = "categorical") {
     .map((c) => c.trim());
 }
 
+// Shares on a page: the theme's scale from paper to the most there is, and what can be read on it.
+function stops(element) {
+  const text = getComputedStyle(element).getPropertyValue("--st-chart-sequential-colors");
+  return text.split(",").map((color) => [1, 3, 5].map((at) => parseInt(color.trim().slice(at, at + 2), 16)));
+}
+
+function colour(scale, share) {
+  const at = Math.min(1, Math.pow(Math.max(0, share), 0.75)) * (scale.length - 1);
+  const low = Math.floor(at),
+    high = Math.min(scale.length - 1, low + 1);
+  return scale[low].map((value, i) => Math.round(value + (scale[high][i] - value) * (at - low)));
+}
+
+// Relative luminance as WCAG defines it; black on what is brighter than 0.179, else white.
+function ink(rgb) {
+  const [r, g, b] = rgb
+    .map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000" : "#fff";
+}
+
 const GLYPH = {
   embedding: "M3 4h10M3 8h10M3 12h6",
   attention: "M3 3v10M8 3v10M13 3v10M3 5l5 3 5-3M3 9l5 3 5-3",

@@ -105,8 +105,13 @@ def chart(
 
 
 def table(name: str, frame: Callable[[], pd.DataFrame] | pd.DataFrame, key: str) -> None:
-    """The numbers of a chart, one click away, as a table and as CSV."""
-    with st.popover("Table", icon=":material/table:", type="tertiary", key=f"{key}.table"):
+    """The numbers of a chart, one click away, as a table and as CSV; sent only once they are asked for."""
+    place = st.popover(
+        "Table", icon=":material/table:", type="tertiary", key=f"{key}.table", on_change="rerun"
+    )
+    if not place.open:
+        return
+    with place:
         rows = frame() if callable(frame) else frame
         st.dataframe(rows, hide_index=True, key=f"{key}.rows", alt=f"Table of {name}")
         st.download_button(

@@ -43,12 +43,32 @@ def take_back(session: Session, run_id: str, step: int) -> None:
         session.execute(delete(table).where(col(table.run_id) == run_id, col(table.step) > step))
 
 
-def read(db: Database, run_id: str, after: int = -1) -> tuple[MetricsRow, ...]:
-    """The rows of a run in order of steps, those after step `after`."""
-    query = select(MetricRow.record).where(MetricRow.run_id == run_id, MetricRow.step > after)
+def read(db: Database, run_id: str, after: int = -1, without: Iterable[str] = ()) -> tuple[MetricsRow, ...]:
+    """The rows of a run in order of steps, those after step `after`.
+
+    Fields named in `without` are left at their defaults: the tables of a deep design are most of a row.
+    """
+    record = func.json_remove(MetricRow.record, *[f"$.{name}" for name in without])
+    query = select(record).where(MetricRow.run_id == run_id, MetricRow.step > after)
     with db.read() as session:
         records = session.exec(query.order_by(col(MetricRow.step)))
         return tuple(MetricsRow.model_validate_json(record) for record in records)
+
+
+def tables(db: Database, run_id: str) -> tuple[tuple[int, dict[str, str]], ...]:
+    """(step, JSON text of `domain_expert` and `domain_share`, each if it is there) of rows that have one.
+
+    As text: a long run of a deep design holds millions of counts, and who wants arrays need not make objects.
+    """
+    names = ("domain_expert", "domain_share")
+    texts = [func.json_extract(MetricRow.record, f"$.{name}") for name in names]
+    query = select(MetricRow.step, *texts).where(MetricRow.run_id == run_id).order_by(col(MetricRow.step))
+    with db.read() as session:
+        found = [
+            (step, {name: text for name, text in zip(names, kept, strict=True) if text})
+            for step, *kept in session.exec(query)
+        ]
+    return tuple((step, kept) for step, kept in found if kept)
 
 
 def newest(db: Database, run_ids: Iterable[str]) -> dict[str, MetricsRow]:

@@ -1,9 +1,15 @@
-"""Which run a page shows, the same on Train, Routing and Export."""
+"""Which run a page shows, the same on Train, Routing and Export, and what its rows are of."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
-from app import state
+from app import record, state
+from app.paths import data_root
+from app.views._train.data import facts_of
 from components import page
+from core.data.errors import DataError
+from core.design.facts import MetricsRow
 from storage import runs
 from storage.database import Database
 from storage.errors import NotFoundError
@@ -50,3 +56,20 @@ def choose(db: Database, run: RunPublic, key: str) -> None:
 def label(run: RunSummary) -> str:
     """A run in a list: its id holds the name, so status and steps are added."""
     return f"{run.id} · {run.status.value}"
+
+
+def domains(run: RunPublic, rows: Sequence[MetricsRow], wanted: int) -> list[str]:
+    """Names of the `wanted` rows of each table that a training counts, in the order of the data.
+
+    A window in which a domain had no label names fewer, so any row of the run that names all of them will do:
+    an evaluation or another window. Else the data says it, and numbers where it is gone.
+    """
+    told = [list(record.held_out((row,))) for row in rows] + [list(row.domain_loss) for row in rows]
+    for names in told:
+        if len(names) == wanted:
+            return names
+    try:
+        known = facts_of(run.data, str(data_root())).domains
+    except DataError:
+        known = ()
+    return list(known) if len(known) == wanted else [f"domain {i}" for i in range(wanted)]

@@ -51,13 +51,16 @@ def ids(db: Database) -> dict[str, str]:
     return seed.seed(db.root)
 
 
-def visit(page: str, run: str | None = None) -> AppTest:
-    """The page, run once."""
+def visit(page: str, run: str | None = None, **routing: str) -> AppTest:
+    """The page, run once; `routing` is what the address says of the Routing page."""
     app = AppTest.from_file("../../app/main.py", default_timeout=60)
     if run is not None:
         app.query_params["run"] = run
     app.run()
-    return again(app.switch_page(f"views/{page}.py"))
+    app = app.switch_page(f"views/{page}.py")
+    for name, value in routing.items():
+        app.query_params[f"routing.{name}"] = value
+    return again(app)
 
 
 def again(app: AppTest) -> AppTest:
@@ -207,7 +210,7 @@ def test_a_domain_without_a_label_in_the_last_window_keeps_its_name(db, monkeypa
     monkeypatch.setattr(seed, "rows", rows)
     run = seed.write_run(db, Status.DONE, "seed-gap", steps=700, reached=700)
     rows_now = metrics.read(db, run)
-    assert _runs.domains(runs.get(db, run), rows_now, rows_now[-1]) == list(seed.DOMAINS)
+    assert _runs.domains(runs.get(db, run), rows_now, len(seed.DOMAINS)) == list(seed.DOMAINS)
 
 
 def test_training_loss_instead_of_held_out_loss(ids):
@@ -310,6 +313,17 @@ def test_layers_that_select_nothing_show_shares(ids, db, alone):
     assert "Expert 1 has the largest share in python: 2.8 times an even one" in said(app)
     assert "nothing is selected or dropped, so there is no load" in said(app)
     assert ("Share of picks each expert receives" in said(app)) == (not alone)
+
+
+def test_routing_over_training_is_played_from_one_payload(ids):
+    app = visit(ROUTING, ids["done"], section="Over training")
+    assert "Layer 3 drew apart most" in said(app)
+    assert "in 70 windows of the training, up to step 700" in said(app)
+    assert f"python -m app runs show {ids['done']} --json" in app.code[0].value
+
+
+def test_a_run_that_has_counted_nothing_says_so_over_training(ids):
+    assert "never routed a token" in said(visit(ROUTING, ids["queued"], section="Over training"))
 
 
 def test_live_figures_of_layers_that_select_nothing_are_shares(db, monkeypatch):

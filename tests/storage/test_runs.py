@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Callable
 
@@ -207,6 +208,21 @@ def test_rows_of_one_step_become_one(db: Database, run: RunPublic) -> None:
     )
     assert metrics.read(db, run.id, after=10) == (second,)
     assert metrics.newest(db, [run.id, "nobody"]) == {run.id: second}
+
+
+def test_tables_come_apart_from_the_rest_of_a_row(db: Database, run: RunPublic) -> None:
+    table, share = {"decoder.0.1": ((1, 2), (3, 4))}, {"decoder.1.1": ((0.25, 0.75),)}
+    with db.write() as session:
+        both = MetricsRow(step=10, seconds=1, loss=2.5, domain_expert=table, domain_share=share)
+        metrics.add(session, run.id, [both, MetricsRow(step=20, seconds=2, loss=2.0)])
+    ((step, found),) = metrics.tables(db, run.id)
+    assert step == 10
+    assert {name: json.loads(text) for name, text in found.items()} == {
+        "domain_expert": {"decoder.0.1": [[1, 2], [3, 4]]},
+        "domain_share": {"decoder.1.1": [[0.25, 0.75]]},
+    }
+    slim = metrics.read(db, run.id, without=("domain_expert", "domain_share"))
+    assert slim == (MetricsRow(step=10, seconds=1, loss=2.5), MetricsRow(step=20, seconds=2, loss=2.0))
 
 
 def test_what_lies_after_the_checkpoint_is_taken_back(db: Database, run: RunPublic) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import state
 from app.routed import Routed
 from app.views._routing import expert as one
+from app.views._routing.choices import ALL, EXPERT, LAYER
 from components import page
 from components.charts import findings, palette
 from components.charts.dots import against_chance, shares
@@ -18,9 +18,6 @@ from components.contexts.mount import contexts
 from components.heat.grid import grid, rows_of
 from components.heat.mount import heat
 from core.cost.format import count, percent
-
-LAYER, EXPERT = "routing.layer", "routing.expert"
-ALL = "All"
 
 
 def loads(routed: Routed, domain: str, cell: tuple[int, int]) -> None:
@@ -90,37 +87,6 @@ def specialization(routed: Routed) -> None:
             page.chart(
                 against_chance(against, palette.current()), finding, height=height, key="routing.special"
             )
-
-
-def select(routed: Routed) -> tuple[int, int]:
-    """The select boxes of layer and expert; their positions."""
-    paths = [layer["path"] for layer in routed.layers]
-    path = st.selectbox(
-        "Layer",
-        paths,
-        index=_most_special(routed),
-        format_func=lambda path: str(routed.names.get(path, path)).capitalize(),
-        label_visibility="collapsed",
-        width=112,
-        key=LAYER,
-    )
-    experts = len(routed.layers[paths.index(path)]["load"])
-    if (st.session_state.get(EXPERT) or 0) >= experts:
-        state.fill(EXPERT, 0)
-    chosen = st.selectbox(
-        "Expert",
-        list(range(experts)),
-        format_func=lambda index: f"Expert {index}",
-        label_visibility="collapsed",
-        width=112,
-        key=EXPERT,
-    )
-    return paths.index(path), chosen
-
-
-def _most_special(routed: Routed) -> int:
-    values = [layer["specialization"] or 0.0 for layer in routed.layers]
-    return int(np.argmax(values)) if values else 0
 
 
 def domains(routed: Routed, cell: tuple[int, int]) -> None:

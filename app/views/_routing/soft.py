@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from app.routed import Routed
-from app.views._routing.cards import ALL
+from app.views._routing.choices import ALL
 from components import page
 from components.charts import findings
 from components.heat.grid import grid, shares_of

@@ -11,7 +11,7 @@ from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
 from app.record import layer_names
-from app.views._train.data import facts_of
+from app.views import _runs
 from app.views._train.pace import pace
 from components import page
 from components.charts import findings, palette
@@ -19,7 +19,6 @@ from components.charts.curves import curves, frame
 from components.heat.grid import grid, rows_of, shares_of
 from components.heat.mount import heat
 from core.cost.format import THIN, count, left
-from core.data.errors import DataError
 from core.design.facts import MetricsRow
 from storage import database, files, metrics, runs
 from storage.database import Database
@@ -257,7 +256,7 @@ def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
         )
         return
     newest = counted[-1]
-    domains = _domains(run, rows, newest)
+    domains = _runs.domains(run, rows, len(next(iter(record.tables(newest).values()))))
     names = layer_names(list(record.tables(newest)))
     with st.container(horizontal=True, vertical_alignment="top", gap="small"):
         words = st.container(width="stretch")
@@ -295,24 +294,6 @@ def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
         ),
         key="train.heat",
     )
-
-
-def _domains(run: RunPublic, rows: tuple[MetricsRow, ...], newest: MetricsRow) -> list[str]:
-    """Names of the rows of `domain_expert`, in the order of the data.
-
-    A window in which a domain had no label names fewer, so any row of the run that names all of them will do:
-    an evaluation or another window. Else the data says it, and numbers where it is gone.
-    """
-    wanted = len(next(iter(record.tables(newest).values())))
-    told = [list(record.held_out((row,))) for row in rows] + [list(row.domain_loss) for row in rows]
-    for names in told:
-        if len(names) == wanted:
-            return names
-    try:
-        domains = facts_of(run.data, str(data_root())).domains
-    except DataError:
-        domains = ()
-    return list(domains) if len(domains) == wanted else [f"domain {i}" for i in range(wanted)]
 
 
 def _events(db: Database, run_id: str) -> None:

@@ -1,0 +1,1 @@
+"""Layers x experts over the steps of a training, played and scrubbed in the browser from one payload."""
