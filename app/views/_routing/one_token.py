@@ -20,18 +20,17 @@ MOST = 8
 
 def show(found: Inspection, layer: LayerView, at: int, names: dict[str, str]) -> None:
     """Token `at` in `layer`, and its first expert in all layers."""
-    token = sign(int(found.token_T[at]))
-    shares = _shares(layer, at)
-    title = f"“{token}”, token {at + 1}"
+    ranked = shares(layer, at)
+    title = f"{_quoted(int(found.token_T[at]))}, token {at + 1}"
     with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
         with st.container(width="stretch"):
-            page.head(f"{title}: {_finding(layer, at)}", _note(found, layer, at))
+            page.head(f"{title}: {finding(layer, at)}", _note(found, layer, at))
         page.table(
             f"Experts of token {at + 1}",
-            pd.DataFrame(shares, columns=["expert", "router probability", "what came of it"]),
+            pd.DataFrame(ranked, columns=["expert", "router probability", "what came of it"]),
             "routing.one",
         )
-    drawn = [(f"expert {expert}", share, words) for expert, share, words in shares[:MOST]]
+    drawn = [(f"expert {expert}", share, words) for expert, share, words in ranked[:MOST]]
     page.chart(
         bars(drawn, palette.current()),
         f"Router's shares for {title}",
@@ -42,7 +41,7 @@ def show(found: Inspection, layer: LayerView, at: int, names: dict[str, str]) ->
     _layers(found, at, names)
 
 
-def _finding(layer: LayerView, at: int) -> str:
+def finding(layer: LayerView, at: int) -> str:
     taken = layer.expert_TK[at][layer.accepted_TK[at]].tolist()
     if not taken:
         return "no expert took it" if (layer.expert_TK[at] >= 0).any() else "sent to no expert"
@@ -59,7 +58,7 @@ def _note(found: Inspection, layer: LayerView, at: int) -> str:
     return said + "."
 
 
-def _shares(layer: LayerView, at: int) -> list[tuple[int, float, str]]:
+def shares(layer: LayerView, at: int) -> list[tuple[int, float, str]]:
     """(expert, probability, words), the picked ones first, then the likeliest."""
     rank = {int(e): k for k, e in enumerate(layer.expert_TK[at].tolist()) if e >= 0}
     share_E = layer.probability_TE[at]
@@ -81,27 +80,31 @@ def _picks(found: Inspection, layer: LayerView, at: int) -> None:
             "expert": int(layer.expert_TK[at, k]),
             "weight": f"{layer.weight_TK[at, k]:.2f}",
             "length added": f"{layer.contribution_TK[at, k]:.2f}",
-            "speaks for": " ".join(sign(b) for b in layer.lens_TKN[at, k].tolist() if b >= 0),
+            "speaks for": " ".join(_quoted(b) for b in layer.lens_TKN[at, k].tolist() if b >= 0),
         }
         for k in np.flatnonzero(layer.accepted_TK[at]).tolist()
     ]
     if rows:
-        st.table(pd.DataFrame(rows).set_index("expert"), border="horizontal")
+        st.table(pd.DataFrame(rows), border="horizontal", hide_index=True)
     guesses = ", ".join(
-        f"{sign(b)} {100 * p:.0f}\u2009%"
+        f"{_quoted(b)} {100 * p:.0f}\u2009%"
         for b, p in zip(found.guess_TN[at].tolist(), found.guess_probability_TN[at].tolist(), strict=True)
     )
     nll = found.nll_T[at]
     came = (
         ""
         if math.isnan(nll)
-        else f" What came: {sign(int(found.token_T[at + 1]))}, {nll / math.log(2):.2f} bits."
+        else f" What came: {_quoted(int(found.token_T[at + 1]))}, {nll / math.log(2):.2f} bits."
     )
     page.small(f"The model expects next: {guesses}.{came}")
     page.small(
         "Speaks for: the bytes that the last norm and head read from this contribution alone. It leaves out"
         " what later layers make of it."
     )
+
+
+def _quoted(byte: int) -> str:
+    return f"“{sign(byte)}”"
 
 
 def _layers(found: Inspection, at: int, names: dict[str, str]) -> None:

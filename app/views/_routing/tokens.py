@@ -27,8 +27,9 @@ from storage.status import Status
 
 TEXT, LAYER, TOKEN, OTHER, DOMAIN = (f"routing.tokens.{n}" for n in ("text", "layer", "token", "other", "as"))
 MOST_BYTES = 2000
-_SAMPLE_BYTES = 84
-_SAMPLE = "def area(w, h):\n    return w * h\n\nThe quick brown fox jumps over the lazy dog. 12 + 30 = 42\n"
+#: Characters of each domain in the first text, out of so many bytes of held-out text.
+_SAMPLE, _READ_BYTES = 90, 400
+_PLAIN = "def area(w, h):\n    return w * h\n\nThe quick brown fox jumps over the lazy dog. 12 + 30 = 42\n"
 
 
 def commands(shown: Shown) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def _text(shown: Shown) -> str:
     with st.popover("Edit text", icon=":material/edit:"):
         text = st.text_area(
             "Text to follow through the model",
-            sample(shown.routed.trace) if shown.routed else _SAMPLE,
+            sample(shown.routed.trace) if shown.routed else _PLAIN,
             key=f"{TEXT}.{shown.run.id}",
             height=200,
             width=460,
@@ -112,18 +113,19 @@ def _text(shown: Shown) -> str:
         )
         st.caption("Ctrl+Enter reads it.")
     cut = text.encode()[:MOST_BYTES].decode(errors="ignore")
-    return cut if cut.strip() else _SAMPLE
+    return cut if cut.strip() else _PLAIN
 
 
 def sample(trace: Trace) -> str:
     """A piece of held-out text of every domain."""
     tokens_, pieces = trace.tokens, []
     for domain in range(len(trace.domains)):
-        mine_I = np.flatnonzero(tokens_.domain == domain)[:_SAMPLE_BYTES]
-        bytes_I = tokens_.token[mine_I]
-        if len(bytes_I) and bytes_I.min() >= 0 and bytes_I.max() < 256:
-            pieces.append(bytes_I.astype(np.uint8).tobytes().decode(errors="ignore").strip())
-    return "\n".join(pieces) or _SAMPLE
+        mine_I = np.flatnonzero((tokens_.domain == domain) & (tokens_.token >= 0))[:_READ_BYTES]
+        read = tokens_.token[mine_I].astype(np.uint8).tobytes().decode(errors="ignore")
+        # From the second line on: the first one begins anywhere.
+        whole = read.partition("\n")[2] or read
+        pieces.append(whole.strip("\n")[:_SAMPLE].rstrip())
+    return "\n".join(pieces) or _PLAIN
 
 
 def _draw(found: Inspection, against: Inspection | None) -> None:
