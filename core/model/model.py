@@ -47,10 +47,12 @@ class Model(nn.Module):
         yield from zip((place.path for place in self.design.occurrences()), self._parts(), strict=True)
 
     def _layers(self) -> Iterator[Layer]:
-        return (module for module in self.layers.modules() if isinstance(module, Layer))
+        # Only the stack's own: a part may hold layers too.
+        stack = self.layers[self._key]
+        return (module for module in stack.children() if isinstance(module, Layer))
 
     def _parts(self) -> Iterator[Part]:
-        return (module for module in self.layers.modules() if isinstance(module, Part))
+        return (part for layer in self._layers() for part in layer.parts())
 
     def forward(self, inputs: Tensor, passing: Pass | None = None) -> Output:
         """Logits, balancer losses and routing records of a batch.

@@ -110,13 +110,6 @@ class RoutedBlock(Body):
                 at="k",
             )
         yield from self._inside(site)
-        yield site.error(
-            "block-export",
-            "An exported model cannot send each example through layers of its own.",
-            "To fix this, use a dense FFN.",
-            edits=(site.set("", _dense(site), label="Use a dense FFN"),),
-            stage="export:onnx",
-        )
 
     def _axis_error(self, router: Site, axis: str, value: Spec, plain: Any) -> Problem:
         edit: Edit = router.set(axis, plain, label=f"Use the plain {axis}")

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 
 from core.cost.count import count
 from core.design.bodies.moe import Moe
+from core.design.bodies.routed_block import RoutedBlock
 from core.design.canonical import canonical_json
 from core.design.spec import Design
-from core.export.onnx.wrapper import tasks_told
+from core.export.onnx.wrapper import routed_bodies, tasks_told
 from core.export.parity import Parity
 
 FORMAT_VERSION = 1
@@ -26,7 +27,7 @@ def metadata(design: Design, opset: int, parity: Parity, about: Mapping[str, str
         "format_version": str(FORMAT_VERSION),
         "design": canonical_json(design),
         "design_sha256": design.sha,
-        "routing": json.dumps([_routed(path, body) for path, body in _routed_parts(design)]),
+        "routing": json.dumps([_routed(path, body) for path, body in routed_bodies(design).items()]),
         "total_parameters": str(counts.total),
         "active_parameters": str(round(counts.active("R1"))),
         "tokenizer": "bytes" if text else "none",
@@ -41,17 +42,19 @@ def metadata(design: Design, opset: int, parity: Parity, about: Mapping[str, str
     return {f"moe_studio.{key}": value for key, value in told.items()}
 
 
-def _routed_parts(design: Design) -> list[tuple[str, Moe]]:
-    return [(place.path, place.body) for place in design.occurrences() if isinstance(place.body, Moe)]
-
-
-def _routed(path: str, body: Moe) -> dict[str, object]:
-    router = body.router
+def _routed(path: str, body: Moe | RoutedBlock) -> dict[str, object]:
+    router, whole = body.router, isinstance(body, RoutedBlock)
+    if isinstance(body, RoutedBlock):
+        count, shared = body.copies, 0
+    else:
+        count, shared = body.count, sum(group.count for group in body.shared)
     return {
         "path": path,
-        "experts": body.count,
-        "k": body.per_token,
-        "shared": sum(group.count for group in body.shared),
+        # Of a layer's own experts, or copies of a whole layer, which then take whole examples.
+        "expert": "layer" if whole else "ffn",
+        "experts": count,
+        "k": router.select.expected(count),
+        "shared": shared,
         "score": router.score.kind,
         "score_function": router.score_function,
         "select": router.select.kind,

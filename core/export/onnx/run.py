@@ -11,7 +11,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from core.design.bodies.moe import Moe
+from core.design.routing.router import Router
 from core.design.spec import Design
 from core.export.onnx.wrapper import (
     INPUTS,
@@ -20,7 +20,7 @@ from core.export.onnx.wrapper import (
     example_shape,
     feeds,
     head_outputs,
-    routed_paths,
+    routed_bodies,
     routing_outputs,
 )
 from core.export.parity import Array, Routing, Seen
@@ -80,16 +80,14 @@ def ours(model: Model, fed: Feeds, trained: float) -> Seen:
     inputs = fed[INPUTS[model.design.task.kind]]
     task_id = torch.from_numpy(fed[TASK_IDS]) if TASK_IDS in fed else None
     output = model(torch.from_numpy(inputs), Pass(progress=trained, record="full", task_id=task_id))
-    bodies = {place.path: place.body for place in model.design.occurrences()}
-    routing = {}
-    for path in routed_paths(model.design):
-        body = bodies[path]
-        assert isinstance(body, Moe)
-        routing[path] = _decided(output.records[path], body, len(inputs))
+    routing = {
+        path: _decided(output.records[path], body.router, len(inputs))
+        for path, body in routed_bodies(model.design).items()
+    }
     return Seen({head: logits.numpy() for head, logits in output.logits.items()}, routing)
 
 
-def _decided(record: RoutingRecord, body: Moe, examples: int) -> Routing:
+def _decided(record: RoutingRecord, router: Router, examples: int) -> Routing:
     expert, probability, margin = record.expert_TK, record.probability_TE, record.margin_T
     assert probability is not None
     if expert is None or margin is None:
@@ -97,12 +95,12 @@ def _decided(record: RoutingRecord, body: Moe, examples: int) -> Routing:
         expert, margin = probability[:, :0], probability.new_full((len(probability),), torch.inf)
     # Where islands choose, a better expert may be left out, and how much better excuses nothing.
     margin = margin.masked_fill(margin < 0, torch.inf)
-    experts_choose = body.router.select.exact(training=False)
+    experts_choose = router.select.exact(training=False)
     if experts_choose:
         # Of other scores than softmax's the probabilities are not what experts compared: nothing is excused.
-        compared = body.router.score_function == "softmax"
+        compared = router.score_function == "softmax"
         margin = _to_place(probability, expert) if compared else torch.full_like(margin, torch.inf)
-    capacity = body.router.capacity
+    capacity = router.capacity
     if capacity is not None:
         # Then the order of a token's choices decides as well, and with `score` the order of the tokens.
         assert record.selected_TK is not None
@@ -138,7 +136,7 @@ def _by_example(each: Tensor, examples: int) -> Array:
 def theirs(opened: Any, design: Design, fed: Feeds, routing: bool) -> Seen:
     """What the file answers; `routing` asks for its routing outputs too."""
     heads = head_outputs(design)
-    paths = routed_paths(design) if routing else []
+    paths = routed_bodies(design) if routing else ()
     names = [*heads, *(routing_outputs(design) if routing else ())]
     values = dict(zip(names, opened.run(names, dict(fed)), strict=True))
     return Seen(

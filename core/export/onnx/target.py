@@ -17,7 +17,7 @@ from core.export.onnx import graph, run
 from core.export.onnx.files import EXTERNAL_BYTES, keep, save, workshop
 from core.export.onnx.metadata import metadata
 from core.export.onnx.report import ExportReport
-from core.export.onnx.wrapper import Exported, input_names, routed_paths, tasks_told
+from core.export.onnx.wrapper import Exported, input_names, routed_bodies, tasks_told
 from core.export.onnx.wrapper import routing_outputs as routing_names
 from core.export.parity import Parity, compare
 from core.export.registry import Examples, Progress, Subject
@@ -113,7 +113,7 @@ def unequal_weights(exported: Exported, path: Path) -> dict[str, tuple[str, ...]
     """Parameters in the file that are not ours bit by bit, by their routed part, those elsewhere under ""."""
     kept = {value.name: value.const_value for value in ir.load(path).graph.initializers.values()}
     found: dict[str, list[str]] = {}
-    paths = routed_paths(exported.model.design)
+    paths = routed_bodies(exported.model.design)
     for name, tensor in graph.tensors(exported).items():
         value, mine = kept.get(name), tensor.numpy()
         if value is None and (value := kept.get(f"{name}.transposed")) is not None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from core.design.bodies.moe import Moe
+from core.design.bodies.routed_block import RoutedBlock
 from core.design.spec import Design
 from core.design.suited import routes_by_task
 from core.design.tasks.image_classifier import ImageClassifier
@@ -55,7 +56,7 @@ class Exported(nn.Module):
         design = self.model.design
         tokens = inputs.shape[1] if design.task.kind == "language_model" else design.task.tokens
         told = [output.logits[head.name] for head in design.task.heads_out]
-        for path in routed_paths(design):
+        for path in routed_bodies(design):
             record = output.records[path]
             found = (each for each in (record.probability_TE, record.expert_TK) if each is not None)
             told += [each.unflatten(0, (inputs.shape[0], tokens)) for each in found]
@@ -83,15 +84,10 @@ def feeds(
     return {INPUTS[design.task.kind]: inputs, TASK_IDS: task_id.astype(np.int64)}
 
 
-def routed_paths(design: Design) -> list[str]:
-    """Paths of the routed parts, in order."""
-    return [place.path for place in design.occurrences() if isinstance(place.body, Moe)]
-
-
-def selecting_paths(design: Design) -> set[str]:
-    """Those of them whose tokens have experts of their own."""
+def routed_bodies(design: Design) -> dict[str, Moe | RoutedBlock]:
+    """The routed parts by their paths, in order."""
     bodies = ((place.path, place.body) for place in design.occurrences())
-    return {path for path, body in bodies if isinstance(body, Moe) and body.router.combine.selects}
+    return {path: body for path, body in bodies if isinstance(body, Moe | RoutedBlock)}
 
 
 def head_outputs(design: Design) -> dict[str, str]:
@@ -113,12 +109,11 @@ def routing_outputs(design: Design) -> list[str]:
 
     A part that selects nothing has the first alone: each expert's share.
     """
-    selecting = selecting_paths(design)
     return [
         f"routing/{path}/{what}"
-        for path in routed_paths(design)
+        for path, body in routed_bodies(design).items()
         for what in ("probability", "expert")
-        if what == "probability" or path in selecting
+        if what == "probability" or body.router.combine.selects
     ]
 
 

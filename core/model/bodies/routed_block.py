@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from core.design.bodies.routed_block import RoutedBlock as RoutedBlockSpec
 from core.model.bodies.base import BODIES, Place, Routed, Sight
+from core.model.execute.bracket import combine, dispatch
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard
 from core.model.routing.observe import record
@@ -31,21 +32,15 @@ class RoutedBlock(nn.Module):
         self.router = Router(spec.router, RoutedShape(place.width, spec.copies, tasks=place.tasks))
         copies = (Layer(Part(part, place) for part in spec.layer.parts) for _ in range(spec.copies))
         self.copies = nn.ModuleList(copies)
+        self.execute = _EXECUTIONS.get(place.execution, _own)
 
     def forward(self, x_BSD: Tensor, sight: Sight) -> tuple[Tensor, Routed | None]:
         context = self._context(x_BSD, sight)
         assert context.x_TD is not None
         with torch.autocast(x_BSD.device.type, enabled=False):
             decision = self.router.choose(self.router(context.x_TD, context), context, ())
-        weight_BE, chosen_BE = _by_example(decision, context)
-        y_BSD = torch.zeros_like(x_BSD)
-        for e, copy in enumerate(self.copies):
-            row_B = torch.nonzero(chosen_BE[:, e])[:, 0]
-            if len(row_B):
-                own_BSD = x_BSD[row_B]
-                through_BSD, _ = copy(own_BSD, _of_rows(sight, row_B))
-                share_B = weight_BE[row_B, e].to(x_BSD.dtype)
-                y_BSD = y_BSD.index_add(0, row_B, share_B[:, None, None] * (through_BSD - own_BSD))
+        row_B = _first_tokens(context)
+        y_BSD = self.execute(self.copies, x_BSD, decision, row_B, sight)
         return y_BSD, Routed(record(decision, context), {})
 
     def _context(self, x_BSD: Tensor, sight: Sight) -> RouteContext:
@@ -62,15 +57,52 @@ class RoutedBlock(nn.Module):
         )
 
 
-def _by_example(decision: Hard, context: RouteContext) -> tuple[Tensor, Tensor]:
-    """(weights, whether chosen), both [B, E]: all real tokens of an example have the same."""
+def _own(copies: nn.ModuleList, x_BSD: Tensor, decision: Hard, row_B: Tensor, sight: Sight) -> Tensor:
+    """Each example through the copies that were chosen for it, and copies of no example not at all."""
+    weight_BE, chosen_BE = decision.weights_TE[row_B], decision.accepted_TE[row_B]
+    y_BSD = torch.zeros_like(x_BSD)
+    for e, copy in enumerate(copies):
+        own_B = torch.nonzero(chosen_BE[:, e])[:, 0]
+        if len(own_B):
+            own_BSD = x_BSD[own_B]
+            through_BSD, _ = copy(own_BSD, _of_rows(sight, own_B))
+            share_B = weight_BE[own_B, e].to(x_BSD.dtype)
+            y_BSD = y_BSD.index_add(0, own_B, share_B[:, None, None] * (through_BSD - own_BSD))
+    return y_BSD
+
+
+def _bracketed(copies: nn.ModuleList, x_BSD: Tensor, decision: Hard, row_B: Tensor, sight: Sight) -> Tensor:
+    """The same, exportable: an example is one wide row, sent to its copies as a token is to its experts.
+
+    Of all that examples are told beside their tokens, a copy's parts read nothing.
+    """
+    wide_BW = x_BSD.flatten(1)
+    *parts, row_S = dispatch(wide_BW, decision.expert_TK[row_B], len(copies))
+    added = []
+    for copy, own_NW in zip(copies, parts, strict=True):
+        if torch.compiler.is_exporting():
+            # Attention asks whether there is one example; the answer changes nothing that is traced.
+            torch._check(own_NW.shape[0] != 1)
+        own_NSD = own_NW.unflatten(1, x_BSD.shape[1:])
+        seen = replace(sight, shape=(own_NSD.shape[0], own_NSD.shape[1]), token_BS=None)
+        through_NSD, _ = copy(own_NSD, seen)
+        added.append((through_NSD - own_NSD).flatten(1))
+    y_BW: Tensor = combine(added, row_S, decision.mix_TK[row_B].to(x_BSD.dtype))
+    return y_BW.view_as(x_BSD)
+
+
+#: By the execution of experts, where a bank of layers knows another way than its own.
+_EXECUTIONS = {"export": _bracketed}
+
+
+def _first_tokens(context: RouteContext) -> Tensor:
+    """The first real token of each example [B], which speaks for all: they were given the same."""
     B, S = context.shape
     mask_T = context.mask_T
     first_B = torch.zeros(B, dtype=torch.long, device=context.device)
     if mask_T is not None:
         first_B = mask_T.view(B, S).long().argmax(1)
-    row_B = torch.arange(B, device=context.device) * S + first_B
-    return decision.weights_TE[row_B], decision.accepted_TE[row_B]
+    return torch.arange(B, device=context.device) * S + first_B
 
 
 def _of_rows(sight: Sight, row_B: Tensor) -> Sight:

@@ -81,7 +81,8 @@ class RouteContext:
     @cached_property
     def task_T(self) -> Tensor:
         """The task of each token."""
-        return self.task_B.repeat_interleave(self.shape[1])
+        # torch.onnx turns `repeat_interleave` into a wrong shape where the number of tokens is free.
+        return self.task_B[:, None].expand(self.shape).reshape(-1)
 
     @cached_property
     def random(self) -> torch.Generator:

@@ -65,7 +65,9 @@ def _example(context: RouteContext) -> Scope:
     # Not `task_B`: only a router that asks for the task minds one that is not there.
     named = context.passing.task_id
     task_B = None if named is None else named.to(context.device).long()
-    return Scope(torch.arange(B, device=context.device).repeat_interleave(S), B, task_B)
+    # As `RouteContext.task_T`: `repeat_interleave` could not be exported.
+    example_BS = torch.arange(B, device=context.device)[:, None].expand(B, S)
+    return Scope(example_BS.reshape(-1), B, task_B)
 
 
 def _position(context: RouteContext) -> Scope:

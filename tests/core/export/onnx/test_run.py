@@ -24,7 +24,7 @@ def chosen(score_function: str) -> Any:
     axes = router(select=select, score_function=score_function)
     experts = [{"kind": "glu", "count": 2, "hidden": 2}]
     body = Moe.model_validate({"kind": "moe", "experts": experts, "router": axes})
-    return _decided(record, body, 1)
+    return _decided(record, body.router, 1)
 
 
 def test_tokens_beside_the_last_place_are_near_a_tie_and_share_their_fate() -> None:
