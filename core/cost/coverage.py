@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from core.cost.figure import Figure
 
 #: 10 and 90 % marks of a normal distribution, in standard deviations.
-_Z = 1.2815515655446004
+Z = 1.2815515655446004
 
 
 def touched(chances: Sequence[float], tokens: float) -> float:
@@ -21,18 +21,18 @@ def touched(chances: Sequence[float], tokens: float) -> float:
     """
     if tokens < 0 or not all(0 <= p <= 1 for p in chances):
         raise ValueError("Chances lie between 0 and 1, and tokens are not below 0. To fix this, check both.")
-    return math.fsum(_hit(p, tokens) for p in chances)
+    return math.fsum(hit(p, tokens) for p in chances)
 
 
 def evenly_touched(experts: int, rows: float, tokens: float) -> float:
     """The same when `experts` share `rows` rows a token evenly; rows above one an expert touch every time."""
-    return experts * _hit(min(1.0, rows / experts), tokens)
+    return experts * hit(min(1.0, rows / experts), tokens)
 
 
 def coverage(chances: Sequence[float], tokens: float, *, measured: bool = False) -> Figure:
     """Distinct experts touched, with the band of chance: Var <= sum q (1 - q), at most min(E, K T)."""
     value = touched(chances, tokens)
-    spread = _Z * math.sqrt(math.fsum(_hit(p, tokens) * (1 - _hit(p, tokens)) for p in chances))
+    spread = Z * math.sqrt(math.fsum(hit(p, tokens) * (1 - hit(p, tokens)) for p in chances))
     most = min(float(len(chances)), math.fsum(chances) * tokens)
     return Figure(
         value,
@@ -45,7 +45,8 @@ def coverage(chances: Sequence[float], tokens: float, *, measured: bool = False)
     )
 
 
-def _hit(chance: float, tokens: float) -> float:
+def hit(chance: float, tokens: float) -> float:
+    """Chance that T independent tokens touch an expert which each of them picks with this chance."""
     # log1p and expm1 keep digits where a chance is tiny or T is huge.
     if chance >= 1:
         return 1.0 if tokens > 0 else 0.0

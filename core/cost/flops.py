@@ -87,10 +87,12 @@ def flops(counts: Counts, context: int | None = None, *, causal_half: bool = Tru
     tokens = counts.design.task.tokens if context is None else context
     if tokens < 1:
         raise ValueError(f"A context of {tokens} tokens is empty. To fix this, choose at least 1.")
-    return Flops(tuple(_part(part, tokens, causal_half) for part in counts.parts), tokens, causal_half)
+    parts = tuple(part_flops(part, tokens, causal_half=causal_half) for part in counts.parts)
+    return Flops(parts, tokens, causal_half)
 
 
-def _part(part: PartCount, tokens: int, causal_half: bool) -> PartFlops:
+def part_flops(part: PartCount, tokens: int, *, causal_half: bool = True) -> PartFlops:
+    """FLOPs for each token of all turns of a part, in a sequence of `tokens` from an empty cache."""
     body = part.placed.part.body if part.placed else None
     keys = mean_keys(part, tokens) if causal_half else tokens
     pairs = 0.0

@@ -17,6 +17,8 @@ FORMULAS: dict[str, str] = {
     "flops.attention": "2 * sum over layers of keys * heads * (key width + value width)",
     "flops.train": "forward + 2 * forward; inputs of the first layer need no gradient",
     "flops.step": "passes of the objective * (forward + backward, in training)",
+    "flops.phase": "sum over parts of tokens * FLOPs of a token; decoding meets C keys; training: + backward",
+    "bytes.step": "sum over operators of weights that are touched + cache + activations, in and out",
     "routing.experts": "experts that compute a token: K; by scores what a run measured, else 2 (a prior)",
     "routing.experts.training": "K in training, a schedule's mean; uncertain tokens u: (1-u) K + u E, u = 0",
     "routing.devices": "I (1 - C(E - E/I, K) / C(E, K)), I islands a token may reach; or measured",

@@ -11,6 +11,10 @@ Phase = Literal["prefill", "decode", "train"]
 Recompute = Literal["none", "selective", "full"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 RECOMPUTES: tuple[Recompute, ...] = get_args(Recompute)
+#: Software that is told apart.
+STACKS = ("sglang", "vllm", "trtllm", "gpt-fast", "llama.cpp", "megatron", "pytorch")
+#: Those whose pipelines may have stages of unequal depth.
+UNEVEN_STAGES = ("megatron",)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Scenario:
     """A step: `batch` sequences in all, on all devices together, of `context` tokens.
 
     While decoding, one token is added to each of them. `weights` are number formats of weights, `numbers` the
-    one of activations and cache. `stack` is the software that runs it, if known.
+    one of activations and cache. `stack` is the software that runs it, if known. T tokens that choose
+    alike touch as many experts as T**`correlation` independent ones; None: they are independent.
     """
 
     phase: Phase
@@ -71,6 +76,7 @@ class Scenario:
     parallel: Parallel = field(default_factory=Parallel)
     training: Training = field(default_factory=Training)
     stack: str | None = None
+    correlation: float | None = None
 
     @property
     def rows(self) -> int:

@@ -12,10 +12,11 @@ from dataclasses import replace
 from functools import lru_cache
 from statistics import NormalDist
 
-from core.cost.count import Counts, GroupCount, PartCount
+from core.cost.count import Counts, PartCount
 from core.cost.rates import routed
 from core.cost.routing import evenly_visited
 from core.cost.scenario import Parallel, Scenario
+from core.cost.work import reached
 from core.design.bodies.moe import Moe
 
 
@@ -55,16 +56,29 @@ def fullest(rows: float, ep: int) -> float:
     return 1.0 if ep < 2 or mean <= 0 else min(float(ep), 1 + _most_of(ep) * math.sqrt((1 - 1 / ep) / mean))
 
 
-def most_touched(group: GroupCount, hit: float, ep: int) -> float:
-    """Distinct experts of a group on the device that touches most of them.
+def most_touched(part: PartCount, load: Scenario, together: float = 1.0) -> tuple[float, ...]:
+    """Distinct experts of each group on the device that touches most; experts are dealt out in order.
 
-    Measured rates are cut into devices in order; else `hit` of all is spread evenly, Var <= sum q (1 - q).
+    Which device it is follows from measured rates; that chance makes one the fullest adds as many standard
+    deviations as the largest of `ep` normal draws has, Var <= sum q (1 - q).
     """
+    ep, groups = load.parallel.ep, reached(part, load, together)
     if ep < 2:
-        return hit
-    inside = group.experts / ep
-    q = min(1.0, hit / group.experts)
-    return min(inside, hit / ep + _most_of(ep) * math.sqrt(inside * q * (1 - q)))
+        return tuple(math.fsum(q * n for q, n in group) for group in groups)
+    means = [[0.0] * len(groups) for _ in range(ep)]
+    variances, total, first = [0.0] * ep, sum(n for group in groups for _, n in group), 0
+    for g, group in enumerate(groups):
+        for q, n in group:
+            for rank in range(first * ep // total, min(ep, -(-(first + n) * ep // total))):
+                inside = min(first + n, (rank + 1) * total / ep) - max(first, rank * total / ep)
+                means[rank][g] += q * inside
+                variances[rank] += q * (1 - q) * inside
+            first += n
+    fullest = max(means, key=math.fsum)
+    mean = math.fsum(map(math.fsum, means)) / ep
+    chance = mean + _most_of(ep) * math.sqrt(math.fsum(variances) / ep)
+    scale = min(total / ep, max(chance, math.fsum(fullest))) / max(math.fsum(fullest), 1e-12)
+    return tuple(value * scale for value in fullest)
 
 
 def heaviest(turns: Sequence[Sequence[float]], ep: int) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from core.cost.count import Counts, GroupCount, PartCount
-from core.cost.coverage import evenly_touched, touched
+from core.cost.coverage import hit
 from core.cost.flops import mean_keys
 from core.cost.rates import routed
 from core.cost.scenario import Phase, Scenario
@@ -37,18 +38,31 @@ def pairs(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> tuple
     return keys, each + part.scan_macs * every / max(1.0, keys)
 
 
-def hits(part: PartCount, load: Scenario) -> tuple[float, ...]:
-    """Distinct experts that a step touches, for each group of a part."""
+def hits(part: PartCount, load: Scenario, together: float = 1.0) -> tuple[float, ...]:
+    """Distinct experts that a step touches, for each group of a part; `together` as for `reached`."""
+    return tuple(math.fsum(q * n for q, n in group) for group in reached(part, load, together))
+
+
+#: Chance to be touched in a step, and how many experts that follow each other share it.
+Reached = tuple[tuple[float, int], ...]
+
+
+def reached(part: PartCount, load: Scenario, together: float = 1.0) -> tuple[Reached, ...]:
+    """Chance of each expert to be touched at all, for each group of a part; means over measured turns.
+
+    T tokens count as T**`together` independent ones where the scenario states no correlation.
+    """
     bank = routed(part.placed.part.body) if part.placed else None
     if bank is None:
         return ()
     if not bank.router.combine.selects:
         # Every expert has a share in whatever comes.
-        return tuple(float(group.experts) for group in part.groups)
+        return tuple(((1.0, group.experts),) for group in part.groups)
     if bank.router.select.exact(load.phase == "train"):
-        return tuple(min(float(group.experts), group.rows * load.rows) for group in part.groups)
-    made = decisions(part, load)
-    return tuple(_distinct(group, made) for group in part.groups)
+        told = ((group, group.rows * load.rows / group.experts) for group in part.groups)
+        return tuple(((min(1.0, q), group.experts),) for group, q in told)
+    made = decisions(part, load) ** (load.correlation or together)
+    return tuple(_reached(group, made) for group in part.groups)
 
 
 def decisions(part: PartCount, load: Scenario) -> int:
@@ -68,8 +82,9 @@ def decisions(part: PartCount, load: Scenario) -> int:
     return load.batch if scope in ("example", "task") else load.rows
 
 
-def _distinct(group: GroupCount, made: int) -> float:
-    """Mean over measured turns, else expected."""
-    if group.turns:
-        return sum(touched([min(1.0, p) for p in turn], made) for turn in group.turns) / len(group.turns)
-    return evenly_touched(group.experts, group.rows, made)
+def _reached(group: GroupCount, made: float) -> Reached:
+    if not group.turns:
+        # Rows above one an expert touch it every time.
+        return ((hit(min(1.0, group.rows / group.experts), made), group.experts),)
+    each = zip(*([hit(min(1.0, p), made) for p in turn] for turn in group.turns), strict=True)
+    return tuple((math.fsum(turns) / len(group.turns), 1) for turns in each)

@@ -22,9 +22,8 @@ from core.design.bodies.moe import Moe
 #: A backward of attention that recomputes its probabilities costs 2.5 forwards (arXiv 2307.08691).
 _FLASH_BACKWARD = 2.5
 _ROLES = (("mixer", "projections"), ("dense", "dense FFN"), ("router", "router"), ("shared", "shared"))
-#: Kernels beside products: norm with residual; positions with the cache, and attention; what routing adds
-#: (top-k, sort, activation, weighted sum).
-_NORM, _MIXING, _ROUTING = 1, 2, 4
+#: Kernels beside products: norm with residual; what routing adds (top-k, sort, activation, weighted sum).
+_NORM, _ROUTING = 1, 4
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,15 @@ class Work:
 Stages = tuple[tuple[Work, ...], ...]
 
 
-def works(counts: Counts, load: Scenario) -> Stages:
-    """Operators of one pass of `load` through a device of each pipeline stage."""
+def works(counts: Counts, load: Scenario, together: float = 1.0) -> Stages:
+    """Operators of one pass of `load` through a device of each pipeline stage; `together` as for `hits`."""
     local, plan = here(load), load.parallel
     placed = stages(counts, plan) if plan.pp > 1 else {}
     out: list[list[Work]] = [[] for _ in range(plan.pp)]
     for part in running(counts, load.phase):
         last = plan.pp - 1 if part.kind in ("head", "stack") else 0
         turns = placed.get(part.pointer, {last: part.times})
-        for work in _part(counts, part, local):
+        for work in _part(counts, part, local, together):
             if load.phase == "train":
                 work = _with_backward(work, part, load)
             for stage, times in turns.items():
@@ -68,7 +67,7 @@ def works(counts: Counts, load: Scenario) -> Stages:
     return tuple(map(tuple, out))
 
 
-def _part(counts: Counts, part: PartCount, load: Scenario) -> Iterator[Work]:
+def _part(counts: Counts, part: PartCount, load: Scenario, together: float) -> Iterator[Work]:
     if part.kind in ("input", "embedding", "stack", "head"):
         yield from _end(counts, part, load)
         return
@@ -102,7 +101,7 @@ def _part(counts: Counts, part: PartCount, load: Scenario) -> Iterator[Work]:
     if isinstance(body, Mixer) and (part.pair_macs or body.state_elements(width)):
         yield _attention(counts, part, body, load)
     if part.groups:
-        yield _experts(counts, part, load)
+        yield _experts(counts, part, load, together)
 
 
 def _number(load: Scenario) -> float:
@@ -137,28 +136,27 @@ def _attention(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> 
         moved = 2 * rows * (cached + width / tp) * number + state
     form = number_format(load.numbers)
     return Work(
-        "attention", part.pointer, part.times, flops, moved, rows, width, form, _MIXING, fused=True
+        "attention", part.pointer, part.times, flops, moved, rows, width, form, body.launches, fused=True
     )  # fmt: skip
 
 
-def _experts(counts: Counts, part: PartCount, load: Scenario) -> Work:
+def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -> Work:
     """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
     plan, number, pool = load.parallel, _number(load), pooled(load)
     body = part.placed.part.body if part.placed else None
     outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
-    hit = hits(part, pool)
+    hit = hits(part, pool, together)
     cut = plan.ep * plan.expert_tp
     chosen = sum(group.rows for group in part.groups)
     rows = pool.rows * chosen
     uneven = _unevenness(part, rows, plan.ep)
     wasted = uneven * _padding(part, load.phase == "train")
     each = dict(part.macs).get("expert", 0.0) + part.token_macs
-    flops = 2 * pool.rows * each / cut * wasted
+    flops = 2 * (pool.rows * each / cut * wasted + part.pass_macs / cut)
     moved = 0.0
-    for index, (n, group) in enumerate(zip(hit, part.groups, strict=True)):
+    for index, (most, group) in enumerate(zip(most_touched(part, pool, together), part.groups, strict=True)):
         size = sum(expert_bytes(part, index, load.weights)) / max(1, group.experts) / plan.expert_tp
         asked = group.always / max(1, group.parameters)
-        most = most_touched(group, n, plan.ep)
         moved += size * (most + asked * (group.experts / plan.ep - most))
     inner = sum(pool.rows * g.rows * g.macs / outer for g in part.groups)
     moved += (2 * rows * outer + inner / plan.expert_tp) * number / plan.ep * wasted

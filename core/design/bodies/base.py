@@ -44,6 +44,11 @@ class Mixer(Body):
         return 0
 
     @property
+    def launches(self) -> int:
+        """Kernels beside the products of its weights: positions with the cache, and attention itself."""
+        return 2
+
+    @property
     def cache_cuts(self) -> int:
         """Pieces that the cache can be cut into, one for a device; what all heads read stays whole."""
         return 1

@@ -66,6 +66,11 @@ class LatentAttention(Mixer):
             yield Weight(name="index_norm.weight", shape=(2, index.head_width), role="norm", gemm=False)
             yield Weight(name="index_gate.weight", shape=(index.heads, width), role="mixer")
 
+    @property
+    def launches(self) -> int:
+        # An indexer quantises its queries and keys, scores all keys, picks and gathers.
+        return super().launches + (4 if self.indexer is not None else 0)
+
     def kv_elements(self, width: int) -> int:
         return self.kv_rank + self.rope
 
