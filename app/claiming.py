@@ -129,7 +129,7 @@ def _row(db: Database, paper: Paper, experiment: Experiment, known: tuple[JobPub
     at_work = _activity(known, experiment.id)
     newest = next((job for job in known if job.arguments.get("experiment") == experiment.id), None)
     said = "" if newest is None or at_work else newest.message or str(newest.result.get("said", ""))
-    return Row(paper, experiment, judge(experiment, found), source, _shown(at_work), said)
+    return Row(paper, experiment, judge(experiment, found), source, _shown(at_work, len(here)), said)
 
 
 def _jobs(db: Database) -> tuple[JobPublic, ...]:
@@ -143,11 +143,12 @@ def _activity(known: Iterable[JobPublic], identity: str) -> JobPublic | None:
     )
 
 
-def _shown(job: JobPublic | None) -> Activity | None:
+def _shown(job: JobPublic | None, before: int) -> Activity | None:
+    """The job at work; until its process says how far it is, that is as far as things were before."""
     if job is None:
         return None
     wanted = int(job.result.get("wanted", 0))
-    return Activity(job.id, job.status, int(job.result.get("done", 0)), wanted, job.message)
+    return Activity(job.id, job.status, int(job.result.get("done", before)), wanted, job.message)
 
 
 def _measurement(trial: Trial, row: MeasurementPublic) -> Measurement:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from random import Random
 
-from core.claims.arms import trials
-from core.claims.naming import asked
+from core.claims.arms import Trial, key_of, trials
+from core.claims.naming import ALWAYS, asked
+from core.data.load import load
+from core.papers.base import Experiment
 from core.papers.registry import experiment
 from storage import measurements
 from storage.database import Database
@@ -27,6 +29,27 @@ def seed_claims(db: Database) -> None:
     _keep(db, "x6", X6, 5)
     _keep(db, "x9", X9, 5)
     _keep(db, "x4", {}, 2)
+
+
+def seed_all_but_one(db: Database, found: Experiment) -> Trial:
+    """All trials of an experiment as if just measured, but the last of its first arm: that one."""
+    facts = load(found.data, db.root, paths=False).facts
+    last = [trial for trial in trials(found) if trial.arm == found.arms[0]][-1]
+    for trial in trials(found):
+        if trial == last:
+            continue
+        measurements.keep(
+            db,
+            trial.declared,
+            key=key_of(trial, lambda name: facts),
+            seed=trial.seed,
+            run_id=None,
+            found=dict.fromkeys((*ALWAYS, *asked(found, trial.arm.name)), 2.0) | {"cv": 0.0},
+            figures={},
+            environment={"threads": 1},
+            seconds=2.5,
+        )
+    return last
 
 
 def _keep(db: Database, name: str, means: Mapping[str, Mapping[str, float]], seeds: int) -> None:

@@ -6,14 +6,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app import claiming
 from app.composer.shelf import design_of
 from core.design.spec import Design
-from core.papers.registry import papers
-from storage import database, drafts
-from tests.app.claims_seed import seed_claims
+from core.papers.registry import experiment, papers
+from storage import database, drafts, runs
+from storage.status import Status
+from tests.app.claims_seed import seed_all_but_one, seed_claims
 from tests.browser import visit
 from tests.browser.server import Server, serve
 
+#: On two busy cores training takes its time; the wait ends as soon as there is something to see.
+MEASURED_MS = 120_000
 FORMULAS = Path(__file__).parent / "formulas_page.py"
 
 
@@ -98,6 +102,27 @@ def test_the_board_shows_verdicts_and_opens_a_paper(browser, measured: Server, t
     expect(page.get_by_text("holds here")).to_be_visible()
     assert (recorder.page_errors, recorder.outside_requests) == ([], [])
     page.context.close()
+
+
+def test_an_experiment_is_run_to_its_end_from_its_page(browser, tmp_path: Path):
+    """All runs but one are in: pressing the button trains that one, and the claim has its verdict."""
+    data, declared = tmp_path / "data", experiment("x4")
+    last = seed_all_but_one(database.open(data), declared)
+    with serve(data) as server:
+        page, recorder = opened(browser, server, "/papers?paper=expert_choice")
+        expect(page.get_by_text("Not finished").first).to_be_visible()
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_text("Running, 9 of 10")).to_be_visible()
+        expect(page.get_by_text("10 of 10 trainings")).to_be_visible(timeout=MEASURED_MS)
+        expect(page.get_by_text("Reproduced").first).to_be_visible()
+        expect(page.get_by_role("button", name="Continue")).to_have_count(0)
+        assert recorder.page_errors == []
+        page.context.close()
+    (found,) = (row for row in claiming.measured(database.open(data), declared) if row.run is not None)
+    assert (found.arm, found.seed) == (last.arm.name, last.seed)
+    assert (found.values["experts_per_token"], found.values["nmi"] > 0) == (2.0, True)
+    run = runs.get(database.open(data), found.run)
+    assert (run.status, run.step, run.tags) == (Status.DONE, 500, ("claim", "x4", "choice"))
 
 
 def test_every_equation_is_one_that_the_browser_can_draw(browser, tmp_path: Path):
