@@ -72,8 +72,9 @@ class Plan(Spec):
     One of `steps` and `seconds` is the length; a time budget becomes a step count when the plan is resolved.
     `threads`, `execution` and `expert_dtype` are fixed then too. `mixture` weighs domains by name;
     `sampling` T weighs them by size^(1/T) instead: 1 is in proportion to their size, more is more even
-    (arXiv 1907.05019). `freeze` names parameters that stay as they are once `freeze_after` of the steps are
-    done.
+    (arXiv 1907.05019). At the end the routing of `trace_tokens` held-out tokens is written down, and that
+    of the first few of them `small_traces` times on the way. `freeze` names parameters that stay as they
+    are once `freeze_after` of the steps are done.
     """
 
     schema_version: Literal[1] = 1
@@ -96,12 +97,22 @@ class Plan(Spec):
     log_every: int = field(10, ge=1, le=1_000_000, unit="steps")
     checkpoint_every: int = field(200, ge=1, le=1_000_000, unit="steps")
     trace_tokens: int = field(16_384, ge=0, le=4_000_000, unit="tokens traced at evaluation", advanced=True)
+    small_traces: int = field(8, ge=0, le=1000, unit="small traces on the way", advanced=True)
     freeze: tuple[str, ...] = field((), advanced=True)
     freeze_after: float = field(0.0, ge=0, le=1, unit="share of the steps", advanced=True)
     start_from: str | None = field(None, max_length=64, advanced=True)
     threads: int | None = field(None, ge=1, le=256, advanced=True)
     execution: Literal["auto", "reference", "sparse", "ragged", "grouped"] = field("auto", advanced=True)
     expert_dtype: Literal["auto", "float32", "bfloat16"] = field("float32", advanced=True)
+
+    @property
+    def waypoints(self) -> frozenset[int]:
+        """Steps before which a small trace is taken: closest at the start, where routing moves most."""
+        if not self.trace_tokens:
+            return frozenset()
+        return frozenset(
+            round((self.steps or 0) * (i / self.small_traces) ** 2) for i in range(self.small_traces)
+        )
 
     @property
     def sha(self) -> str:

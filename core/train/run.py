@@ -18,7 +18,7 @@ from core.design.spec import Design
 from core.model.build import build
 from core.trace import record
 from core.trace.collect import collect
-from core.trace.newest import trace_path
+from core.trace.newest import small_path, trace_path
 from core.train import checkpoint
 from core.train.errors import CheckpointError, NotFiniteError, TrainingError
 from core.train.evaluate import arranged, evaluate, nll_of
@@ -35,6 +35,8 @@ Emit = Callable[[MetricsRow | Event], None]
 
 #: Seconds between questions whether to go on.
 ASK_EVERY = 0.2
+#: Tokens of a small trace: some hundred kilobytes, and less time than a step.
+SMALL_TRACE = 2_048
 #: Rows a checkpoint repeats, because the last ones may not have been stored when the process was killed.
 REPEATED_ROWS = 32
 
@@ -50,7 +52,8 @@ def train(
 ) -> Ending:
     """Train a resolved plan in a run's folder, from its newest whole checkpoint if it has one.
 
-    Emits rows and events. Leaves checkpoints, and at the end (also when stopped) a trace of the held-out set.
+    Emits rows and events. Leaves checkpoints, small traces on the way, and at the end (also when stopped) a
+    trace of the held-out set.
 
     Raises:
         TrainingError: loss or gradient is not finite, the checkpoint is of something else, or the plan
@@ -70,7 +73,7 @@ class Loop:
         self.folder, self.design, self.plan, self.dataset = folder, design, plan, dataset
         self.domains = dataset.facts.domains
         self.emit = emit
-        self.steps = plan.steps or 0
+        self.steps, self.waypoints = plan.steps or 0, plan.waypoints
         self.model = build(design, seed=plan.seed, execution=plan.execution, expert_dtype=plan.expert_dtype)
         self.held = frozen_from_start(self.model, plan)
         self.optimizer = make_optimizer(self.model, plan.optimizer)
@@ -96,6 +99,8 @@ class Loop:
         wish = wanted()
         asked = time.perf_counter()
         while self.step < self.steps and wish == "run":
+            if self.step in self.waypoints:
+                self.trace_small()
             found = self.advance()
             if self.due(self.plan.log_every) or self.due(self.plan.evaluate_every):
                 self.report(found)
@@ -246,11 +251,26 @@ class Loop:
 
     def trace(self) -> None:
         """Write down the routing of the held-out set, as many whole examples as the plan's cap holds."""
-        batches = self.traced()
         path = trace_path(self.folder, self.step)
-        if not batches or path.exists():
+        if path.exists() or (found := self.collected(self.plan.trace_tokens, probability=True)) is None:
             return
-        found = collect(
+        size = record.write(path, found)
+        text = f"Trace of {found.header.tokens:,} tokens written, {size / 1e6:.1f} MB."
+        self.emit(Event(step=self.step, kind="trace", text=text))
+
+    def trace_small(self) -> None:
+        """The same for the first of those examples: what the last trace is compared with."""
+        path = small_path(self.folder, self.step)
+        cap = min(SMALL_TRACE, self.plan.trace_tokens)
+        if not path.exists() and (found := self.collected(cap, probability=False)) is not None:
+            record.write(path, found)
+
+    def collected(self, cap: int, *, probability: bool) -> record.Trace | None:
+        """The trace of at most `cap` held-out tokens; None where there are none."""
+        batches = self.traced(cap)
+        if not batches:
+            return None
+        return collect(
             self.model,
             batches,
             domains=self.domains,
@@ -259,15 +279,13 @@ class Loop:
             step=self.step,
             progress=self.progress,
             seed=self.plan.seed,
+            probability=probability,
         )
-        size = record.write(path, found)
-        text = f"Trace of {found.header.tokens:,} tokens written, {size / 1e6:.1f} MB."
-        self.emit(Event(step=self.step, kind="trace", text=text))
 
-    def traced(self) -> list[Batch]:
-        """Equal numbers of examples of each domain, as far as the cap goes: one at least, or none for 0."""
+    def traced(self, cap: int) -> list[Batch]:
+        """Equal numbers of examples of each domain, as far as `cap` goes: one at least, or none for 0."""
         tokens = self.plan.context or self.design.task.tokens
-        fitting = self.plan.trace_tokens // (tokens * max(1, len(self.held_out)))
-        each = max(1, fitting) if self.plan.trace_tokens else 0
+        fitting = cap // (tokens * max(1, len(self.held_out)))
+        each = max(1, fitting) if cap else 0
         some = [batch[:each] for batch in self.held_out] if each else []
         return [piece for batch in arranged(self.design, some) for piece in batch.pieces(self.plan.batch)]

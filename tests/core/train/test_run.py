@@ -15,7 +15,7 @@ from core.data.registry import BUILT_IN
 from core.design.files import newest_checkpoint
 from core.design.presets.pieces import dense, mlp
 from core.design.spec import Design
-from core.trace.newest import newest_trace
+from core.trace.newest import newest_trace, small_traces
 from core.trace.record import read
 from core.train import checkpoint
 from core.train import step as stepping
@@ -109,6 +109,25 @@ def test_the_trace_keeps_to_its_cap(tmp_path: Path) -> None:
     none = Run(tmp_path / "none", tiny_plan(trace_tokens=0))
     none.train()
     assert newest_trace(none.folder) is None
+
+
+def test_small_traces_on_the_way_are_of_the_first_tokens_of_the_last_trace(
+    tmp_path: Path, whole: Run
+) -> None:
+    assert [step for step, _ in small_traces(whole.folder)] == sorted(whole.plan.waypoints)
+    assert len(whole.plan.waypoints) > 2
+    last = read(newest_trace(whole.folder))  # type: ignore[arg-type]
+    for step, path in small_traces(whole.folder):
+        found = read(path)
+        assert (found.header.checkpoint, found.header.seed) == (step, last.header.seed)
+        np.testing.assert_array_equal(found.tokens.token, last.tokens.token)
+        assert all(layer.probability is None for layer in found.layers)
+    first = read(small_traces(whole.folder)[0][1])
+    assert (first.layers[0].expert != last.layers[0].expert).any()
+    none = Run(tmp_path / "none", tiny_plan(small_traces=0))
+    none.train()
+    assert small_traces(none.folder) == ()
+    np.testing.assert_array_equal(read(newest_trace(none.folder)).layers[0].expert, last.layers[0].expert)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("step", [1, 5, 6, 8, 9, 12])
