@@ -1,0 +1,74 @@
+"""How early routing was settled: the same tokens at every checkpoint, against the last.
+
+Router saturation of arXiv 2409.02060. C checkpoints, T tokens, K choices of a token, E experts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from core.analysis.errors import AnalysisError
+from core.analysis.load import Ints
+from core.analysis.reading import Reading, figure
+
+Floats = npt.NDArray[np.float64]
+
+#: Agreement from which on routing is called settled.
+SETTLED = 0.8
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """`agreement_C` [C]: mean share of a token's experts that are the same as at the last checkpoint, before
+    capacity. `chance_C` is what independent choices with the same use of the experts would share."""
+
+    steps_C: npt.NDArray[np.int64]
+    agreement_C: Floats
+    chance_C: Floats
+    reading: Reading
+
+
+def saturation(expert_C: Sequence[Ints], steps_C: npt.ArrayLike, experts: int) -> Saturation:
+    """From the choices [T, K] of one layer at each checkpoint, in order; -1 is none, and K may differ.
+
+    Where a token's numbers of experts differ, the larger one is what agreement is a share of. Tokens without
+    a choice at both are left out.
+
+    Raises:
+        AnalysisError: fewer than two checkpoints, different tokens, or none of them with a choice.
+    """
+    if len(expert_C) < 2 or len({len(each) for each in expert_C}) > 1:
+        raise AnalysisError(
+            "Saturation compares the same tokens at two checkpoints or more. To fix this, train with traces"
+            " at several steps."
+        )
+    found = [_agreement(each, expert_C[-1], experts) for each in expert_C]
+    agreement_C, chance_C = np.array(found).T
+    steps = np.asarray(steps_C, np.int64)
+    settled = int(np.flatnonzero(np.append(True, agreement_C < SETTLED))[-1])
+    shows = f"At step {steps[0]:,} {figure(100 * agreement_C[0])} % of the choices were those of the last"
+    shows += f" checkpoint; from step {steps[settled]:,} on it was 80 % or more."
+    trap = "Agreement is measured on the same tokens before capacity, and a busy expert agrees by itself."
+    chance = f"Choices that only share how busy the experts are would agree in {figure(100 * chance_C[0])} %."
+    return Saturation(steps, agreement_C, chance_C, Reading(shows, trap, chance))
+
+
+def _agreement(one_TK: Ints, other_TK: Ints, experts: int) -> tuple[float, float]:
+    """Agreement of two sets of choices, and what chance would give."""
+    one, other = (np.asarray(each, np.int64) for each in (one_TK, other_TK))
+    same_T = np.zeros(len(one), np.int64)
+    for column_T in one.T:
+        same_T += (column_T[:, None] == other).any(axis=1) & (column_T >= 0)
+    most_T = np.maximum((one >= 0).sum(axis=1), (other >= 0).sum(axis=1))
+    some_T = most_T > 0
+    if not some_T.any():
+        raise AnalysisError("No token has a choice at these checkpoints. To fix this, trace more tokens.")
+    share_E, other_share_E = (
+        np.bincount(each[each >= 0], minlength=experts) / some_T.sum() for each in (one, other)
+    )
+    chance = (share_E * other_share_E).sum() / most_T[some_T].mean()
+    return float((same_T[some_T] / most_T[some_T]).mean()), float(chance)

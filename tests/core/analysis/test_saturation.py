@@ -1,0 +1,41 @@
+"""Agreement of checkpoints: identical, unrelated, by hand."""
+
+import numpy as np
+import pytest
+
+from core.analysis.errors import AnalysisError
+from core.analysis.saturation import saturation
+
+
+def test_identical_checkpoints_are_saturated() -> None:
+    chosen = np.random.default_rng(1).random((500, 8)).argsort(axis=1)[:, :2]
+    chosen[3, 1] = -1
+    found = saturation([chosen, chosen[:, ::-1], chosen], [0, 1, 2], 8)
+    assert found.agreement_C.tolist() == [1, 1, 1]
+    assert found.chance_C[0] == pytest.approx(0.25, abs=0.02)
+
+
+def test_unrelated_checkpoints_agree_by_chance() -> None:
+    rng = np.random.default_rng(2)
+    busy = np.log([8, 4, 2, 1, 1, 1, 1, 1])
+    one, other = ((busy + rng.gumbel(size=(20_000, 8))).argsort(axis=1)[:, -2:] for _ in range(2))
+    found = saturation([one, other], [0, 9], 8)
+    assert found.agreement_C[0] == pytest.approx(found.chance_C[0], abs=0.01)
+    assert found.chance_C[0] > 0.3
+
+
+def test_saturation_by_hand() -> None:
+    early = np.array([[0, 1], [2, 3], [0, -1], [-1, -1]])
+    last = np.array([[1, 0, -1], [2, 1, -1], [0, 1, 2], [-1, -1, -1]])
+    found = saturation([early, last], [10, 20], 4)
+    assert found.agreement_C.tolist() == [pytest.approx((1 + 1 / 2 + 1 / 3) / 3), 1]
+    assert "from step 20 on it was 80 %" in found.reading.shows
+
+
+def test_saturation_needs_the_same_tokens() -> None:
+    chosen = np.zeros((4, 1), int)
+    for given in ([chosen], [chosen, chosen[:2]]):
+        with pytest.raises(AnalysisError, match=r"same tokens.*To fix this"):
+            saturation(given, [0, 1], 2)
+    with pytest.raises(AnalysisError, match=r"No token has a choice"):
+        saturation([chosen - 1, chosen - 1], [0, 1], 2)
