@@ -1,15 +1,22 @@
 """Which run a new one starts from, and what it is to it."""
 
+from collections.abc import Mapping
+
 from app.errors import UserError
 from app.record import read_design
 from core.design.files import checkpoint_steps
-from core.design.plan import Plan
+from core.design.plan import Plan, Taken
 from core.design.spec import Design
 from core.design.suited import difference
 from storage import files, runs
 from storage.database import Database
 from storage.records import Relation
 from storage.status import ACTIVE, Status
+
+_FIX: Mapping[Taken, str] = {
+    "everything": "start from a run of this design, or of one that differs in its routers only",
+    "routers": "start from a run with routers like these, or take everything over",
+}
 
 
 def lineage(db: Database, design: Design, plan: Plan) -> tuple[str | None, Relation | None]:
@@ -26,9 +33,9 @@ def lineage(db: Database, design: Design, plan: Plan) -> tuple[str | None, Relat
             f"The run {parent.id} has no weights to start from. To fix this, train it further, or start from"
             " another."
         )
-    if said := difference(design, read_design(parent.design)):
+    if said := difference(design, read_design(parent.design), plan.start_with):
         raise UserError(
-            f"The weights of {parent.id} do not fit this design: {said}. To fix this, start from a run of"
-            " this design, or of one that differs in its routers only."
+            f"The weights of {parent.id} do not fit this design: {said}. To fix this,"
+            f" {_FIX[plan.start_with]}."
         )
     return parent.id, "extend" if parent.data == plan.data else "fine_tune"

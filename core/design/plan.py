@@ -10,6 +10,8 @@ from core.design.canonical import canonical_json
 from core.design.tasks.base import Task
 
 OBJECTIVE = Choice("objective")
+#: What a run takes over from the one it starts from.
+Taken = Literal["everything", "routers"]
 
 
 class Objective(Spec):
@@ -70,11 +72,13 @@ class Plan(Spec):
     """Everything about training that is not the design and not the data.
 
     One of `steps` and `seconds` is the length; a time budget becomes a step count when the plan is resolved.
-    `threads`, `execution` and `expert_dtype` are fixed then too. `mixture` weighs domains by name;
-    `sampling` T weighs them by size^(1/T) instead: 1 is in proportion to their size, more is more even
-    (arXiv 1907.05019). At the end the routing of `trace_tokens` held-out tokens is written down, and that
-    of the first few of them `small_traces` times on the way. `freeze` names parameters that stay as they
-    are once `freeze_after` of the steps are done.
+    `threads`, `execution` and `expert_dtype` are fixed then too. `start_with` is what is taken over from the
+    run `start_from`: all weights, or the routers alone, whose experts then begin anew.
+
+    `mixture` weighs domains by name; `sampling` T weighs them by size^(1/T) instead: 1 is in proportion to
+    their size, more is more even (arXiv 1907.05019). At the end the routing of `trace_tokens` held-out
+    tokens is written down, and that of the first few of them `small_traces` times on the way. `freeze` names
+    parameters that stay as they are once `freeze_after` of the steps are done.
     """
 
     schema_version: Literal[1] = 1
@@ -101,6 +105,7 @@ class Plan(Spec):
     freeze: tuple[str, ...] = field((), advanced=True)
     freeze_after: float = field(0.0, ge=0, le=1, unit="share of the steps", advanced=True)
     start_from: str | None = field(None, max_length=64, advanced=True)
+    start_with: Taken = field("everything", advanced=True)
     threads: int | None = field(None, ge=1, le=256, advanced=True)
     execution: Literal["auto", "reference", "sparse", "ragged", "grouped"] = field("auto", advanced=True)
     expert_dtype: Literal["auto", "float32", "bfloat16"] = field("float32", advanced=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from core.design.base import Spec, Weight
-from core.design.plan import Objective, Plan
+from core.design.plan import Objective, Plan, Taken
 from core.design.routing.router import Router
 from core.design.spec import Design
 
@@ -45,13 +45,16 @@ def suited(plan: Plan, design: Design) -> Plan:
     return plan if named else plan.replaced(objective=suggested_objective(design))
 
 
-def difference(design: Design, other: Design) -> str:
+def difference(design: Design, other: Design, taken: Taken = "everything") -> str:
     """Why `design` cannot begin with the weights of `other`, in words; "" where it can.
 
-    They must be alike in all but their routers. By names and shapes of parameters, part by part; the
-    checkpoint itself decides when the run begins.
+    They must be alike in all but their routers or, where only these are taken over, in some router. By names
+    and shapes of parameters, part by part; the checkpoint itself decides when the run begins.
     """
-    ours, theirs = _outside_routers(design), _outside_routers(other)
+    ours, theirs = (_shapes(each, taken == "routers") for each in (design, other))
+    if taken == "routers":
+        alike = any(theirs.get(name) == shape for name, shape in ours.items())
+        return "" if alike else "none of its routers is like one of these"
     for name, shape in ours.items():
         if name not in theirs:
             return f"it has no {name}"
@@ -61,8 +64,8 @@ def difference(design: Design, other: Design) -> str:
     return "" if extra is None else f"it also has {extra}"
 
 
-def _outside_routers(design: Design) -> dict[str, str]:
-    """Shapes in words by name and place of every parameter that no router owns; groups of experts apart."""
+def _shapes(design: Design, routers: bool) -> dict[str, str]:
+    """Shapes in words by name and place of the parameters of routers, or of all others; groups apart."""
     placed: defaultdict[str, list[Weight]] = defaultdict(list)
     for each in design.weights():
         placed[each.pointer].append(each.weight)
@@ -72,7 +75,7 @@ def _outside_routers(design: Design) -> dict[str, str]:
     found: dict[str, list[str]] = defaultdict(list)
     for pointer, where in places:
         for weight in placed[pointer]:
-            if weight.role != "router":
+            if (weight.role == "router") is routers:
                 shape = ((weight.copies,) if weight.copies > 1 else ()) + weight.shape
                 found[f"{weight.name}{where}"].append(" x ".join(map(str, shape)))
     return {name: " and ".join(shapes) for name, shapes in found.items()}

@@ -101,4 +101,9 @@ PAPER = Paper(
     claim="With a linear gate, temperature makes estimation slow; an activation on the score repairs it.",
     presets=("dense-to-sparse", "activation-gate"),
     experiments=(X16,),
+    note=(
+        "The gate that is trained dense and ends sparse is that of EvoMoE (arXiv 2112.14397). Its first "
+        "phase, in which one expert is trained and copies of it are made to differ, is not built: experts "
+        "differ from the start here."
+    ),
 )

@@ -86,7 +86,8 @@ class Loop:
         self.evaluated = arranged(design, self.held_out)
         self.resume()
         if self.saved is None and plan.start_from is not None:
-            self.emit(Event(step=0, kind="start_from", text=begin_from(self.model, folder, plan.start_from)))
+            text = begin_from(self.model, folder, plan.start_from, plan.start_with)
+            self.emit(Event(step=0, kind="start_from", text=text))
         self._clock = time.perf_counter()
 
     def run(self, wanted: Callable[[], Wish]) -> Ending:

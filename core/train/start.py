@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from core.design.files import newest_checkpoint
-from core.design.plan import Plan
+from core.design.plan import Plan, Taken
 from core.train import checkpoint
 from core.train.errors import TrainingError
 
@@ -18,6 +18,9 @@ from core.train.errors import TrainingError
 RUN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 #: Where in a name a router or balancer begins: below a numbered part, for a stack may be called `router` too.
 ROUTING = re.compile(r"\.\d+\.body\.(router|balance)\.")
+
+
+_TAKEN: Mapping[Taken, str] = {"everything": "weights", "routers": "routers"}
 
 
 def freeze(model: nn.Module, prefixes: Sequence[str]) -> None:
@@ -61,15 +64,17 @@ def _named(model: nn.Module, prefixes: Sequence[str]) -> list[nn.Parameter]:
     return list(found.values())
 
 
-def begin_from(model: nn.Module, run_folder: Path, run: str) -> str:
+def begin_from(model: nn.Module, run_folder: Path, run: str, taken: Taken = "everything") -> str:
     """Give `model` the weights of the newest whole checkpoint of `run`, a neighbour of `run_folder`.
 
     Routers and balancers may differ, so that trained experts can be routed in another way: what the two have
     alike is taken over, the rest of the router is as it was built. Optimizer and step count begin anew.
-    Returns what was done, in words.
+    With only `routers` taken, all else is as it was built: experts begin anew on routes that were learned
+    (stage 2 of arXiv 2205.12701). Returns what was done, in words.
 
     Raises:
-        TrainingError: no such run, no whole checkpoint of it, or another name or shape outside routers.
+        TrainingError: no such run, no whole checkpoint of it, another name or shape outside routers, or no
+            router alike where only routers are taken.
     """
     folder = run_folder.parent / run
     if not RUN.fullmatch(run) or run == run_folder.name or not folder.is_dir():
@@ -84,15 +89,23 @@ def begin_from(model: nn.Module, run_folder: Path, run: str) -> str:
             " from another."
         )
     ours, theirs = checkpoint.tensors_of(model), checkpoint.load(folder, step).model
-    fixed, given = ({n: t for n, t in each.items() if not _routes(n)} for each in (ours, theirs))
-    if difference := _difference(fixed, given):
-        raise TrainingError(
-            f"The weights of {run} do not fit this design: {difference}. To fix this, start from a run of"
-            " this design, or of one that differs in its routers only."
-        )
+    if taken == "routers":
+        theirs = {n: t for n, t in theirs.items() if _routes(n)}
+    else:
+        fixed, given = ({n: t for n, t in each.items() if not _routes(n)} for each in (ours, theirs))
+        if difference := _difference(fixed, given):
+            raise TrainingError(
+                f"The weights of {run} do not fit this design: {difference}. To fix this, start from a run of"
+                " this design, or of one that differs in its routers only."
+            )
     alike = {n: t for n, t in theirs.items() if n in ours and ours[n].shape == t.shape}
+    if not alike:
+        raise TrainingError(
+            f"No router of {run} fits one of this design. To fix this, start from a run with routers like"
+            " these, or take everything over."
+        )
     model.load_state_dict(alike, strict=False)
-    text = f"Begins with the weights of step {step:,} of {run}."
+    text = f"Begins with the {_TAKEN[taken]} of step {step:,} of {run}."
     if new := [name for name in ours if name not in alike]:
         text += f" New, as first drawn: {_listed(new)}."
     if left := [name for name in theirs if name not in alike and name not in ours]:

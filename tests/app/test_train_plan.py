@@ -3,16 +3,14 @@
 import re
 import shlex
 from argparse import ArgumentParser
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.commands import train
 from app.designs import read_design, with_values
-from app.slot import Slot
 from app.views._train.starting import starts
 from core.design.edit import Edit, SetValue
 from core.design.edits import apply
@@ -20,7 +18,7 @@ from core.design.plan import PerTaskAccumulate, Single, TwoPassConsistency
 from core.design.presets.registry import preset
 from core.design.spec import Design
 from core.design.suited import difference
-from storage import database, drafts, runs
+from storage import drafts, runs
 from storage.database import Database
 from storage.drafts import Document
 from tests.app import seed
@@ -32,15 +30,6 @@ RANDOM = {
     "weigh": {"kind": "ones"},
     "combine": {"kind": "output_mix"},
 }
-
-
-@pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
-    monkeypatch.setattr(Slot, "launch", lambda self: None)
-    opened = database.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 def edited(name: str, *edits: Edit) -> Design:
@@ -132,6 +121,10 @@ def test_runs_whose_weights_fit_may_be_begun_from(db: Database) -> None:
     assert chosen.value is None
     first = next(iter(found))
     chosen.set_value(first).run()
+    assert "start_with" not in app.code[0].value
+    taken = by_key(app.segmented_control, ".taken")
+    taken.set_value("routers").run()
+    assert "plan.start_with=routers" in app.code[0].value.replace('"', "").replace("'", "")
     assert f"plan.start_from={first}" in app.code[0].value.replace('"', "").replace("'", "")
 
 

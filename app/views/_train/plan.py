@@ -17,6 +17,7 @@ from core.design.plan import OBJECTIVE, Objective, Plan
 from core.design.planned import objective_fault
 from core.design.spec import Design
 
+_TAKEN = {"everything": "Everything", "routers": "The routers alone"}
 _JSON = ("true", "false", "null")
 
 
@@ -62,6 +63,16 @@ def choose(suited: Plan, data: str, scope: str, offer: Offer) -> Plan | None:
                 format_func=lambda run: offer.starts[run] if run else "Random weights",
                 key=key("start"),
             )
+            if values["start_from"]:
+                values["start_with"] = st.segmented_control(
+                    "Take over",
+                    list(_TAKEN),
+                    default="everything",
+                    required=True,
+                    format_func=lambda taken: _TAKEN[taken],
+                    key=key("taken"),
+                    help="With the routers alone, experts begin anew on the routes that were learned",
+                )
         with st.expander("More of the plan"):
             values |= _more(suited, key)
     try:

@@ -10,6 +10,7 @@ from core.data.errors import DataError
 from core.design.plan import Plan
 from core.design.rules import check, errors
 from core.design.spec import Design
+from core.design.suited import difference
 from core.model.build import build
 from core.train import checkpoint
 from core.train.errors import TrainingError
@@ -150,6 +151,41 @@ def test_flat_selection_becomes_grouped_over_the_same_weights(parent: Run) -> No
     assert begin_from(model, parent.folder.parent / "new", "parent-1").endswith("of parent-1.")
     for name, tensor in weights(parent, 12).items():
         assert torch.equal(model.state_dict()[name], tensor)
+
+
+def test_routes_that_were_learned_may_get_new_experts(parent: Run) -> None:
+    here = parent.folder.parent / "new"
+    document = parent.design.model_dump(mode="json")
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"]["experts"][0]["hidden"] = 6
+    wider = Design.model_validate(document)
+    model = build(wider, seed=9)
+    drawn = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    said = begin_from(model, here, "parent-1", "routers")
+    assert said.startswith("Begins with the routers of step 12 of parent-1. New, as first drawn: ")
+    taken, trained = [], weights(parent, 12)
+    for name, tensor in model.state_dict().items():
+        routes = ".body.router." in name or ".body.balance." in name
+        assert torch.equal(tensor, trained[name] if routes else drawn[name]), name
+        taken += [name] * routes
+    assert len(taken) == 2
+    assert difference(wider, parent.design, "routers") == ""
+    assert difference(wider, parent.design).startswith("gate_up of decoder.0.1 is 4 x 8 x 8 there and 4 x 12")
+    alone = {"score": {"kind": "uniform"}, "select": {"kind": "sample_one"}, "weigh": {"kind": "ones"}}
+    body = tiny_design().model_dump(mode="json")
+    part = body["stacks"][0]["layers"][0]["pattern"][0]["parts"][1]["body"]
+    part["balance"], part["router"] = [], {**alone, "combine": {"kind": "output_mix"}}
+    random = Design.model_validate(body)
+    with pytest.raises(TrainingError, match=r"No router of parent-1 fits one of this design\. To fix this"):
+        begin_from(build(random, seed=0), here, "parent-1", "routers")
+    assert difference(random, parent.design, "routers") == "none of its routers is like one of these"
+
+
+def test_a_run_may_begin_with_the_routers_of_another(parent: Run) -> None:
+    run = child(parent, "routed", start_with="routers", steps=1)
+    run.train()
+    (event,) = run.events("start_from")
+    assert event.text.startswith("Begins with the routers of step 12 of parent-1.")
+    assert run.rows()[0].held_out["loss"] != parent.rows()[12].held_out["loss"]
 
 
 def test_another_shape_is_refused_by_name(parent: Run) -> None:
