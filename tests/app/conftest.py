@@ -12,7 +12,8 @@ from app.jobs import LocalEngine
 from app.processes import lives
 from core.claims import shipped
 from core.design.plan import Plan
-from storage import jobs, runs
+from storage import database, jobs, runs
+from storage.database import Database
 from storage.records import RunPublic
 from storage.status import ACTIVE, SETTLED, Status
 from tests.app import slow_job, slow_worker
@@ -80,6 +81,16 @@ class Studio:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(summary.pid, signal.SIGKILL)
         self.db.close()
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """An empty data folder, and no process for anything that is queued."""
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    monkeypatch.setattr(slot.Slot, "launch", lambda self: None)
+    opened = database.open(tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(autouse=True)
