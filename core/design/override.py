@@ -6,11 +6,14 @@ rank-r routing of arXiv 2405.14507). The weights of a run stay as they are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from core.design.base import Spec, field
+from core.design.files import write_whole
 
 Scope = Literal["all", "prefill", "decode"]
 Expert = Annotated[int, Field(ge=0, lt=65_536)]
@@ -86,3 +89,30 @@ class Override(Spec):
     def idle(self) -> bool:
         """Whether it changes nothing."""
         return self == Override(scope=self.scope)
+
+
+#: Overrides by the path of the layer.
+Overrides = dict[str, Override]
+_OVERRIDES = TypeAdapter(Overrides)
+#: Where a run that was saved with overrides keeps them.
+PRESET = "overrides.json"
+
+
+def write_preset(run_folder: Path, wanted: Mapping[str, Override]) -> None:
+    """Overrides that hold for a run whenever it is asked. Raises OSError."""
+    write_whole(run_folder / PRESET, _OVERRIDES.dump_json(dict(wanted), indent=2))
+
+
+def read_preset(run_folder: Path) -> Overrides:
+    """The overrides of a run; none for most. Raises ValueError for a damaged file."""
+    try:
+        content = (run_folder / PRESET).read_bytes()
+    except FileNotFoundError:
+        return {}
+    try:
+        return _OVERRIDES.validate_json(content)
+    except ValidationError as error:
+        raise ValueError(
+            f"{PRESET} of the run {run_folder.name} cannot be read. To fix this, save the overrides again"
+            " from its parent."
+        ) from error

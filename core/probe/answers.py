@@ -52,7 +52,8 @@ class Inspection:
     `context` is read in windows that overlap by half, so that every token past the first window has half a
     window before it. nll_T: nats of the token *after* this one, NaN for the last. guess_TN,
     guess_probability_TN: the likeliest next tokens. together: paths of layers where tokens compete for room
-    (a capacity), so that which are dropped depends on the whole text.
+    (a capacity), so that which are dropped depends on the whole text. notes: what of the overrides had to be
+    left out.
     """
 
     run: str
@@ -63,6 +64,7 @@ class Inspection:
     nll_T: Floats
     guess_TN: Bytes
     guess_probability_TN: Floats
+    notes: tuple[str, ...]
     layers: tuple[LayerView, ...]
     together: tuple[str, ...]
 
@@ -71,5 +73,103 @@ class Inspection:
         return {layer.path: layer for layer in self.layers}[path]
 
 
+@dataclass(frozen=True)
+class Shift:
+    """Held-out loss of one domain, or of texts of one's own, in nats a token or weighted over heads.
+
+    `delta` is after less before, the mean over `sequences` paired with themselves; `low` and `high` are the
+    ends of its 95 % interval over sequences, None for a single one.
+    """
+
+    domain: str
+    sequences: int
+    before: float
+    after: float
+    delta: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What the model goes on with after a prompt, without the overrides and with them."""
+
+    prompt: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What overrides do. `measured` says in words which tokens the losses are of; `notes` what had to be left
+    out."""
+
+    run: str
+    step: int
+    measured: str
+    notes: tuple[str, ...]
+    shifts: tuple[Shift, ...]
+    generations: tuple[Generation, ...]
+
+
+@dataclass(frozen=True)
+class TraceFile:
+    """A trace that was written on demand: `path` below the run's folder, for `core.trace.record.read`."""
+
+    path: str
+    tokens: int
+    bytes: int
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SweepStep:
+    """The `size` most distinctive experts switched off, and as many others of like usage, D times.
+
+    N domains; the loss that rises is that of held-out sequences which had no part in choosing. cells: the
+    experts, as (path, expert). delta_N, low_N, high_N: rise of the loss by domain and its 95 % interval.
+    control_DN: the same of each draw of controls. usage, usage_D: choices that the experts had, on the
+    sequences of the map: where an expert is used more than any other of its layer, its controls are used
+    less. ratio: rise on the target over the mean rise of the controls there; difference: one less the other;
+    both with 95 % intervals, sequences and draws resampled. ratio is None where controls do not hurt at all,
+    ratio_high where they may not.
+    """
+
+    size: int
+    cells: tuple[tuple[str, int], ...]
+    delta_N: Floats
+    low_N: Floats
+    high_N: Floats
+    control_DN: Floats
+    usage: float
+    usage_D: Floats
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    difference: float
+    difference_low: float
+    difference_high: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One step for each size. `target` is one of `domains`."""
+
+    run: str
+    step: int
+    target: str
+    domains: tuple[str, ...]
+    steps: tuple[SweepStep, ...]
+
+
 #: Every dataclass that an answer may be made of.
-KINDS: tuple[type[Any], ...] = (Inspection, LayerView)
+KINDS: tuple[type[Any], ...] = (
+    Generation,
+    Inspection,
+    LayerView,
+    Shift,
+    Sweep,
+    SweepStep,
+    TraceFile,
+    WhatIf,
+)

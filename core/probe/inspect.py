@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from core.design.base import Spec, field
 from core.design.bodies.moe import Moe as MoeSpec
+from core.design.override import Overrides
 from core.model.routing.decision import Hard
 from core.model.routing.record import RoutingRecord
 from core.probe.answers import Inspection, LayerView
@@ -21,10 +22,11 @@ BEST = 5
 
 
 class Ask(Spec):
-    """A text, and the domain it is said to be of, for routers that are told."""
+    """A text, the domain it is said to be of, for routers that are told, and overrides by layer."""
 
     text: str = field(min_length=1)
     domain: str | None = None
+    overrides: Overrides = field({})
 
 
 def answer(subject: Subject, ask: Ask) -> Inspection:
@@ -33,7 +35,7 @@ def answer(subject: Subject, ask: Ask) -> Inspection:
     token_T = bytes_of(ask.text)
     cut = windows(token_T, subject.context)
     passing = subject.passing(ask.domain, len(cut.inputs_BS), record="full")
-    with watched(subject.model) as seen:
+    with subject.overridden(ask.overrides) as notes, watched(subject.model) as seen:
         output = subject.model(torch.from_numpy(cut.inputs_BS), passing)
     own_T = torch.from_numpy(cut.own_BS.reshape(-1))
     logits_TV = output.logits["next"].flatten(0, 1)[own_T]
@@ -50,6 +52,7 @@ def answer(subject: Subject, ask: Ask) -> Inspection:
         nll_T=nll_T.masked_fill(next_T < 0, torch.nan).numpy(),
         guess_TN=guess_TN.to(torch.int16).numpy(),
         guess_probability_TN=probability_TN.numpy(),
+        notes=notes,
         layers=tuple(
             _view(subject, path, body, seen[path], output.records[path], own_T)
             for path, body in bodies.items()

@@ -13,7 +13,11 @@ from typing import Any, Protocol
 from core.probe.errors import ProbeError
 
 QUESTIONS = {
+    "generate": "core.probe.generate",
     "inspect": "core.probe.inspect",
+    "sweep": "core.probe.sweep",
+    "trace": "core.probe.trace",
+    "whatif": "core.probe.whatif",
 }
 
 

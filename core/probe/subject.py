@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
-from core.data.base import Dataset
+from core.data.base import Batch, Dataset
 from core.data.errors import DataError
+from core.design.override import Override, read_preset
 from core.design.plan import Plan
 from core.design.spec import Design
 from core.model.model import Model
 from core.model.passing import Pass
 from core.probe.errors import ProbeError
 from core.probe.registry import question
+from core.trace.override import OverrideError, overrides
 from core.train.errors import CheckpointError
 from core.train.restore import restore
 
 Ints = npt.NDArray[np.int64]
+V = TypeVar("V")
+
+#: Values that a subject keeps for the next question.
+MOST_KEPT = 128
 
 
 @dataclass
 class Subject:
-    """A trained model in eval mode. `data` opens what it was trained on; DataError where that is gone."""
+    """A trained model in eval mode. `data` opens what it was trained on; DataError where that is gone.
+
+    preset: overrides that the run was saved with.
+    """
 
     folder: Path
     design: Design
@@ -37,6 +48,8 @@ class Subject:
     model: Model
     step: int
     data: Callable[[], Dataset]
+    preset: dict[str, Override] = field(default_factory=dict)
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -66,6 +79,39 @@ class Subject:
         except DataError as error:
             raise ProbeError(str(error)) from error
 
+    def once(self, key: Hashable, compute: Callable[[], V]) -> V:
+        """What `compute` gives, kept: a page asks the same again for every expert that is clicked."""
+        if key not in self._kept:
+            while len(self._kept) >= MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = compute()
+        found: V = self._kept[key]
+        return found
+
+    def held_out(self, domain: str, examples: int | None = None) -> Batch:
+        """The fixed held-out examples of a domain, as an evaluation has them. Raises ProbeError."""
+        number = self._number(domain)
+        wanted = examples or self.plan.evaluate_examples
+        whole = self.once(("held_out", wanted), lambda: self.dataset.held_out(wanted, context=self.context))
+        for batch in whole:
+            if len(batch) and int(batch.domain[0]) == number:
+                return batch
+        raise ProbeError(
+            f"The domain {domain!r} has no held-out examples. To fix this, choose another domain."
+        )
+
+    @contextmanager
+    def overridden(
+        self, wanted: Mapping[str, Override] | None = None, given_T: Mapping[str, Tensor] | None = None
+    ) -> Iterator[tuple[str, ...]]:
+        """While entered, layers route as the preset says, and those in `wanted` as that says instead; gives
+        what had to be left out, in words. Raises ProbeError for overrides that cannot be carried out."""
+        try:
+            with overrides(self.model, {**self.preset, **(wanted or {})}, given_T) as notes:
+                yield notes
+        except OverrideError as error:
+            raise ProbeError(str(error)) from error
+
     def reads_text(self) -> None:
         """Raises ProbeError for a run that reads no text."""
         if self.design.task.kind != "language_model":
@@ -81,7 +127,7 @@ class Subject:
         """
         number = self._number(domain)
         each_B = torch.full((examples,), number)
-        task_B = each_B.clamp_max(len(self.design.task.task_names) - 1)
+        task_B = torch.full((examples,), self.task_of(domain))
         return Pass(
             step=self.step,
             progress=self.progress,
@@ -91,6 +137,10 @@ class Subject:
             domains=number + 1,
             **circumstances,
         )
+
+    def task_of(self, domain: str | None) -> int:
+        """The task that texts of a domain belong to. Raises ProbeError."""
+        return min(self._number(domain), len(self.design.task.task_names) - 1)
 
     def _number(self, domain: str | None) -> int:
         if domain is None:
@@ -106,11 +156,12 @@ class Subject:
 def load(folder: Path, data: Callable[[], Dataset], step: int | None = None) -> Subject:
     """The newest whole checkpoint of a run's folder, or that of `step`. Raises ProbeError."""
     try:
-        design, plan, model, found = restore(folder, step)
-    except CheckpointError as error:
+        design, plan, model, found = restore(folder, step, overridden=True)
+        preset = read_preset(folder)
+    except (CheckpointError, ValueError) as error:
         raise ProbeError(str(error)) from error
     model.requires_grad_(False)
-    return Subject(folder, design, plan, model, found, data)
+    return Subject(folder, design, plan, model, found, data, preset)
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from core.design.base import Spec
 from core.design.files import newest_checkpoint
+from core.design.override import PRESET
 from core.design.plan import Plan
 from core.design.spec import Design
 from core.model.build import build
@@ -19,12 +20,22 @@ from core.train.errors import CheckpointError
 S = TypeVar("S", bound=Spec)
 
 
-def restore(run_folder: Path, step: int | None = None) -> tuple[Design, Plan, Model, int]:
+def restore(
+    run_folder: Path, step: int | None = None, *, overridden: bool = False
+) -> tuple[Design, Plan, Model, int]:
     """(design, resolved plan, model in eval mode, step) of the newest whole checkpoint, or of `step`.
 
+    overridden: the caller carries out the overrides that a run may have been saved with.
+
     Raises:
-        CheckpointError: no design, no plan or no whole checkpoint, or one of another design.
+        CheckpointError: no design, no plan or no whole checkpoint, or one of another design; overrides that
+            the caller does not know of.
     """
+    if not overridden and (run_folder / PRESET).exists():
+        raise CheckpointError(
+            f"The run {run_folder.name} was saved with experts switched off or on, and its weights alone are"
+            " another model. To fix this, choose its parent, or ask this run on the page Routing."
+        )
     design, plan = _read(run_folder, "design", Design), _read(run_folder, "plan", Plan)
     wanted = newest_checkpoint(run_folder) if step is None else step
     if wanted is None:

@@ -12,5 +12,5 @@ def subject(design: Design | None = None, seed: int = 0, **body: object) -> Subj
     """The tiny design, or another, as it was built; it knows the tiny text."""
     design = design or tiny_design(**body)
     model = build(design, seed=seed)
-    model.eval()
+    model.eval().requires_grad_(False)
     return Subject(Path("calm-owl"), design, tiny_plan(), model, 12, text_data)

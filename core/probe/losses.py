@@ -1,0 +1,75 @@
+"""Losses of single sequences while overrides hold, and how sure a difference is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from core.claims.statistics import estimate
+from core.data.base import Batch
+from core.design.override import Override
+from core.probe.answers import Shift
+from core.probe.subject import Subject
+from core.trace.collect import pass_of
+from core.train.evaluate import nll_of
+
+Floats = npt.NDArray[np.float64]
+
+WHOLE = "all tokens of held-out sequences"
+HALF = "the second half of held-out sequences, as if it were generated after the first"
+
+
+def by_phase(wanted: Mapping[str, Override]) -> bool:
+    """Whether some override is for the prompt only, or for what is generated only."""
+    return any(spec.scope != "all" and not spec.idle for spec in wanted.values())
+
+
+def losses(subject: Subject, batch: Batch, wanted: Mapping[str, Override], *, halves: bool = False) -> Floats:
+    """Mean loss of each sequence [B]. halves: the second half of every sequence counts as generated, and only
+    its loss is told."""
+    with subject.overridden(wanted):
+        found = [_losses(subject, piece, halves) for piece in batch.pieces(subject.plan.batch)]
+    return np.concatenate(found)
+
+
+def _losses(subject: Subject, batch: Batch, halves: bool) -> Floats:
+    inputs = torch.from_numpy(batch.inputs)
+    decode = _second_half(inputs) if halves else None
+    domains = int(batch.domain.max()) + 1
+    passing = pass_of(
+        batch, domains, step=subject.step, progress=subject.progress, seed=subject.plan.seed, decode=decode
+    )
+    nll = nll_of(subject.model, subject.model(inputs, passing), batch)
+    if decode is not None:
+        nll = nll.masked_fill(~decode, torch.nan)
+    each_B: Floats = nll.reshape(len(nll), -1).nanmean(1).double().numpy()
+    return each_B
+
+
+def _second_half(inputs_BS: Tensor) -> Tensor:
+    S = inputs_BS.shape[1]
+    return (torch.arange(S) >= S // 2).expand(inputs_BS.shape[0], S)
+
+
+def shift(domain: str, before_B: Floats, after_B: Floats) -> Shift:
+    """The difference with its interval, paired over sequences."""
+    difference = after_B - before_B
+    sure = estimate(difference.tolist()) if len(difference) > 1 else None
+    return Shift(
+        domain,
+        len(difference),
+        float(before_B.mean()),
+        float(after_B.mean()),
+        float(difference.mean()),
+        sure.low if sure else None,
+        sure.high if sure else None,
+    )
+
+
+def chosen_domains(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:
+    """The named domains, or all. Raises ProbeError for data that is gone."""
+    return tuple(names) or subject.dataset.facts.domains
