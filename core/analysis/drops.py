@@ -44,11 +44,9 @@ def drops(trace: TraceArrays, layer: LayerArrays) -> Drops:
     expert_E = _rates(layer.expert[chosen_TK], dropped_TK[chosen_TK], layer.experts)
     choice_K = _divide(dropped_TK.sum(axis=0), chosen_TK.sum(axis=0))
     place, domain = by_position(trace), by_domain(trace)
+    dropped_T, chosen_T = (each.T.copy().sum(axis=0) for each in (dropped_TK, chosen_TK))
     position_P, domain_N = (
-        _divide(
-            np.bincount(label.of_T, dropped_TK.sum(axis=1), len(label.names)),
-            np.bincount(label.of_T, chosen_TK.sum(axis=1), len(label.names)),
-        )
+        _divide(*(np.bincount(label.of_T, each, len(label.names)) for each in (dropped_T, chosen_T)))
         for label in (place, domain)
     )
     rate, none = drop_rate(chosen - dropped, chosen), unserved(layer.accepted)

@@ -5,7 +5,7 @@ T tokens, G groups (values of a label), E experts, S shuffles.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -26,6 +26,8 @@ from core.analysis.specialization import (
     specialization,
     units,
 )
+
+Floats = npt.NDArray[np.float64]
 
 #: Positions up to this many have a row each; beyond, every row is twice as long as the one before.
 ROWS = 2
@@ -57,8 +59,8 @@ class Matrix:
     label: str
     names: tuple[str, ...]
     counts_GE: npt.NDArray[np.int64]
-    share_GE: npt.NDArray[np.float64]
-    lift_GE: npt.NDArray[np.float64]
+    share_GE: Floats
+    lift_GE: Floats
     notable_GE: npt.NDArray[np.bool_]
     told: float | None
     chance: Chance | None
@@ -107,30 +109,47 @@ LABELS: dict[str, Callable[[TraceArrays], Label]] = {
 
 def matrices(trace: TraceArrays, label: Label) -> list[Matrix]:
     """One matrix for every layer that selects, in order."""
-    found = [layer for layer in trace.layers if not layer.soft]
-    if label.example:
-        return [matrix(trace, layer, label) for layer in found]
-    labels_ST = label.of_T[dealt(trace.tokens.sequence)]
-    return [matrix(trace, layer, label, labels_ST) for layer in found]
+    layers = [layer for layer in trace.layers if not layer.soft]
+    if not layers:
+        return []
+    nulls = _by_example(trace, layers, label) if label.example else _by_token(trace, layers, label)
+    return [_matrix(layer, label, null_SGE) for layer, null_SGE in zip(layers, nulls, strict=True)]
 
 
-def matrix(trace: TraceArrays, layer: LayerArrays, label: Label, labels_ST: Ints | None = None) -> Matrix:
-    """The matrix of one layer. `labels_ST` are shuffled labels of tokens, where they were dealt already.
-
-    Raises:
-        AnalysisError: the layer is soft.
-    """
+def matrix(trace: TraceArrays, layer: LayerArrays, label: Label) -> Matrix:
+    """The matrix of one layer. Raises AnalysisError for a soft one."""
     selecting(layer)
-    G, E = len(label.names), layer.experts
-    counts_GE = domain_expert(label.of_T, layer.expert, layer.accepted, G, E)
-    if label.example:
-        of_unit = units(trace.tokens.sequence, label.of_T, layer.expert, layer.accepted, E)
-        null_SGE = shuffled(*of_unit, G)
-    else:
-        if labels_ST is None:
-            labels_ST = label.of_T[dealt(trace.tokens.sequence)]
-        each = [domain_expert(label_T, layer.expert, layer.accepted, G, E) for label_T in labels_ST]
-        null_SGE = np.stack(each).astype(np.float64)
+    null = _by_example if label.example else _by_token
+    return _matrix(layer, label, next(iter(null(trace, [layer], label))))
+
+
+def _by_example(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -> list[Floats]:
+    """Counts [S, G, E] of each layer after dealing the labels of whole examples, alike in all layers."""
+    each = [
+        units(trace.tokens.sequence, label.of_T, layer.expert, layer.accepted, layer.experts)
+        for layer in layers
+    ]
+    null_SGX = shuffled(
+        np.concatenate([counts_UE for counts_UE, _ in each], axis=1), each[0][1], len(label.names)
+    )
+    return np.split(null_SGX, np.cumsum([layer.experts for layer in layers])[:-1], axis=2)
+
+
+def _by_token(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -> Iterator[Floats]:
+    """The same after dealing the labels of tokens with their neighbours."""
+    labels_ST = label.of_T[dealt(trace.tokens.sequence)]
+    for layer in layers:
+        yield np.stack([_counts(layer, label_T, len(label.names)) for label_T in labels_ST]).astype(
+            np.float64
+        )
+
+
+def _counts(layer: LayerArrays, label_T: Ints, groups: int) -> npt.NDArray[np.int64]:
+    return domain_expert(label_T, layer.expert, layer.accepted, groups, layer.experts)
+
+
+def _matrix(layer: LayerArrays, label: Label, null_SGE: Floats) -> Matrix:
+    counts_GE = _counts(layer, label.of_T, len(label.names))
     lift_GE = lift(counts_GE)
     furthest_S = np.abs(residual(null_SGE)).max(axis=(1, 2))
     notable_GE = np.abs(residual(counts_GE)) > np.quantile(furthest_S, 0.95, method="higher")
@@ -149,7 +168,7 @@ def matrix(trace: TraceArrays, layer: LayerArrays, label: Label, labels_ST: Ints
     )
 
 
-def shares(counts_GE: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def shares(counts_GE: npt.NDArray[np.int64]) -> Floats:
     """Rows that sum to 1, or to 0 where a group has nothing."""
     counts = counts_GE.astype(np.float64)
     whole = counts.sum(axis=-1, keepdims=True)
@@ -158,7 +177,7 @@ def shares(counts_GE: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return out
 
 
-def lift(counts_GE: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def lift(counts_GE: npt.ArrayLike) -> Floats:
     """Counts [..., G, E] over what independence of group and expert would give, NaN where that is nothing."""
     counts = np.asarray(counts_GE, np.float64)
     expected = independent(counts)
@@ -167,7 +186,7 @@ def lift(counts_GE: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return out
 
 
-def residual(counts_GE: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def residual(counts_GE: npt.ArrayLike) -> Floats:
     """Distance [..., G, E] from independence, in roots of the expected count (Pearson); 0 where none is."""
     counts = np.asarray(counts_GE, np.float64)
     expected = independent(counts)
@@ -176,7 +195,7 @@ def residual(counts_GE: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return out
 
 
-def independent(counts_GE: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def independent(counts_GE: Floats) -> Floats:
     """Counts [..., G, E] if group and expert knew nothing of each other."""
     of_group, of_expert = counts_GE.sum(axis=-1, keepdims=True), counts_GE.sum(axis=-2, keepdims=True)
     total = of_group.sum(axis=-2, keepdims=True)
@@ -188,7 +207,7 @@ def independent(counts_GE: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _reading(
     label: Label,
     counts_GE: npt.NDArray[np.int64],
-    lift_GE: npt.NDArray[np.float64],
+    lift_GE: Floats,
     notable_GE: npt.NDArray[np.bool_],
     told: float | None,
     by_chance: Chance | None,

@@ -66,11 +66,11 @@ def test_routing_by_neighbourhood_is_not_taken_for_structure() -> None:
 
     wrong = wrong_by_token = 0
     for seed in range(20):
-        trace = planted(4, [runs([0, 1, 2, 3], seed)[:, None]], token=runs(list(b"a1 ("), 100 + seed))
-        label = LABELS["classes"](trace)
-        single = np.random.default_rng(seed).permuted(np.tile(label.of_T, (20, 1)), axis=1)
-        wrong += matrices(trace, label)[0].notable_GE.any()
-        wrong_by_token += matrix(trace, trace.layers[0], label, single).notable_GE.any()
+        experts, token = runs([0, 1, 2, 3], seed)[:, None], runs(list(b"a1 ("), 100 + seed)
+        whole, single = (planted(4, [experts], token=token, length=length) for length in (LENGTH, 1))
+        label = LABELS["classes"](whole)
+        wrong += matrices(whole, label)[0].notable_GE.any()
+        wrong_by_token += matrices(single, label)[0].notable_GE.any()
     assert wrong <= 4
     assert wrong_by_token >= 16
 
