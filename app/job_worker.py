@@ -3,8 +3,6 @@
 A new kind of job is one module with `perform` and one line in TASKS.
 """
 
-import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -15,12 +13,10 @@ from app.errors import UserError
 from app.jobs import LocalEngine
 from app.paths import data_root
 from app.performing import CancelledError, GiveWayError, Perform
-from app.processes import started_at
-from app.pulse import Pulse
 from app.slot import LOG
-from app.worker import NICENESS, limit_memory
+from app.worker import begin
 from core.data.errors import DataError
-from storage import jobs, work
+from storage import jobs
 from storage.errors import StorageError
 from storage.status import Status
 from storage.tables import JobRow
@@ -37,15 +33,10 @@ def named_task(kind: str) -> Perform:
 
 def main(job_id: str, engine: LocalEngine, task: Callable[[str], Perform] = named_task) -> int:
     """Do one job if it is its turn; 0 unless the process has to be looked at."""
-    os.nice(NICENESS)
-    limit_memory()
-    engine.reap()
-    with engine.db.write() as session:
-        attempt = work.claim(session, JobRow, job_id, os.getpid(), started_at(os.getpid()))
-    if attempt is None:
+    begun = begin(engine, JobRow, job_id)
+    if begun is None:
         return 0
-    pulse = Pulse(engine.db, JobRow, job_id, attempt)
-    signal.signal(signal.SIGTERM, pulse.terminate)
+    _, pulse = begun
 
     def report(progress: float, message: str, result: dict[str, Any] | None = None) -> None:
         if pulse.wanted() != "run":

@@ -194,7 +194,7 @@ def _trained(
             continue
         tried = True
         pulse = Watched(engine, run.id, attempt, progress)
-        carry_out(run.id, attempt, engine, pulse, studio_trainer)
+        carry_out(run.id, attempt, pulse, engine, studio_trainer)
         engine.reap()
         if pulse.cancelled:
             raise CancelledError

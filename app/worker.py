@@ -36,6 +36,7 @@ from storage.errors import StorageError
 from storage.records import RunPublic
 from storage.status import Status
 from storage.tables import RunRow
+from storage.work import Row
 
 Ending = Literal["done", "paused", "stopped"]
 NICENESS = 10
@@ -72,22 +73,29 @@ def studio_trainer() -> Trainer:
 
 def main(run_id: str, engine: LocalEngine, trainer: Callable[[], Trainer] = studio_trainer) -> int:
     """Train one run if it is its turn; 0 unless the process has to be looked at."""
+    begun = begin(engine, RunRow, run_id)
+    if begun is not None:
+        carry_out(run_id, *begun, engine, trainer)
+        engine.reap()
+    return 0
+
+
+def begin(engine: LocalEngine, table: type[Row], row_id: str) -> tuple[int, Pulse[Row]] | None:
+    """Become the worker of a run or job if it is its turn: the attempt, and the line to its row."""
     os.nice(NICENESS)
     limit_memory()
     engine.reap()
     with engine.db.write() as session:
-        attempt = work.claim(session, RunRow, run_id, os.getpid(), started_at(os.getpid()))
+        attempt = work.claim(session, table, row_id, os.getpid(), started_at(os.getpid()))
     if attempt is None:
-        return 0
-    pulse = Pulse(engine.db, RunRow, run_id, attempt)
+        return None
+    pulse = Pulse(engine.db, table, row_id, attempt)
     signal.signal(signal.SIGTERM, pulse.terminate)
-    carry_out(run_id, attempt, engine, pulse, trainer)
-    engine.reap()
-    return 0
+    return attempt, pulse
 
 
 def carry_out(
-    run_id: str, attempt: int, engine: LocalEngine, pulse: Pulse[RunRow], trainer: Callable[[], Trainer]
+    run_id: str, attempt: int, pulse: Pulse[RunRow], engine: LocalEngine, trainer: Callable[[], Trainer]
 ) -> None:
     """Train a claimed run and leave the last word, whatever happens."""
     known: tuple[type[Exception], ...] = (RunError, StorageError)

@@ -1,14 +1,10 @@
 """The Papers page with nothing measured, with measurements, and pressed."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import claiming
 from app.composer.shelf import design_of
-from app.slot import Slot
 from app.views._papers import words
 from app.views._papers.catalogue import cards
 from app.views._papers.experiment import arms, differences_table
@@ -19,20 +15,11 @@ from core.claims.statistics import Estimate
 from core.design.spec import Design
 from core.papers.base import Expect
 from core.papers.registry import experiments, paper, papers
-from storage import database, drafts, jobs
+from storage import drafts, jobs
 from storage.database import Database
 from tests.app.claims_seed import seed_claims
+from tests.app.visiting import button, said
 from tests.core.claims.small import measured as by_hand
-
-
-@pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty data folder, and no process for anything that is queued."""
-    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
-    monkeypatch.setattr(Slot, "launch", lambda self: None)
-    opened = database.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -53,15 +40,6 @@ def visit(name: str | None = None) -> AppTest:
     assert not app.exception
     assert not app.error
     return app
-
-
-def said(app: AppTest) -> str:
-    """All words in markdown and captions."""
-    return "\n".join(element.value for element in [*app.markdown, *app.caption]).replace("\\", "")
-
-
-def button(app: AppTest, key: str):
-    return next(found for found in app.button if found.key == key)
 
 
 def test_the_catalogue_names_the_commands_that_do_the_same(db):

@@ -2,9 +2,7 @@
 
 import shlex
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,7 +11,6 @@ from app.commands import train
 from app.designs import read_design, with_values
 from app.errors import UserError
 from app.lineage import lineage
-from app.slot import Slot
 from app.views import _runs
 from app.views._train.choice import Choice
 from core.data.ingest import Options, ingest
@@ -24,25 +21,16 @@ from core.design.edits import apply
 from core.design.plan import Plan
 from core.design.presets.registry import preset
 from core.trace.record import write
-from storage import database, drafts, jobs, metrics, runs, work
+from storage import drafts, jobs, metrics, runs, work
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
 from storage.tables import RunRow
 from tests.app import seed
+from tests.app.visiting import button, said
 from tests.core.trace.make import make_soft
 
 TRAIN, ROUTING, RUNS, EXPORT = "train", "routing", "runs", "export"
-
-
-@pytest.fixture
-def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    """An empty data folder, and no process for anything that is queued."""
-    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
-    monkeypatch.setattr(Slot, "launch", lambda self: None)
-    opened = database.open(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -69,15 +57,6 @@ def again(app: AppTest) -> AppTest:
     assert not app.exception
     assert not app.error
     return app
-
-
-def said(app: AppTest) -> str:
-    """All words in markdown and captions."""
-    return "\n".join(element.value for element in [*app.markdown, *app.caption]).replace("\\", "")
-
-
-def button(app: AppTest, key: str):
-    return next(found for found in app.button if found.key == key)
 
 
 @pytest.mark.parametrize("page", [ROUTING, RUNS, EXPORT])
