@@ -4,22 +4,28 @@ import argparse
 import json
 
 from app.commands.routing import stored_trace
+from app.costing.document import document, refused
 from app.designs import DESIGN_HELP, read_design
 from app.errors import UserError
 from app.paths import data_root
 from core.cost import format as fmt
+from core.cost.alike import exponent
+from core.cost.asking import Asked, RefusedError
 from core.cost.count import Counts, count
+from core.cost.demand import Demand
 from core.cost.devices import registry
-from core.cost.estimate import Estimate, estimate
+from core.cost.estimate import Estimate, demanded, estimate
 from core.cost.figure import Figure
 from core.cost.flops import flops
-from core.cost.formats import WEIGHTS, widths
-from core.cost.formulas import FORMULAS
+from core.cost.formats import WEIGHTS, Widths, widths
 from core.cost.memory import weight_bytes
-from core.cost.routing import Seen, rates_of, routing_figures, seen
-from core.cost.scenario import PHASES
+from core.cost.optimizers import OPTIMIZERS
+from core.cost.rates import Measured
+from core.cost.routing import rates_of, routing_figures, seen
+from core.cost.scenario import PHASES, RECOMPUTES, STACKS
 from core.design.rules import check, errors
 from core.design.spec import Design
+from core.trace.record import Trace
 from storage import database, runs
 
 
@@ -28,32 +34,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
     parser.add_argument("--target", help=f"one of: {', '.join(registry.names())}; none: counts only")
     parser.add_argument("--phase", help=f"{' | '.join(PHASES)}; by default what the design is for")
-    parser.add_argument("--batch", type=int, default=1, help="sequences or examples (default: 1)")
-    parser.add_argument("--context", type=int, help="tokens (default: the design's own)")
+    parser.add_argument("--batch", type=int, help="sequences of a step, on all devices together (default: 1)")
+    parser.add_argument("--context", type=int, help="tokens there are (default: the design's own)")
+    parser.add_argument(
+        "--sequence", type=int, help="tokens of a prompt or a trained sequence (as --context)"
+    )
     formats = f"one of: {', '.join(WEIGHTS)}, or a JSON file of widths by part; on an FPGA such as w8a8"
     parser.add_argument("--weights", help=formats)
+    plan = parser.add_argument_group("several devices")
+    plan.add_argument("--tp", type=int, default=1, help="ways that matrices are cut")
+    plan.add_argument("--ep", type=int, default=1, help="ways that experts are spread")
+    plan.add_argument("--pp", type=int, default=1, help="stages of layers")
+    plan.add_argument("--dp", type=int, help="copies of the batch (default: what is left of --gpus)")
+    plan.add_argument("--gpus", dest="devices", type=int, help="devices in all")
+    training = parser.add_argument_group("training")
+    training.add_argument("--micro-batch", type=int, help="sequences at once on one (default: its share)")
+    training.add_argument("--zero", type=int, default=1, help="0 to 3: what copies share; default: 1")
+    training.add_argument("--recompute", default="none", help=" | ".join(RECOMPUTES))
+    training.add_argument("--optimizer", default="adamw", help=" | ".join(OPTIMIZERS))
+    parser.add_argument("--stack", help=f"the software: {' | '.join(STACKS)}")
     parser.add_argument("--run", dest="run_id", metavar="RUN", help="count with what a run of it measured")
+    alike = "T tokens touch as many experts as T**N independent ones (default: as the run measured, else 1)"
+    parser.add_argument("--correlation", type=float, metavar="N", help=alike)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the figures, each with its grade; 1 where the design has errors."""
+    """Print the figures, each with its grade; 1 where the design or the question has errors."""
     design, plan = read_design(args.design)
     found = errors(check(design, stage="cost"))
     if found:
         raise UserError("\n".join(f"{problem.path or '/'}: {problem}" for problem in found))
     try:
-        measured = _measured(design, args.run_id) if args.run_id else {}
+        trace = stored_trace(runs.get(database.open(data_root()), args.run_id)) if args.run_id else None
+        measured = seen(design, trace.layers) if trace else {}
         counts = count(design, rates_of(measured))
-        if not args.target:
-            _only_counted(design, args)
-        figures = _counted(counts, args.context, args.weights)
-        figures |= routing_figures(design, plan.objective, measured)
-        step = _estimated(design, args, measured) if args.target else None
+        step, asks = _asked(design, args, rates_of(measured), trace)
+    except RefusedError as error:
+        if not args.json:
+            raise UserError(str(error)) from None
+        print(json.dumps(refused(count(design), error.problems), indent=2))
+        return 1
     except ValueError as error:
         raise UserError(str(error)) from None
+    # An FPGA has no number formats, only bits.
+    stored = widths("bf16") if step and step.fit else asks.load.weights
+    figures = _counted(counts, asks.load.context, stored)
+    figures |= routing_figures(design, plan.objective, measured)
     if args.json:
-        print(json.dumps(_document(counts, figures, step), indent=2))
+        print(json.dumps(document(asks, step, figures), indent=2))
     else:
         _print_figures(figures)
         if step is not None:
@@ -61,56 +90,66 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _counted(counts: Counts, context: int | None, weights: str | None) -> dict[str, Figure]:
+def _asked(
+    design: Design, args: argparse.Namespace, measured: Measured, trace: Trace | None
+) -> tuple[Estimate | None, Demand]:
+    """The step on a target, and what it asks of any device."""
+    asked: Asked = {
+        "phase": args.phase,
+        "batch": args.batch,
+        "context": args.context,
+        "sequence": args.sequence,
+        "weights": args.weights,
+        "tp": args.tp,
+        "ep": args.ep,
+        "pp": args.pp,
+        "dp": args.dp,
+        "devices": args.devices,
+        "micro_batch": args.micro_batch,
+        "zero": args.zero,
+        "recompute": args.recompute,
+        "optimizer": args.optimizer,
+        "stack": args.stack,
+        "correlation": args.correlation,
+    }
+    if trace is not None and args.correlation is None:
+        asked["correlation"] = _alike(trace, one_text=args.phase in ("prefill", "train"))
+    if not args.target:
+        return None, demanded(design, measured=measured, **asked)
+    step = estimate(design, args.target, measured=measured, **asked)
+    return step, step.asks
+
+
+def _alike(trace: Trace, *, one_text: bool) -> float | None:
+    """How alike tokens chose, on average over layers that select."""
+    sequence_N = trace.tokens.sequence
+    found = [
+        exponent(layer.expert, sequence_N, layer.experts, one_text=one_text)
+        for layer in trace.layers
+        if not layer.soft
+    ]
+    told = [value for value in found if value is not None]
+    return sum(told) / len(told) if told else None
+
+
+def _counted(counts: Counts, context: int, stored: Widths) -> dict[str, Figure]:
     total, r1, r2, r3, cached = counts.figures()
     forward, attention, _ = flops(counts, context).figures()
     train = flops(count(counts.design, training=True), context).figures()[2]
     square = flops(counts, context, causal_half=False).figures()[1]
-    # An FPGA takes other words for its bits.
-    stored = widths(weights if weights in WEIGHTS else "bf16")
-    tokens = counts.design.task.tokens if context is None else context
     return {
         "total parameters": total,
         "active parameters (R1)": r1,
         "active, no input table (R2)": r2,
         "active, no embedding or head (R3)": r3,
         "cached KV, no window": cached,
-        "cached KV, windows applied": counts.cached(tokens),
+        "cached KV, windows applied": counts.cached(context),
         "forward": forward,
         "of it attention, causal": attention,
         "attention over all keys": square,
         "forward and backward": train,
         f"weights, {stored.name}": weight_bytes(counts, stored),
     }
-
-
-def _only_counted(design: Design, args: argparse.Namespace) -> None:
-    """Judge what only a step on a target needs, as such a step would. Raises ValueError."""
-    if args.weights is not None:
-        widths(args.weights)
-    estimate(design, registry.names()[0], phase=_phase(design, args), batch=args.batch, context=args.context)
-
-
-def _phase(design: Design, args: argparse.Namespace) -> str:
-    asked: str | None = args.phase
-    return asked or ("decode" if design.task.causal_loss else "prefill")
-
-
-def _measured(design: Design, run_id: str) -> dict[str, Seen]:
-    """What the trace of a run says of routed layers. Raises UserError, and ValueError of another design."""
-    return seen(design, stored_trace(runs.get(database.open(data_root()), run_id)).layers)
-
-
-def _estimated(design: Design, args: argparse.Namespace, measured: dict[str, Seen]) -> Estimate:
-    return estimate(
-        design,
-        args.target,
-        phase=_phase(design, args),
-        batch=args.batch,
-        context=args.context,
-        weights=args.weights,
-        measured=rates_of(measured),
-    )
 
 
 def _print_figures(figures: dict[str, Figure]) -> None:
@@ -139,53 +178,3 @@ def _print_step(step: Estimate) -> None:
     if step.host:
         print(f"{'host':20}  {'':40}  {'':>10}  {'':>10}  {fmt.seconds(step.host):>10}  overhead")
     print(f"\n{step.source}")
-
-
-def _document(counts: Counts, figures: dict[str, Figure], step: Estimate | None) -> dict[str, object]:
-    out: dict[str, object] = {
-        "design": counts.design.name,
-        "sha": counts.design.sha,
-        "figures": {name: figure.as_json() for name, figure in figures.items()},
-        "parts": [
-            {
-                "path": part.pointer,
-                "kind": part.kind,
-                "times": part.times,
-                "parameters": part.parameters,
-                "active": part.active,
-                "flops_per_token": 2 * (part.gemm_macs + part.token_macs),
-            }
-            for part in counts.parts
-        ],
-    }
-    if step is not None:
-        out["estimate"] = _step_document(step)
-    used = [figure.formula for figure in figures.values()]
-    used += [step.step.formula, step.rate.formula] if step else []
-    return out | {"formulas": {name: FORMULAS[name] for name in dict.fromkeys(used)}}
-
-
-def _step_document(step: Estimate) -> dict[str, object]:
-    out: dict[str, object] = {
-        "target": step.target,
-        "phase": step.load.phase,
-        "batch": step.load.batch,
-        "context": step.load.context,
-        "weights": step.load.weights.name,
-        "time": step.step.as_json(),
-        "rate": step.rate.as_json(),
-        "memory": {name: figure.as_json() for name, figure in step.needs.rows},
-        "available": step.has,
-        "fits": step.fits,
-        "lacks": list(step.lacks),
-        "change": step.change,
-        "operators": [vars(op) for op in step.ops],
-        "host": step.host,
-        "source": step.source,
-    }
-    if step.fit:
-        out["resources"] = {
-            use.name: {**use.used.as_json(), "available": use.available} for use in step.fit.uses
-        }
-        out["engine"] = str(step.fit.engine)
-    return out

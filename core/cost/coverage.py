@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from core.cost.figure import Figure
-
 #: 10 and 90 % marks of a normal distribution, in standard deviations.
 Z = 1.2815515655446004
 
@@ -29,25 +27,24 @@ def evenly_touched(experts: int, rows: float, tokens: float) -> float:
     return experts * hit(min(1.0, rows / experts), tokens)
 
 
-def coverage(chances: Sequence[float], tokens: float, *, measured: bool = False) -> Figure:
-    """Distinct experts touched, with the band of chance: Var <= sum q (1 - q), at most min(E, K T)."""
-    value = touched(chances, tokens)
-    spread = Z * math.sqrt(math.fsum(hit(p, tokens) * (1 - hit(p, tokens)) for p in chances))
-    most = min(float(len(chances)), math.fsum(chances) * tokens)
-    return Figure(
-        value,
-        "experts",
-        "coverage.measured" if measured else "coverage.uniform",
-        (("experts", len(chances)), ("tokens", tokens)),
-        "rule checked",
-        max(0.0, value - spread),
-        max(value, min(most, value + spread)),
-    )
+def even_variance(experts: int, chosen: float, tokens: float) -> float:
+    """Variance of the number of distinct experts when each token takes `chosen` different ones evenly.
+
+    E q (1 - q) + E (E - 1) (r - q**2), q the chance that one expert is left out and r that two are.
+    """
+    if experts < 2 or chosen >= experts:
+        return 0.0
+    left = 1 - hit(chosen / experts, tokens)
+    pair = max(0.0, (experts - chosen) * (experts - chosen - 1) / (experts * (experts - 1)))
+    two = math.pow(pair, tokens)
+    return max(0.0, experts * left * (1 - left) + experts * (experts - 1) * (two - left * left))
 
 
 def hit(chance: float, tokens: float) -> float:
     """Chance that T independent tokens touch an expert which each of them picks with this chance."""
     # log1p and expm1 keep digits where a chance is tiny or T is huge.
+    if tokens == 1:
+        return chance
     if chance >= 1:
         return 1.0 if tokens > 0 else 0.0
     return -math.expm1(tokens * math.log1p(-chance))

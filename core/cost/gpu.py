@@ -1,33 +1,37 @@
-"""Seconds of a step on a GPU or CPU: a roofline for each operator, never for the model as a whole.
+"""Seconds of a step on GPUs or CPUs: a roofline for each operator, never for the model as a whole.
 
-time = max(FLOPs / rate, bytes / (bandwidth * stream)) + launch. Phases: `prefill` reads B*S new tokens into
-an empty cache, `decode` adds one token to each of B sequences that stand at C, `train` is one optimizer step.
+time = FLOPs / (F eta_f) + bytes / (BW eta_b) + kernels * launch (`core.cost.efficiency`). Phases: `prefill`
+reads B*S new tokens into an empty cache, `decode` adds one token to each of B sequences that stand at C,
+`train` is one optimizer step. On several devices: the busiest one, and what they send each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.devices.base import Processor
-from core.cost.formats import number_format
+from core.cost.efficiency import Class, Constants, fitted, seconds, software, table
+from core.cost.figure import Grade
+from core.cost.network import Message, gradients, messages
 from core.cost.scenario import Scenario
-from core.cost.work import answers, hits, pairs, running
-from core.design.bodies.base import Mixer
-from core.design.bodies.moe import Moe
+from core.cost.works import Stages, Work, works
 
-Bound = Literal["compute", "memory", "overhead"]
+Bound = Literal["compute", "memory", "overhead", "network"]
 
-#: A backward of attention that recomputes its probabilities costs 2.5 forwards (arXiv 2307.08691).
-_FLASH_BACKWARD = 2.5
-_ATTENTION_ROWS = 128
+#: Bytes of a parameter that AdamW moves in mixed precision: weight, gradient, float32 copy and two moments.
+_ADAMW = 30
 
 
 @dataclass(frozen=True)
 class Op:
-    """One operator of all turns of a part: FLOPs, bytes moved, seconds, and what bounds it."""
+    """One operator of all its turns in a step: FLOPs, bytes moved, seconds, and what bounds it.
+
+    `compute`, `memory` and `launch` are the shares of its seconds.
+    """
 
     name: str
     pointer: str
@@ -35,148 +39,123 @@ class Op:
     bytes: float
     seconds: float
     bound: Bound
+    compute: float = 0.0
+    memory: float = 0.0
+    launch: float = 0.0
 
 
 @dataclass(frozen=True)
 class Step:
-    """Operators of one step over `tokens` tokens, and the host's share."""
+    """Operators of one step over `tokens` tokens on the busiest device, and the host's share.
+
+    `low` and `high` are the 10 and 90 % marks of the seconds, `software` the class whose constants hold.
+    """
 
     ops: tuple[Op, ...]
     tokens: float
     host: float
+    low: float
+    high: float
+    grade: Grade
+    software: Class
 
     @property
     def seconds(self) -> float:
         """Of the whole step."""
         return sum(op.seconds for op in self.ops) + self.host
 
+    @property
+    def shares(self) -> dict[Bound, float]:
+        """Seconds of the step by what they are spent on; they add up to all of it."""
+        found: dict[Bound, float] = defaultdict(float)
+        for op in self.ops:
+            if op.bound == "network":
+                found["network"] += op.seconds
+            else:
+                found["compute"] += op.compute
+                found["memory"] += op.memory
+                found["overhead"] += op.launch
+        found["overhead"] += self.host
+        return dict(found)
 
-@dataclass(frozen=True)
-class _Work:
-    """An operator of one turn before it is timed; `rows` for each weight, whose smaller side is `side`."""
-
-    name: str
-    flops: float
-    bytes: float
-    rows: float
-    side: float
-    launch: float
-    flash: bool = False
-
-
-def step(counts: Counts, load: Scenario, on: Processor) -> Step:
-    """All operators of one step of `load` on a processor."""
-    ops = [op for part in running(counts, load.phase) for op in _part_ops(counts, part, load, on)]
-    if load.phase == "train":
-        ops.append(_optimizer(counts, load, on))
-    return Step(tuple(ops), load.rows, on.step)
-
-
-def _part_ops(counts: Counts, part: PartCount, load: Scenario, on: Processor) -> Iterator[Op]:
-    for work in _works(counts, part, load, on):
-        if load.phase == "train":
-            work = _with_backward(work, first=part.kind == "input")
-        yield _timed(work, part, load, on)
+    @property
+    def bound(self) -> Bound:
+        """What takes most of the step."""
+        shares = self.shares
+        return max(shares, key=lambda name: shares[name])
 
 
-def _works(counts: Counts, part: PartCount, load: Scenario, on: Processor) -> Iterator[_Work]:
-    width, rows, number = counts.design.width, load.rows, number_format(load.numbers).width / 8
-    macs = dict(part.macs)
-    if part.kind in ("input", "embedding", "stack", "head"):
-        yield from _end_works(counts, part, load, on)
-        return
-    body = part.placed.part.body if part.placed else None
-    # Norm and residual: the stream is read twice and written twice.
-    yield _Work("norm and residual", 0.0, 4 * rows * width * number, rows, width, on.launch)
-    for role, what in (
-        ("mixer", "projections"),
-        ("dense", "dense FFN"),
-        ("router", "router"),
-        ("shared", "shared"),
-    ):
-        if macs.get(role):
-            bits = load.weights.matrices(role).width / 8
-            moved = macs[role] * bits + 2 * rows * width * number
-            side = min(width, macs[role] / width)
-            yield _Work(what, 2 * rows * macs[role], moved, rows, side, on.launch)
-    if isinstance(body, Mixer) and (part.pair_macs or body.state_elements(width)):
-        yield _attention(counts, part, body, load, on, number)
-    if part.groups:
-        yield _experts(counts, part, load, on, load.weights.matrices("expert").width / 8, number)
+def step(counts: Counts, load: Scenario, on: Processor, constants: Constants | None = None) -> Step:
+    """All operators of one step of `load`, each device an `on`."""
+    c = constants or fitted()
+    return timed(works(counts, load, c.values["together"]), counts, load, on, c)
 
 
-def _end_works(counts: Counts, part: PartCount, load: Scenario, on: Processor) -> Iterator[_Work]:
-    width, number = counts.design.width, number_format(load.numbers).width / 8
-    if part.kind == "input":
-        moved = part.gemm_macs * load.weights.matrices("embedding").width / 8 + 2 * load.rows * width * number
-        yield _Work("embedding", 2 * load.rows * part.gemm_macs, moved, load.rows, width, on.launch)
-    elif part.kind == "head":
-        rows = answers(counts, load)
-        outputs = sum(head.outputs for head in counts.design.task.heads_out)
-        moved = outputs * width * load.weights.matrices("head").width / 8 + rows * (
-            width * number + 4 * outputs
+def timed(stages: Stages, counts: Counts, load: Scenario, on: Processor, c: Constants) -> Step:
+    """The same from operators that were laid out before: for many devices at once."""
+    kind = software(load, on)
+    training = load.phase == "train"
+    passes = load.micro_batches if training else 1
+    staged = [_ops(stage, load, on, c, kind, passes) for stage in stages]
+    # Serving, a token passes all stages one after the other; in training they work at once.
+    ops = max(staged, key=_sum) if training else [op for stage in staged for op in stage]
+    ops += [_sent(message, on, c, passes) for message in messages(counts, load, on)]
+    if training:
+        if load.parallel.pp > 1:
+            idle = _sum(ops) * (load.parallel.pp - 1) / passes
+            ops.append(Op("pipeline fills and drains", "", 0.0, 0.0, idle, "overhead", launch=idle))
+        open_share = 1 - c.values["overlap"]
+        ops += [_sent(message, on, c, open_share) for message in gradients(counts, load, on)]
+        ops.append(_optimizer(counts, load, on, c))
+    host = c.of("step", kind)
+    whole = _sum(ops) + host
+    low, high, grade = c.band(load.phase, load.stack, kind)
+    return Step(tuple(ops), load.rows, host, whole * low, whole * high, grade, kind)
+
+
+def _sum(ops: Sequence[Op]) -> float:
+    return sum(op.seconds for op in ops)
+
+
+def _ops(
+    stage: Sequence[Work], load: Scenario, on: Processor, c: Constants, kind: Class, passes: int
+) -> list[Op]:
+    """Operators of all passes through one stage."""
+    rows = table(stage, load, on, kind)
+    compute, memory = seconds(rows, c, kind, on.bandwidth)
+    launch = c.launch(load, kind)
+    found = []
+    for work, computes, moves in zip(stage, compute.tolist(), memory.tolist(), strict=True):
+        turns, launched = work.times * passes, work.kernels * launch
+        bound: Bound = (
+            "overhead" if launched > max(computes, moves) else "compute" if computes > moves else "memory"
         )
-        yield _Work("head", 2 * rows * outputs * width, moved, rows, min(width, outputs), on.launch)
+        found.append(
+            Op(
+                work.name, work.pointer, turns * work.flops, turns * work.bytes,
+                turns * (computes + moves + launched), bound,
+                turns * computes, turns * moves, turns * launched,
+            )
+        )  # fmt: skip
+    return found
 
 
-def _attention(
-    counts: Counts, part: PartCount, body: Mixer, load: Scenario, on: Processor, number: float
-) -> _Work:
-    width, rows = counts.design.width, load.rows
-    cached = body.kv_elements(width)
-    state = 8.0 * load.batch * body.state_elements(width)
-    keys, each = pairs(counts, part, body, load)
-    flops = 2 * rows * (each * keys + part.token_macs)
-    if load.phase == "decode":
-        moved = load.batch * keys * cached * number + state
-    else:
-        moved = 2 * rows * (cached + width) * number + state
-    # Decoding kernels fill their tiles with the heads of a group, so few tokens are no few rows.
-    return _Work("attention", flops, moved, max(rows, _ATTENTION_ROWS), width, on.launch, flash=True)
+def _sent(message: Message, on: Processor, c: Constants, times: float) -> Op:
+    """A collective as an operator, `times` over."""
+    took = times * message.seconds(on, c)
+    return Op(message.name, "", 0.0, times * message.times * message.bytes, took, "network")
 
 
-def _experts(
-    counts: Counts, part: PartCount, load: Scenario, on: Processor, bits: float, number: float
-) -> _Work:
-    """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
-    body = part.placed.part.body if part.placed else None
-    outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
-    hit = hits(part, load)
-    flops = 2 * load.rows * (dict(part.macs).get("expert", 0.0) + part.token_macs)
-    rows = load.rows * sum(group.rows for group in part.groups)
-    moved = sum(
-        (n * group.parameters + (group.experts - n) * group.always) * bits
-        for n, group in zip(hit, part.groups, strict=True)
-    )
-    inner = sum(load.rows * g.rows * g.macs / outer for g in part.groups)
-    moved += (2 * rows * outer + inner) * number
-    wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0)
-    side = min(outer, max(wide, 1.0))
-    return _Work("experts", flops, moved, max(rows, 1e-9) / max(sum(hit), 1e-9), side, on.routed_launch)
+def _optimizer(counts: Counts, load: Scenario, on: Processor, c: Constants) -> Op:
+    moved = adam_bytes(counts, load)
+    took = moved / (on.bandwidth * c.values["memory"])
+    return Op("optimizer", "", 12.0 * moved / _ADAMW, moved, took, "memory", memory=took)
 
 
-def _with_backward(work: _Work, *, first: bool) -> _Work:
-    """Forward and backward: gradients of inputs (not of the data) and of weights."""
-    passes = 2 if first else 3
-    flops = work.flops * (1 + _FLASH_BACKWARD if work.flash else passes)
-    return replace(work, flops=flops, bytes=work.bytes * passes, launch=work.launch * passes)
-
-
-def _optimizer(counts: Counts, load: Scenario, on: Processor) -> Op:
-    """AdamW reads weights, gradients and two moments, and writes all but the gradients."""
-    each = load.weights.default.width / 8
-    copy = 0 if each == 4 else 4
-    moved = counts.total * (3 * each + 2 * 8 + 2 * copy)
-    work = _Work("optimizer", 12.0 * counts.total, moved, 1.0, 1.0, on.launch)
-    seconds = moved / (on.bandwidth * on.stream)
-    return Op(work.name, "", work.flops, moved, seconds + work.launch, "memory")
-
-
-def _timed(work: _Work, part: PartCount, load: Scenario, on: Processor) -> Op:
-    compute = work.flops / on.rate(work.rows, work.side, load.numbers) if work.flops else 0.0
-    memory = work.bytes / (on.bandwidth * on.stream)
-    longest = max(compute, memory)
-    bound: Bound = "overhead" if work.launch > longest else "compute" if compute > memory else "memory"
-    times = part.times
-    seconds = times * (longest + work.launch)
-    return Op(work.name, part.pointer, times * work.flops, times * work.bytes, seconds, bound)
+def adam_bytes(counts: Counts, load: Scenario) -> float:
+    """AdamW reads weights, gradients and two moments, and writes all but the gradients; ZeRO cuts them."""
+    plan = load.parallel
+    experts = sum(part.times * part.routed for part in counts.parts)
+    copies = (plan.dp, plan.expert_dp) if load.training.zero else (1, 1)
+    held = (counts.total - experts) / plan.tp / copies[0] + experts / (plan.ep * plan.expert_tp) / copies[1]
+    return _ADAMW * held / plan.pp

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from core.cost.count import Counts, GroupCount, PartCount
-from core.cost.coverage import hit
+from core.cost.coverage import even_variance, hit
 from core.cost.flops import mean_keys
 from core.cost.rates import routed
 from core.cost.scenario import Phase, Scenario
@@ -21,8 +21,8 @@ def running(counts: Counts, phase: Phase) -> Iterator[PartCount]:
 
 def answers(counts: Counts, load: Scenario) -> int:
     """Rows of the head: every token in training, the last one of each sequence in serving."""
-    language = counts.design.task.kind == "language_model"
-    return load.rows if load.phase == "train" and language else load.batch
+    every = counts.design.task.answers_tokens
+    return load.rows if load.phase == "train" and every else load.batch
 
 
 def pairs(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> tuple[float, float]:
@@ -63,6 +63,17 @@ def reached(part: PartCount, load: Scenario, together: float = 1.0) -> tuple[Rea
         return tuple(((min(1.0, q), group.experts),) for group, q in told)
     made = decisions(part, load) ** (load.correlation or together)
     return tuple(_reached(group, made) for group in part.groups)
+
+
+def variance(part: PartCount, load: Scenario) -> float:
+    """Variance of the distinct experts of one turn of a part: exact for an even choice, else at most this."""
+    bank = routed(part.placed.part.body) if part.placed else None
+    if bank is None or not bank.router.combine.selects or bank.router.select.exact(load.phase == "train"):
+        return 0.0
+    if any(group.turns for group in part.groups):
+        return math.fsum(n * q * (1 - q) for group in reached(part, load) for q, n in group)
+    made = decisions(part, load) ** (load.correlation or 1.0)
+    return even_variance(bank.experts, min(sum(group.rows for group in part.groups), bank.experts), made)
 
 
 def decisions(part: PartCount, load: Scenario) -> int:

@@ -31,7 +31,8 @@ class Work:
     """One operator of one turn of a part, `times` turns in this stage.
 
     `rows` meet each weight matrix, whose smaller side is `side`; `form` is the number format of its weights.
-    `grouped` marks products of routed experts, `fused` those of queries and keys. `kernels` are launches.
+    `grouped` marks products of routed experts, `fused` those of queries and keys. `kernels` are launches,
+    `weights` the bytes that are weights of experts.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Work:
     kernels: float
     grouped: bool = False
     fused: bool = False
+    weights: float = 0.0
 
 
 #: Operators of each pipeline stage, in order.
@@ -158,6 +160,7 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
         size = sum(expert_bytes(part, index, load.weights)) / max(1, group.experts) / plan.expert_tp
         asked = group.always / max(1, group.parameters)
         moved += size * (most + asked * (group.experts / plan.ep - most))
+    weights = moved
     inner = sum(pool.rows * g.rows * g.macs / outer for g in part.groups)
     moved += (2 * rows * outer + inner / plan.expert_tp) * number / plan.ep * wasted
     wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0) / plan.expert_tp
@@ -166,7 +169,8 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
     kernels = max((len([w for w in g.weights if w.gemm]) for g in part.groups), default=1) + _ROUTING
     form = load.weights.matrices("expert")
     return Work(
-        "experts", part.pointer, part.times, flops, moved, met, side, form, kernels, grouped=True
+        "experts", part.pointer, part.times, flops, moved, met, side, form, kernels,
+        grouped=True, weights=weights,
     )  # fmt: skip
 
 

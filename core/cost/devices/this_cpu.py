@@ -21,21 +21,15 @@ def device() -> Processor:
     return Processor(
         name="this-cpu",
         title="This CPU",
+        vendor="",
+        kind="cpu",
         memory=_memory(),
         bandwidth=_bandwidth(),
         peak={"fp32": _peak()},
-        compute="fp32",
-        efficiency=1.0,
-        half_rows=8,
-        half_width=32,
-        stream=0.8,
-        launch=10e-6,
-        routed_launch=60e-6,
-        step=200e-6,
-        reserved=0.3e9,
-        band=(0.4, 2.5),
-        grade="prior",
-        source=f"Peak and bandwidth measured here with NumPy, {os.cpu_count()} cores; efficiencies: priors.",
+        source=f"Peak and bandwidth measured here with NumPy, {os.cpu_count()} cores.",
+        confidence="measured",
+        unified=True,
+        measured=True,
     )
 
 

@@ -100,6 +100,15 @@ def test_sparse_computes_what_was_accepted(name, batch):
     assert (forward, backward) == pytest.approx(formula(design, batch, rates), rel=1e-12)
 
 
+def test_heads_that_answer_for_each_patch_cost_at_each():
+    whole = design_of("digits-vit")
+    each = whole.model_copy(update={"task": whole.task.model_copy(update={"each": "patch"})})
+    forward, backward, rates = counted(each, "sparse", 2)
+    assert (forward, backward) == pytest.approx(formula(each, 2, rates), rel=1e-12)
+    assert each.parameters == whole.parameters
+    assert formula(each, 2, rates)[0] > formula(whole, 2, rates)[0]
+
+
 def test_dropped_tokens_cost_nothing():
     design = design_of("starter", capacity=0.75)
     forward, backward, rates = counted(design, "sparse", 4)

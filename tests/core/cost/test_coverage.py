@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cost.coverage import coverage, evenly_touched, touched
+from core.cost.coverage import even_variance, evenly_touched, touched
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,22 @@ def test_simulated_skewed_routing():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.integers(1, 10_000))
 def test_bounds(chances, tokens):
-    figure = coverage(chances, tokens)
-    assert 0 <= figure.low <= figure.value <= figure.high
-    assert figure.value <= min(len(chances), sum(chances) * tokens) + 1e-9
-    assert touched(chances, tokens) <= touched(chances, tokens + 1) + 1e-12
+    value = touched(chances, tokens)
+    assert 0 <= value <= min(len(chances), sum(chances) * tokens) + 1e-9
+    assert value <= touched(chances, tokens + 1) + 1e-12
     assert touched(chances, 1) == pytest.approx(sum(chances))
+
+
+@pytest.mark.parametrize(("experts", "chosen", "tokens"), [(16, 2, 5), (8, 1, 8), (64, 6, 12)])
+def test_even_variance_is_that_of_a_simulation(experts, chosen, tokens):
+    random = np.random.default_rng(1)
+    picked = random.random((4000, tokens, experts)).argsort(axis=2)[:, :, :chosen]
+    simulated = np.var([len(np.unique(sets)) for sets in picked])
+    assert even_variance(experts, chosen, tokens) == pytest.approx(simulated, rel=0.12)
+    # Less than independent experts would have; one token takes so many, no more and no less.
+    q = evenly_touched(1, chosen / experts, tokens)
+    assert even_variance(experts, chosen, tokens) <= experts * q * (1 - q)
+    assert even_variance(experts, chosen, 1) == pytest.approx(0, abs=1e-9)
 
 
 def test_no_tokens_touch_nothing_and_nonsense_is_refused():

@@ -3,11 +3,11 @@
 import pytest
 
 from core.cost.devices import registry
-from core.cost.estimate import PHASES, estimate, strip
+from core.cost.estimate import estimate, strip
 from core.cost.formats import widths
 from core.cost.formulas import FORMULAS
 from core.cost.fpga import Engine, on_engine
-from core.cost.scenario import Scenario
+from core.cost.scenario import PHASES, Scenario
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import names, preset
 from core.design.spec import Design
@@ -42,13 +42,14 @@ def test_no_step_beats_memory_or_peak():
 
 def test_a_batch_reads_more_experts_until_all_are_read():
     def moved(batch):
-        ops = estimate(preset("mixtral-8x7b"), "h100-sxm", batch=batch, context=512).ops
+        ops = estimate(preset("mixtral-8x7b"), "h100-sxm", batch=batch, context=512, correlation=1.0).ops
         return next(op.bytes for op in ops if op.name == "experts")
 
     one, two, all_of_them = moved(1), moved(2), moved(256)
     routed = 45_097_156_608 * 2
     assert one == pytest.approx(routed * 2 / 8, rel=0.01)
-    assert two / one == pytest.approx(2 - 2 / 8, rel=0.01)
+    # A little less than two independent tokens would: tokens of one batch choose alike.
+    assert two / one == pytest.approx(2 - 2 / 8, rel=0.05)
     assert all_of_them == pytest.approx(routed, rel=0.1)
 
 
@@ -58,7 +59,7 @@ def test_a_batch_reads_more_experts_until_all_are_read():
         ("gpt-oss-120b", "h200-sxm", {"batch": 4, "context": 5120, "weights": "mxfp4"}, 6.146e-3),
         ("gpt-oss-120b", "h200-sxm", {"batch": 16, "context": 5120, "weights": "mxfp4"}, 11.735e-3),
         ("gpt-oss-120b", "h200-sxm", {"batch": 64, "context": 5120, "weights": "mxfp4"}, 23.441e-3),
-        ("mixtral-8x7b", "a100-80-sxm", {"batch": 1, "context": 105, "weights": "int8"}, 1 / 56.04),
+        ("deepseek-v2-lite", "rtx3090", {"batch": 16, "context": 256, "weights": "q4_0"}, 16 / 784.29),
         ("mixtral-8x7b", "a100-80-sxm", {"batch": 1, "context": 576, "weights": "int8"}, 1 / 81),
     ],
 )

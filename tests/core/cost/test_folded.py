@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from core.cost import gpu
 from core.cost.count import count
-from core.cost.devices.h100_sxm import DEVICE
+from core.cost.devices import registry
 from core.cost.estimate import strip
 from core.cost.flops import flops
 from core.cost.formats import widths
@@ -30,7 +30,7 @@ def test_folding_equal_parts_changes_no_sum(design: Design) -> None:
     needs = [training(counts, step).total.value for counts in (folded, whole)]
     assert needs[0] == pytest.approx(needs[1], rel=1e-12)
     load = Scenario("train", 2, 64, widths("bf16"), "bf16")
-    seconds = [gpu.step(counts, load, DEVICE).seconds for counts in (folded, whole)]
+    seconds = [gpu.step(counts, load, registry.device("h100-sxm")).seconds for counts in (folded, whole)]
     assert seconds[0] == pytest.approx(seconds[1], rel=1e-9)
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from core.cost import fpga, gpu, work
+from core.cost import fpga, work
 from core.cost.count import count
 from core.cost.coverage import evenly_touched
 from core.cost.devices import registry
 from core.cost.formats import widths
 from core.cost.scenario import Scenario
+from core.cost.works import works
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.spec import Design
 
@@ -26,16 +27,17 @@ def counts_of(scope):
     [("token", 192, 3), ("position", 64, 3), ("example", 3, 3), ("task", 3, 3), ("batch", 1, 1)],
 )
 def test_gpu_and_fpga_read_the_same_experts(phase, scope, prefill, decode):
-    counts, load = counts_of(scope), Scenario(phase, 3, 64, widths("int8"), "int8")
+    counts = counts_of(scope)
+    load = Scenario(phase, 3, 64, widths("int8"), "int8", correlation=1.0)
     (part,) = [part for part in counts.parts if part.groups]
     made = prefill if phase == "prefill" else decode
     assert work.decisions(part, load) == made
     assert work.hits(part, load) == (evenly_touched(8, 2, made),)
     banked = work.hits(part, load)[0] * part.groups[0].parameters
     on_fpga = fpga.on_engine(counts, load, registry.device("zcu104"), fpga.Engine(16, 16))
-    on_gpu = gpu.step(counts, load, registry.device("h100-sxm"))
+    (on_gpu,) = works(counts, load)
     (streamed,) = [op.bytes for op in on_fpga.ops if op.name == "experts"]
-    (read,) = [op.bytes for op in on_gpu.ops if op.name == "experts"]
+    (read,) = [op.bytes for op in on_gpu if op.name == "experts"]
     assert streamed == pytest.approx(banked)
     # A GPU also moves activations: two rows of the stream and one of the experts, for each of two experts.
     rows = load.rows * 2

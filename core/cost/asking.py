@@ -1,0 +1,261 @@
+"""From what a user asks to a scenario: defaults, and everything that makes no sense, with what mends it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import TypedDict
+
+from core.cost.formats import Widths, widths
+from core.cost.optimizers import OPTIMIZERS
+from core.cost.rates import routed
+from core.cost.scenario import (
+    PHASES,
+    RECOMPUTES,
+    STACKS,
+    UNEVEN_STAGES,
+    Parallel,
+    Phase,
+    Recompute,
+    Scenario,
+    Training,
+)
+from core.cost.training import trains_in
+from core.design.bodies.base import Mixer
+from core.design.bodies.moe import Moe
+from core.design.problems import Problem
+from core.design.spec import Design
+
+_MOST = 10**9
+
+
+class Asked(TypedDict, total=False):
+    """What may be asked; what is left out has a default.
+
+    `context` tokens stand in the cache while decoding, else `sequence` (or `context`) tokens are read.
+    `devices` are all of them: what `tp` and `pp` leave becomes `dp`.
+    """
+
+    phase: str | None
+    batch: int | None
+    context: int | None
+    sequence: int | None
+    weights: str | Mapping[str, str] | None
+    tp: int
+    ep: int
+    pp: int
+    dp: int | None
+    devices: int | None
+    micro_batch: int | None
+    zero: int
+    recompute: str
+    optimizer: str
+    stack: str | None
+    correlation: float | None
+
+
+class RefusedError(ValueError):
+    """What is asked makes no sense; `problems` say what, where, and what mends it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def refused(path: str, why: str | ValueError) -> RefusedError:
+    """One thing that makes no sense, said in the words of an error that ends in its fix."""
+    message, _, fix = str(why).partition(" To fix this, ")
+    return RefusedError((_problem(path, message, fix.rstrip(".")),))
+
+
+def scenario(design: Design, asked: Asked, numbers: str = "bf16", weights: Widths | None = None) -> Scenario:
+    """The scenario of `asked`; `numbers` is the format of activations. Raises RefusedError with all of it."""
+    stored, wrong = (weights, None) if weights else _weights(design, asked.get("weights") or numbers)
+    plan, mistakes = _plan(asked)
+    # What is wrong gives way to a default, so that everything else is looked at too.
+    load = _load(design, asked, numbers, stored or widths(numbers), plan)
+    found = [*_words(design, asked), *([wrong] if wrong else ()), *mistakes, *_numbers(design, load)]
+    found += _divides(design, load)
+    found += _trains(load) if load.phase == "train" else ()
+    if found:
+        raise RefusedError(tuple(found))
+    return load
+
+
+def _load(design: Design, asked: Asked, numbers: str, stored: Widths, plan: Parallel) -> Scenario:
+    phase = _phase(design, asked)
+    micro = asked.get("micro_batch")
+    batch, context = asked.get("batch"), asked.get("context")
+    if phase != "decode" and asked.get("sequence") is not None:
+        context = asked.get("sequence")
+    how = Training(micro, asked.get("zero", 1), _recompute(asked), asked.get("optimizer", "adamw"))
+    return Scenario(
+        phase,
+        (plan.dp * (micro or 1) if phase == "train" else 1) if batch is None else batch,
+        design.task.tokens if context is None else context,
+        stored,
+        numbers,
+        plan,
+        how,
+        asked.get("stack"),
+        asked.get("correlation"),
+    )
+
+
+def _phase(design: Design, asked: Asked) -> Phase:
+    usual: Phase = "decode" if design.task.causal_loss else "prefill"
+    return next((phase for phase in PHASES if phase == asked.get("phase")), usual)
+
+
+def _recompute(asked: Asked) -> Recompute:
+    return next((r for r in RECOMPUTES if r == asked.get("recompute")), "none")
+
+
+def _problem(path: str, message: str, fix: str) -> Problem:
+    code = f"cost-{path.strip('/').replace('/', '-').replace('_', '-')}"
+    return Problem(code=code, path=path, stage="cost", message=message, fix=f"To fix this, {fix}.")
+
+
+def _words(design: Design, asked: Asked) -> Iterator[Problem]:
+    """Names that nobody knows."""
+    known: dict[str, tuple[str, ...]] = {
+        "phase": PHASES,
+        "recompute": RECOMPUTES,
+        "optimizer": tuple(OPTIMIZERS),
+        "stack": STACKS,
+    }
+    given: Mapping[str, object] = {**asked}
+    for name, words in known.items():
+        value = given.get(name)
+        if value is not None and value not in words:
+            near = get_close_matches(str(value), words, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            text = f"There is no {name} {value!r}.{hint}"
+            yield _problem(f"/{name}", text, f"use one of: {', '.join(words)}")
+    if asked.get("phase") == "decode" and not design.task.causal_loss:
+        yield _problem("/phase", "Only a language model decodes token by token.", "use prefill")
+
+
+def _weights(design: Design, asked: str | Mapping[str, str]) -> tuple[Widths | None, Problem | None]:
+    try:
+        stored = widths(asked)
+    except ValueError as error:
+        return None, refused("/weights", error).problems[0]
+    if missing := sorted(stored.places.keys() - _places(design)):
+        return None, _problem(
+            "/weights",
+            f"The widths name {missing[0]!r}, and this design has no such part or expert.",
+            "give the pointer of a part, of a group, or of an expert as <part>/experts/<number>",
+        )
+    return stored, None
+
+
+def _places(design: Design) -> set[str]:
+    """Everything that may have a number format of its own."""
+    found = {"/task", "/embedding", "/task:head", *(f"/stacks/{s}" for s in range(len(design.stacks)))}
+    for placed in design.parts():
+        found.add(placed.pointer)
+        body = placed.part.body
+        bank = routed(body)
+        if bank is not None:
+            found.add(f"{placed.pointer}/body")
+            found |= {f"{placed.pointer}/experts/{e}" for e in range(bank.experts)}
+        if isinstance(body, Moe):
+            found |= {f"{placed.pointer}/body/experts/{g}" for g in range(len(body.experts))}
+    return found
+
+
+def _plan(asked: Asked) -> tuple[Parallel, list[Problem]]:
+    """The plan of so many devices; copies of the batch fill what the rest leaves."""
+    tp, ep, pp = asked.get("tp", 1), asked.get("ep", 1), asked.get("pp", 1)
+    dp, devices = asked.get("dp"), asked.get("devices")
+    micro = asked.get("micro_batch")
+    ways = {"tp": tp, "ep": ep, "pp": pp, "dp": dp, "devices": devices, "micro_batch": micro}
+    wrong = [
+        _problem(f"/{name}", f"A {name} of {value} makes no sense.", "use a whole number from 1 on")
+        for name, value in ways.items()
+        if value is not None and not 1 <= value <= _MOST
+    ]
+    if wrong:
+        return Parallel(), wrong
+    if dp is None and devices is None:
+        # Experts that are spread further than matrices lie across copies of the batch.
+        dp = max(1, math.lcm(tp, ep) // tp)
+    if dp is None and devices is not None:
+        if devices % (tp * pp):
+            text = f"{devices} devices do not divide into {tp} ways of a matrix times {pp} stages."
+            return Parallel(), [_problem("/devices", text, f"use a multiple of {tp * pp}")]
+        dp = devices // (tp * pp)
+    plan = Parallel(tp, ep, pp, dp or 1)
+    if devices is not None and plan.devices != devices:
+        text = f"{tp} x {pp} x {plan.dp} (tp, pp, dp) are {plan.devices} devices, not {devices}."
+        wrong.append(_problem("/devices", text, f"ask for {plan.devices}, or leave dp out"))
+    if (tp * plan.dp) % ep or (tp % ep and ep % tp):
+        text = f"Experts cannot be spread {ep} ways over {tp} x {plan.dp} devices (tp, dp) of a stage."
+        wrong.append(_problem("/ep", text, "use a multiple or a divisor of tp that divides tp * dp"))
+    return plan, wrong
+
+
+def _numbers(design: Design, load: Scenario) -> Iterator[Problem]:
+    for name, value in (("batch", load.batch), ("context", load.context)):
+        if not 1 <= value <= _MOST:
+            yield _problem(f"/{name}", f"A {name} of {value} makes no sense.", f"use 1 to {_MOST}")
+    most = design.task.tokens
+    if load.context > most:
+        yield _problem(
+            "/context",
+            f"A context of {load.context} tokens is longer than the {most} this design is made for.",
+            f"use up to {most}, or give the design a longer context",
+        )
+    if load.correlation is not None and not 0 < load.correlation <= 1:
+        yield _problem(
+            "/correlation",
+            f"A correlation exponent of {load.correlation} makes no sense.",
+            "use a number above 0 and up to 1, where 1 says that tokens choose independently",
+        )
+    if load.training.zero not in range(4):
+        yield _problem("/zero", f"There is no ZeRO stage {load.training.zero}.", "use 0, 1, 2 or 3")
+
+
+def _divides(design: Design, load: Scenario) -> Iterator[Problem]:
+    """A plan whose devices would not all have the same to do."""
+    plan = load.parallel
+    for placed in design.parts():
+        body = placed.part.body
+        heads = getattr(body, "heads", 0) if isinstance(body, Mixer) else 0
+        if heads % plan.tp:
+            text = f"{heads} heads do not divide into {plan.tp} ways (tp)."
+            yield _problem("/tp", text, f"use {_near(heads, plan.tp)}")
+            break
+        cuts = body.cache_cuts if isinstance(body, Mixer) else 1
+        if cuts % plan.tp and plan.tp % cuts:
+            text = f"{cuts} key and value heads do not divide into {plan.tp} ways (tp), nor repeat evenly."
+            yield _problem("/tp", text, f"use {_near(cuts, plan.tp)}")
+            break
+    for placed in design.parts():
+        bank = routed(placed.part.body)
+        if bank is not None and bank.experts % plan.ep:
+            text = f"{bank.experts} experts do not divide into {plan.ep} ways (ep)."
+            yield _problem("/ep", text, f"use {_near(bank.experts, plan.ep)}")
+            break
+    depth = design.depth
+    if plan.pp > max(1, depth) or (depth % plan.pp and load.stack not in UNEVEN_STAGES):
+        text = f"{depth} layers do not divide into {plan.pp} stages (pp)."
+        uneven = f", or --stack {UNEVEN_STAGES[0]}, which takes uneven stages" if plan.pp <= depth else ""
+        yield _problem("/pp", text, f"use {_near(max(1, depth), plan.pp)} stages{uneven}")
+
+
+def _near(of: int, asked: int) -> int:
+    """The largest divisor that is not above what was asked."""
+    return max(n for n in range(1, max(1, min(of, asked)) + 1) if of % n == 0)
+
+
+def _trains(load: Scenario) -> Iterator[Problem]:
+    if not trains_in(load.weights):
+        text = f"Training in {load.weights.name} is not costed: its steps are too coarse to add gradients to."
+        yield _problem("/weights", text, "use bf16, fp8 or fp32")
+    each = load.parallel.dp * (load.training.micro_batch or 1)
+    if load.batch > 0 and load.batch % each:
+        text = f"A batch of {load.batch} does not divide into {each} sequences at once (dp x micro-batch)."
+        yield _problem("/batch", text, f"use a multiple of {each}")

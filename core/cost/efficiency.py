@@ -1,0 +1,164 @@
+"""How much of a device's peaks arrives: a few constants, fitted to published timings, none for a product.
+
+Seconds of an operator = FLOPs / (F eta_f) + bytes / (BW eta_b) + kernels * launch. Loads and products of one
+kernel overlap little where few rows meet each matrix (462 kernel timings prefer the sum to the maximum), so
+the share of the peak that arrives saturates in those rows by itself; eta_f saturates in the matrix's smaller
+side. Launches, and what a host spends on a step, belong to a class of software, not to a device.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cost.devices.base import Processor
+from core.cost.figure import Grade
+from core.cost.formats import Format
+from core.cost.scenario import Phase, Scenario
+from core.cost.works import Work
+
+FILE = Path(__file__).parent / "fitted.json"
+
+Class = Literal["serving", "compiled", "ggml", "trainer", "local"]
+Floats = NDArray[np.float64]
+
+#: Software by the name that `--stack` takes, and the class whose constants it has.
+STACKS: Mapping[str, Class] = {
+    "sglang": "serving",
+    "vllm": "serving",
+    "trtllm": "serving",
+    "gpt-fast": "compiled",
+    "llama.cpp": "ggml",
+    "megatron": "trainer",
+    "pytorch": "local",
+}
+#: Number formats that only llama.cpp and its kin store, and kinds of devices that mostly run it.
+_GGML_FORMATS = frozenset({"q8_0", "q4_0", "q4_k_m"})
+_GGML_KINDS = frozenset({"apple", "embedded", "cpu"})
+#: Narrow weights: the peak their products run at, and the one that shows a device needs not widen them.
+_RUNS_AT = {"fp8": "fp8", "mxfp8": "fp8", "mxfp4": "fp8", "nvfp4": "fp4"}
+_READS = {"fp8": "fp8", "mxfp8": "fp4", "mxfp4": "fp4", "nvfp4": "fp4"}
+
+
+def software(load: Scenario, on: Processor) -> Class:
+    """The class of the stack asked for; without one, what such a step usually runs on."""
+    if load.stack is not None:
+        return STACKS[load.stack]
+    if on.measured:
+        return "local"
+    if load.phase == "train":
+        return "trainer"
+    return "ggml" if load.weights.name in _GGML_FORMATS or on.kind in _GGML_KINDS else "serving"
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Fitted `values` by name (`core.cost.calibration.priors` says what each is), and `bands` around a step.
+
+    A band is the 10 and 90 % mark of published over estimated seconds, out of fold, by phase, and by
+    `phase:stack` where a stack is known; `seen` are the pairs `phase/class` that were calibrated on.
+    """
+
+    values: Mapping[str, float]
+    bands: Mapping[str, tuple[float, float]]
+    seen: frozenset[str]
+
+    def of(self, name: str, kind: Class, stack: str | None = None) -> float:
+        """A constant for a class of software; a known stack has its own factor where one was fitted."""
+        own = self.values.get(f"{name}.{kind}", 1.0)
+        return own * (self.values.get(f"{name}~{stack}", 1.0) if stack else 1.0)
+
+    def launch(self, load: Scenario, kind: Class) -> float:
+        """Seconds between kernels: of a replayed graph, or launched one by one where there is none."""
+        alone = load.phase == "prefill" or (kind == "ggml" and load.phase == "decode" and load.batch > 1)
+        return self.of("eager" if alone else "launch", kind, load.stack)
+
+    def band(self, phase: Phase, stack: str | None, kind: Class) -> tuple[float, float, Grade]:
+        """10 and 90 % factors around the seconds of a step, and how far to trust them."""
+        low, high = self.bands[f"{phase}:stack" if stack else phase]
+        if f"{phase}/{kind}" in self.seen:
+            return low, high, "fitted"
+        # Nothing of this kind was published: twice as wide, in logarithms.
+        return low * low, high * high, "prior"
+
+
+@cache
+def fitted() -> Constants:
+    """The constants that `python -m core.cost.calibrate` wrote."""
+    return read(json.loads(FILE.read_text(encoding="utf-8")))
+
+
+def read(found: Mapping[str, Any]) -> Constants:
+    """Constants from the content of such a file."""
+    bands = {name: (float(low), float(high)) for name, (low, high) in found["bands"].items()}
+    return Constants(found["constants"], bands, frozenset(found["seen"]))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Operators as columns; `narrow` runs above the 16-bit peak, `widened` must be widened on the way."""
+
+    times: Floats
+    flops: Floats
+    bytes: Floats
+    side: Floats
+    kernels: Floats
+    peak: Floats
+    grouped: NDArray[np.bool_]
+    fused: NDArray[np.bool_]
+    narrow: NDArray[np.bool_]
+    widened: NDArray[np.bool_]
+
+
+def table(works: Sequence[Work], load: Scenario, on: Processor, kind: Class) -> Table:
+    """Operators on a device: which peak each runs at."""
+    plain = on.peak.get(load.numbers) or on.peak[on.compute]
+    kinds = [_format(work.form, load, on, kind) for work in works]
+    columns = np.array(
+        [(w.times, w.flops, w.bytes, w.side, w.kernels) for w in works], dtype=np.float64
+    ).reshape(len(works), 5)
+    times, flops, moved, side, kernels = columns.T
+    return Table(
+        times=times,
+        flops=flops,
+        bytes=moved,
+        side=side,
+        kernels=kernels,
+        peak=np.array(
+            [plain if w.fused or peak is None else peak for w, (peak, _) in zip(works, kinds, strict=True)]
+        ),
+        grouped=np.array([w.grouped for w in works], dtype=np.bool_),
+        fused=np.array([w.fused for w in works], dtype=np.bool_),
+        narrow=np.array(
+            [peak is not None and not w.fused for w, (peak, _) in zip(works, kinds, strict=True)]
+        ),
+        widened=np.array([widened for _, widened in kinds], dtype=np.bool_),
+    )
+
+
+def _format(form: Format, load: Scenario, on: Processor, kind: Class) -> tuple[float | None, bool]:
+    """The narrow peak that products with weights of a format run at, if any, and whether they are widened."""
+    if form.width >= 16:
+        return None, False
+    if _READS.get(form.name) in on.peak:
+        return on.peak[_RUNS_AT[form.name]], False
+    # The kernels of llama.cpp and its kin are written for its formats.
+    return None, kind != "ggml"
+
+
+def seconds(rows: Table, c: Constants, kind: Class, bandwidth: float | Floats) -> tuple[Floats, Floats]:
+    """Seconds that each operator computes, and that it moves bytes, for one turn."""
+    v = c.values
+    share = np.where(rows.grouped, v["grouped"], np.where(rows.fused, v["attention"], v["dense"]))
+    share = share * c.of("work", kind) * np.where(rows.narrow, v["narrow"], 1.0)
+    share = share * np.where(rows.fused, 1.0, rows.side / (rows.side + v["side"]))
+    share = share * np.where(rows.widened, v["widen_compute"], 1.0)
+    stream = v["memory"] * c.of("stream", kind) * np.where(rows.widened, v["widen_memory"], 1.0)
+    return rows.flops / (rows.peak * share), rows.bytes / (bandwidth * stream)
