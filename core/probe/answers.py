@@ -162,8 +162,34 @@ class Sweep:
     steps: tuple[SweepStep, ...]
 
 
+@dataclass(frozen=True)
+class Counterfactuals:
+    """The loss of N tokens under every expert of a layer alone, for `core.analysis.expertise` and `routers`.
+
+    exact_at_once: nothing above the layer mixes tokens, so all tokens of the examples were measured; else
+    each token was measured in a copy of its example, and N are a sample. loss_NE: nats of the token (of its
+    whole example, where that has one loss). chosen_N: the router's first choice, -1 = none; actual_N: the
+    loss with the routing as it is. token_N: -1 where inputs are no tokens. sequence_N: which tokens belong to
+    one example; domain_N indexes `domains`.
+    """
+
+    run: str
+    step: int
+    path: str
+    exact_at_once: bool
+    domains: tuple[str, ...]
+    loss_NE: Floats
+    chosen_N: npt.NDArray[np.int16]
+    actual_N: Floats
+    token_N: npt.NDArray[np.int32]
+    position_N: npt.NDArray[np.int32]
+    sequence_N: npt.NDArray[np.int32]
+    domain_N: npt.NDArray[np.int16]
+
+
 #: Every dataclass that an answer may be made of.
 KINDS: tuple[type[Any], ...] = (
+    Counterfactuals,
     Generation,
     Inspection,
     LayerView,

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from core.probe.errors import ProbeError
 
 QUESTIONS = {
+    "expertise": "core.probe.expertise",
     "generate": "core.probe.generate",
     "inspect": "core.probe.inspect",
     "sweep": "core.probe.sweep",

@@ -1,0 +1,59 @@
+"""Losses of held-out tokens under every expert, ready for the analysis."""
+
+import numpy as np
+import pytest
+
+from core.analysis.expertise import expertise
+from core.analysis.routers import FIXED, RANDOM, compare, hashed
+from core.design.presets.registry import preset
+from core.probe.answers import KINDS
+from core.probe.errors import ProbeError
+from core.probe.subject import ask
+from core.probe.wire import pack, unpack
+from tests.core.probe.subjects import subject
+from tests.core.probe.test_inspect import plain
+
+
+def test_the_last_layer_is_measured_whole_and_others_by_samples() -> None:
+    of = subject(plain())
+    whole = ask(of, "expertise", {"examples": 3})
+    assert (whole.path, whole.exact_at_once, whole.loss_NE.shape) == ("decoder.1.1", True, (48, 6))
+    assert whole.sequence_N.tolist() == np.repeat(np.arange(6), 8).tolist()
+    assert whole.domain_N.tolist() == [0] * 24 + [1] * 24
+    inspected = ask(of, "inspect", {"text": bytes(whole.token_N[:8].tolist()).decode()})
+    assert whole.chosen_N[:8].tolist() == inspected.layer("decoder.1.1").expert_TK[:, 0].tolist()
+    np.testing.assert_allclose(whole.actual_N[:7], inspected.nll_T[:7], atol=1e-5)
+    sample = ask(of, "expertise", {"path": "decoder.0.1", "examples": 3, "tokens": 10})
+    assert (sample.exact_at_once, sample.loss_NE.shape) == (False, (10, 6))
+    assert sorted(sample.domain_N.tolist()) == [0] * 5 + [1] * 5
+    again = unpack(pack(sample), KINDS)
+    np.testing.assert_array_equal(again.loss_NE, sample.loss_NE)
+
+
+def test_analyses_take_it_as_it_is() -> None:
+    found = ask(subject(plain()), "expertise", {"examples": 3})
+    hash_N = hashed(found.token_N, 6)
+    routers = compare(found.loss_NE, found.chosen_N, found.sequence_N, {"hash": hash_N})
+    assert routers.names == ("this router", RANDOM, FIXED, "hash")
+    assert (routers.regret_R[:, 0] >= 0).all()
+    assert expertise(found.loss_NE, found.chosen_N, found.sequence_N).verdict
+
+
+def test_images_have_one_loss_for_all_their_tokens() -> None:
+    from core.data.load import load
+
+    of = subject(preset("digits-vit"))
+    of.data = lambda: load("digits", of.folder)
+    name = of.dataset.facts.domains[0]
+    found = ask(of, "expertise", {"domains": [name], "examples": 2, "tokens": 6})
+    assert not found.exact_at_once
+    assert found.loss_NE.shape == (6, 8)
+    assert (found.token_N == -1).all()
+    assert (found.position_N < 16).all()
+
+
+def test_a_layer_that_is_not_there() -> None:
+    with pytest.raises(
+        ProbeError, match=r"no layer 'decoder.0.0' that selects experts. To fix this, name one of"
+    ):
+        ask(subject(plain()), "expertise", {"path": "decoder.0.0"})
