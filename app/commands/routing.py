@@ -1,4 +1,4 @@
-"""`python -m app routing RUN`: load and specialization of every routed layer, from a stored trace."""
+"""`python -m app routing RUN`: load and specialization of every routed layer, or one analysis with --show."""
 
 import argparse
 import json
@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.errors import UserError
+from app.over_training import HISTORY, Past
 from app.paths import data_root
+from core.analysis.errors import AnalysisError
+from core.analysis.labels import Labels
+from core.analysis.reading import plain
+from core.analysis.shows import SHOWS, Refused
 from core.analysis.summary import summary
 from core.trace.errors import TraceError
 from core.trace.newest import newest_trace
 from core.trace.record import Trace, read
-from storage import database, files, runs
+from storage import database, files, metrics, runs
+from storage.database import Database
 from storage.records import RunPublic
 from storage.status import ACTIVE, RESUMABLE, Status
 
@@ -21,14 +27,26 @@ LEVELS = ("specialization", "specialization_chance", "specialization_chance_95")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A run."""
+    """A run, and what to show of it."""
     parser.add_argument("run_id", metavar="RUN", help="id of a run")
+    tells = {name: show.tells for name, show in SHOWS.items()} | {
+        name: tells for name, (tells, _) in HISTORY.items()
+    }
+    parser.add_argument(
+        "--show",
+        choices=tuple(tells),
+        metavar="NAME",
+        help="one analysis: " + "; ".join(f"{name}, {text}" for name, text in tells.items()),
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the figures; 0 unless there is no trace."""
-    found = runs.get(database.open(data_root()), args.run_id)
+    """Print the figures; 0 unless there is nothing to make them of."""
+    db = database.open(data_root())
+    found = runs.get(db, args.run_id)
+    if args.show:
+        return show(db, found, args.show, args.json)
     trace = stored_trace(found)
     layers = summary(trace)
     if args.json:
@@ -36,6 +54,41 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table(found.id, trace, layers))
     return 0
+
+
+def show(db: Database, found: RunPublic, name: str, as_json: bool) -> int:
+    """Print one analysis."""
+    try:
+        results = analysed(db, found, name)
+    except (AnalysisError, TraceError) as error:
+        raise UserError(str(error)) from error
+    if as_json:
+        print(json.dumps({"run": found.id, "show": name, "results": plain(results)}))
+    else:
+        print("\n".join(line for result in results for line in said(result)))
+    return 0
+
+
+def analysed(db: Database, found: RunPublic, name: str) -> list[Any]:
+    """Results of an analysis, a layer each as a rule."""
+    if name in SHOWS:
+        return SHOWS[name].of(stored_trace(found))
+    _, of = HISTORY[name]
+    rows = metrics.read(db, found.id, without=("domain_expert", "domain_share"))
+    by_path = of(Past(rows, files.folder(data_root(), "runs", found.id)))
+    return [{"path": path, **vars(result)} for path, result in by_path.items()]
+
+
+def said(result: Any) -> list[str]:
+    """A result for a reader; the arrays are in --json."""
+    if isinstance(result, Refused):
+        return [f"{result.path}  {result.refused}"]
+    shown = result if isinstance(result, dict) else vars(result)
+    where = f"{shown['path']}  " if "path" in shown else ""
+    lines = [f"{where}{shown['reading']}"]
+    if isinstance(result, Labels):
+        lines += [f"  expert {each.expert}: {each.label}" for each in result.experts]
+    return lines
 
 
 def stored_trace(found: RunPublic) -> Trace:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from core.analysis.arrays import LayerArrays, TraceArrays
 from core.analysis.coactivation import pairs, taken
@@ -202,6 +201,8 @@ def _improved(start: Places, links: list[_Links], devices: int) -> Places:
 
 def _renamed(place_E: npt.NDArray[np.int64], gain_DD: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """The same groups on the devices that their tokens come from and go to; only between equal sizes."""
+    from scipy.optimize import linear_sum_assignment  # slow to load
+
     sizes = np.bincount(place_E, minlength=len(gain_DD))
     allowed = sizes[:, None] == sizes
     _, device_D = linear_sum_assignment(np.where(allowed, gain_DD, -1e18), maximize=True)

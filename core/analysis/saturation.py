@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from core.analysis.arrays import TraceArrays
 from core.analysis.errors import AnalysisError
 from core.analysis.load import Ints
 from core.analysis.reading import Reading, figure
@@ -19,6 +20,10 @@ Floats = npt.NDArray[np.float64]
 
 #: Agreement from which on routing is called settled.
 SETTLED = 0.8
+_TOO_FEW = (
+    "Saturation compares the same tokens at two checkpoints or more. To fix this, train with traces on the"
+    " way, such as --set plan.small_traces=8"
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +47,7 @@ def saturation(expert_C: Sequence[Ints], steps_C: npt.ArrayLike, experts: int) -
         AnalysisError: fewer than two checkpoints, different tokens, or none of them with a choice.
     """
     if len(expert_C) < 2 or len({len(each) for each in expert_C}) > 1:
-        raise AnalysisError(
-            "Saturation compares the same tokens at two checkpoints or more. To fix this, train with traces"
-            " at several steps."
-        )
+        raise AnalysisError(_TOO_FEW)
     found = [_agreement(each, expert_C[-1], experts) for each in expert_C]
     agreement_C, chance_C = np.array(found).T
     steps = np.asarray(steps_C, np.int64)
@@ -55,6 +57,57 @@ def saturation(expert_C: Sequence[Ints], steps_C: npt.ArrayLike, experts: int) -
     trap = "Agreement is measured on the same tokens before capacity, and a busy expert agrees by itself."
     chance = f"Choices that only share how busy the experts are would agree in {figure(100 * chance_C[0])} %."
     return Saturation(steps, agreement_C, chance_C, Reading(shows, trap, chance))
+
+
+def over_traces(traces: Sequence[TraceArrays], steps_C: npt.ArrayLike) -> dict[str, Saturation]:
+    """Saturation by path of every layer that selects, from traces of one run in order of their steps.
+
+    A trace may hold only the first examples of each domain: all are compared on those of the shortest.
+
+    Raises:
+        AnalysisError: fewer than two traces, or ones of other tokens or layers.
+    """
+    if len(traces) < 2:
+        raise AnalysisError(_TOO_FEW)
+    fewest = min(traces, key=lambda trace: len(trace.tokens.sequence))
+    rows_C = [_rows(trace, fewest) for trace in traces]
+    paths = [[layer.path for layer in trace.layers] for trace in traces]
+    if any(each != paths[0] for each in paths):
+        raise AnalysisError(
+            "The traces have different layers. To fix this, compare traces that one run left."
+        )
+    found = {}
+    for i, last in enumerate(traces[-1].layers):
+        if not last.soft:
+            chosen = [trace.layers[i].expert[rows] for trace, rows in zip(traces, rows_C, strict=True)]
+            found[last.path] = saturation(chosen, steps_C, last.experts)
+    return found
+
+
+def _rows(trace: TraceArrays, fewer: TraceArrays) -> npt.NDArray[np.int64]:
+    """The rows of a trace that are the tokens of another."""
+    size = 1 + max(int(each.tokens.position.max(initial=0)) for each in (trace, fewer))
+    many = 1 + max(len(each.tokens.sequence) for each in (trace, fewer))
+    key_T, wanted = _keys(trace, many, size), _keys(fewer, many, size)
+    order = np.argsort(key_T, kind="stable")
+    at = np.minimum(np.searchsorted(key_T[order], wanted), len(key_T) - 1)
+    rows = order[at]
+    if (key_T[rows] != wanted).any() or (trace.tokens.token[rows] != fewer.tokens.token).any():
+        raise AnalysisError(
+            "The traces are of different tokens. To fix this, compare traces that one run left."
+        )
+    return rows
+
+
+def _keys(trace: TraceArrays, many: int, size: int) -> npt.NDArray[np.int64]:
+    """Domain, number of the example in its domain, and position of every token, as one number [T]."""
+    tokens = trace.tokens
+    sequences, first, of_T = np.unique(tokens.sequence, return_index=True, return_inverse=True)
+    domain_S = tokens.domain[first].astype(np.int64)
+    rank_S = np.zeros(len(sequences), np.int64)
+    for domain in np.unique(domain_S):
+        rank_S[domain_S == domain] = np.arange((domain_S == domain).sum())
+    return np.asarray((domain_S * many + rank_S)[of_T] * size + tokens.position)
 
 
 def _agreement(one_TK: Ints, other_TK: Ints, experts: int) -> tuple[float, float]:

@@ -11,7 +11,6 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from core.analysis.errors import AnalysisError
 from core.analysis.reading import Reading, figure
@@ -70,6 +69,8 @@ def by_cka(output_END: npt.ArrayLike, seed: int = 0) -> Similarity:
 
 def aligned_cosine(one_HW: Floats, other_HW: Floats) -> float:
     """Cosine after the best one-to-one match of neurons."""
+    from scipy.optimize import linear_sum_assignment  # slow to load
+
     first, second = linear_sum_assignment(one_HW @ other_HW.T, maximize=True)
     one, other = one_HW[first], other_HW[second]
     # The matched part is summed in one order in all three sums, so that copies give 1 and not nearly 1.

@@ -2,14 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from app import cli
 from app.commands.routing import missing
-from core.trace.newest import trace_path
+from core.analysis.shows import SHOWS
+from core.design.facts import MetricsRow
+from core.trace.newest import small_path, trace_path
 from core.trace.record import write
-from storage import database, files, runs
+from storage import database, files, metrics, runs
 from storage.drafts import Document
 from storage.status import Status
 from tests.app.conftest import TINY, plan
@@ -90,3 +94,62 @@ def test_why_there_is_no_trace_follows_the_run(
     found = found.model_copy(update={"status": status, "plan": plan().replaced(trace_tokens=tokens)})
     assert words in missing(found)
     assert "To fix this" in missing(found)
+
+
+def shown(capsys: pytest.CaptureFixture[str], run_id: str, name: str) -> list[dict[str, Any]]:
+    """Results of an analysis as JSON, after it was printed for a reader too."""
+    assert cli.main(["routing", run_id, "--show", name]) == 0
+    assert capsys.readouterr().out.strip()
+    assert cli.main(["routing", run_id, "--show", name, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["run"], told["show"]) == (run_id, name)
+    results: list[dict[str, Any]] = told["results"]
+    return results
+
+
+def test_every_analysis_answers_or_says_why_not(
+    tmp_path: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(trace_path(files.folder(tmp_path, "runs", run_id), 7), make_soft(tokens=40))
+    for name in SHOWS:
+        code = cli.main(["routing", run_id, "--show", name])
+        out, error = capsys.readouterr()
+        assert (code, bool(out)) == (0, True) or (code == 1 and "To fix this" in error), name
+    hard, soft = shown(capsys, run_id, "domains")
+    assert np.sum(hard["counts_GE"]) > 0
+    assert "no choices to count" in soft["refused"]
+    assert {"shows", "trap", "chance"} == hard["reading"].keys()
+    (placed,) = shown(capsys, run_id, "placement")
+    assert placed["device_LE"] == [[0, 1, 2, 3]]
+    told, _ = shown(capsys, run_id, "labels")
+    assert len(told["experts"]) == 4
+    assert len(shown(capsys, run_id, "certainty")) == 2
+
+
+def test_analyses_over_training_need_a_record(
+    tmp_path: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("balance", "lifetimes", "saturation"):
+        assert cli.main(["routing", run_id, "--show", name]) == 1
+        assert "To fix this" in capsys.readouterr().err
+    layer = {"path": "decoder.0.1", "cv": 0, "max_violation": 0, "dead": 0, "drop_rate": 0}
+    rows = [
+        MetricsRow.model_validate(
+            {"step": step, "seconds": step, "loss": 9 if step == 30 else 2 + step % 2 / 100}
+            | {"layers": [layer | {"load": (10, 0 if step > 20 else 10)}]}
+        )
+        for step in range(40)
+    ]
+    with database.open(tmp_path).write() as session:
+        metrics.add(session, run_id, rows)
+    folder = files.folder(tmp_path, "runs", run_id)
+    write(small_path(folder, 5), make_trace(tokens=12))
+    write(trace_path(folder, 40), make_trace(tokens=12))
+    (even,) = shown(capsys, run_id, "balance")
+    assert (even["path"], even["cv_S"][0], even["cv_S"][-1]) == ("decoder.0.1", 0, 1)
+    (slept,) = shown(capsys, run_id, "lifetimes")
+    assert slept["changes"] == [{"step": 21, "expert": 1, "awake": False}]
+    (jumped,) = shown(capsys, run_id, "jumps")
+    assert jumped["steps"] == [30]
+    (settled,) = shown(capsys, run_id, "saturation")
+    assert (settled["steps_C"], settled["agreement_C"]) == ([5, 40], [1, 1])

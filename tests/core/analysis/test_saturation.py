@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from core.analysis.errors import AnalysisError
-from core.analysis.saturation import saturation
+from core.analysis.saturation import over_traces, saturation
+from core.trace.record import Trace
+from tests.core.analysis.planted import planted, soft_only
 
 
 def test_identical_checkpoints_are_saturated() -> None:
@@ -39,3 +41,32 @@ def test_saturation_needs_the_same_tokens() -> None:
             saturation(given, [0, 1], 2)
     with pytest.raises(AnalysisError, match=r"No token has a choice"):
         saturation([chosen - 1, chosen - 1], [0, 1], 2)
+
+
+def two_traces(**values: object) -> tuple[Trace, Trace]:
+    """Six examples of two domains, and the first two of each domain with every choice moved by one."""
+    choices = np.random.default_rng(3).integers(0, 4, (60, 1))
+    domain, token = np.repeat([0, 1], 30), np.arange(60)
+    whole = planted(4, [choices], length=10, domain=domain, token=token)
+    some = np.concatenate([np.arange(20), np.arange(30, 50)])
+    fewer = {"domain": domain[some], "token": token[some], **values}
+    return planted(4, [(choices[some] + (some[:, None] >= 30)) % 4], length=10, **fewer), whole
+
+
+def test_a_small_trace_is_laid_over_the_first_examples_of_each_domain() -> None:
+    small, whole = two_traces()
+    found = over_traces([small, whole], [0, 7])["decoder.0.1"]
+    assert found.agreement_C.tolist() == [0.5, 1]
+    assert over_traces([whole, whole, small], [0, 1, 2])["decoder.0.1"].agreement_C.tolist() == [0.5, 0.5, 1]
+
+
+def test_traces_of_other_tokens_or_layers_are_refused() -> None:
+    other, whole = two_traces(token=np.arange(40))
+    with pytest.raises(AnalysisError, match=r"different tokens.*To fix this"):
+        over_traces([other, whole], [0, 1])
+    other, whole = two_traces(domain=np.zeros(40))
+    with pytest.raises(AnalysisError, match=r"different tokens"):
+        over_traces([other, whole], [0, 1])
+    with pytest.raises(AnalysisError, match=r"two checkpoints or more.*small_traces"):
+        over_traces([whole], [0])
+    assert over_traces([soft_only(), soft_only()], [0, 1]) == {}
