@@ -1,0 +1,1 @@
+"""Published timings, priors from physics, and the fit of both: `python -m core.cost.calibrate`."""
