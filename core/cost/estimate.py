@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Unpack
 
-from core.cost import fpga, gpu, memory
+from core.cost import fpga, gpu
+from core.cost.asking import Asked, RefusedError, refused, scenario
 from core.cost.count import Counts, count
+from core.cost.demand import Demand
 from core.cost.devices import registry
 from core.cost.devices.base import Processor
 from core.cost.devices.fabric import Fabric
@@ -14,21 +17,20 @@ from core.cost.figure import Figure, exact
 from core.cost.flops import flops
 from core.cost.format import digits, percent, size
 from core.cost.formats import Format, Widths, widths
-from core.cost.gpu import Op
+from core.cost.gpu import Bound, Op
+from core.cost.memory import Memory, weight_bytes
 from core.cost.rates import Measured
-from core.cost.scenario import PHASES, Phase, Scenario
-from core.cost.training import training
+from core.cost.scenario import Phase, Scenario
 from core.design.spec import Design
-
-_MOST = 10**9
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A step of a design on a target. `step` is seconds, `rate` tokens a second.
+    """A step of a design on a target. `step` is seconds, `rate` tokens a second of all devices together.
 
-    `needs` and `has` are bytes of memory; `fits` says whether everything suffices, `lacks` what does not, and
-    `change` what would. `fit` holds the resources of an FPGA.
+    `asks` is what it would ask of any device. `needs` and `has` are bytes of memory of one device; `fits`
+    says whether everything suffices, `lacks` what does not, and `change` what would. `bound` is what takes
+    most of the time. `fit` holds the resources of an FPGA.
     """
 
     target: str
@@ -39,7 +41,9 @@ class Estimate:
     rate: Figure
     ops: tuple[Op, ...]
     host: float
-    needs: memory.Memory
+    bound: Bound
+    asks: Demand
+    needs: Memory
     has: float
     lacks: tuple[str, ...]
     source: str
@@ -53,90 +57,98 @@ class Estimate:
 
 
 def estimate(
-    design: Design,
-    target: str,
-    *,
-    phase: str = "decode",
-    batch: int = 1,
-    context: int | None = None,
-    weights: str | None = None,
-    measured: Measured | None = None,
+    design: Design, target: str, *, measured: Measured | None = None, **asked: Unpack[Asked]
 ) -> Estimate:
     """Cost of one step of `design` on `target` (`core.cost.devices.registry.names`).
 
-    `context` S or C in tokens, by default the task's own; `weights` a number format (`core.cost.formats`), or
-    such as `w8a8` on an FPGA; `measured` rows of experts from a trace. Raises ValueError in words for a user.
+    `asked` is what `core.cost.asking` knows; weights are such as `w8a8` on an FPGA. `measured` are rows of
+    experts from a trace. Raises RefusedError with what makes no sense, each with a fix.
     """
-    asked = _phase(design, phase)
-    tokens = design.task.tokens if context is None else context
-    for name, value in (("batch", batch), ("context", tokens)):
-        if not 1 <= value <= _MOST:
-            raise ValueError(f"A {name} of {value} makes no sense. To fix this, use 1 to {_MOST}.")
-    return _on(count(design, measured, training=asked == "train"), target, asked, batch, tokens, weights)
-
-
-def _on(counts: Counts, target: str, phase: Phase, batch: int, tokens: int, weights: str | None) -> Estimate:
-    on = registry.device(target)
+    on = _target(design, target, asked)
     if isinstance(on, Fabric):
-        return _on_fabric(counts, on, phase, batch, tokens, weights or "w8a8")
-    return _on_processor(counts, on, phase, batch, tokens, weights)
+        if asked.get("phase") == "train":
+            raise refused("/phase", "An FPGA does not train here. To fix this, choose prefill or decode.")
+        bits, stored = _bits(asked)
+        load = scenario(design, asked, "int8" if bits[1] <= 8 else "fp16", stored)
+        return _on_fabric(_counted(design, load, measured), load, on, bits)
+    load = scenario(design, asked, on.compute)
+    return _on_processor(_counted(design, load, measured), load, on)
 
 
-def _phase(design: Design, phase: str) -> Phase:
-    for known in PHASES:
-        if phase == known:
-            if known == "decode" and not design.task.causal_loss:
-                raise ValueError("Only a language model decodes token by token. To fix this, use prefill.")
-            return known
-    raise ValueError(f"There is no phase {phase!r}. To fix this, use one of: {', '.join(PHASES)}.")
+def demanded(design: Design, *, measured: Measured | None = None, **asked: Unpack[Asked]) -> Demand:
+    """What a step asks of any device, where none is named. Raises RefusedError as `estimate` does."""
+    load = scenario(design, asked)
+    return Demand(_counted(design, load, measured), load)
 
 
-def _on_processor(
-    counts: Counts, on: Processor, phase: Phase, batch: int, tokens: int, weights: str | None
-) -> Estimate:
-    chosen = widths(weights or on.compute)
-    load = Scenario(phase, batch, tokens, chosen, on.compute)
+def _counted(design: Design, load: Scenario, measured: Measured | None) -> Counts:
+    return count(design, measured, training=load.phase == "train")
+
+
+def _target(design: Design, name: str, asked: Asked) -> Processor | Fabric:
+    try:
+        return registry.device(name)
+    except ValueError as error:
+        unknown = refused("/target", error)
+    try:
+        scenario(design, asked)
+    except RefusedError as more:
+        unknown = RefusedError((*unknown.problems, *more.problems))
+    raise unknown
+
+
+def _bits(asked: Asked) -> tuple[tuple[int, int], Widths]:
+    """Bits of weights and activations on an FPGA."""
+    words = asked.get("weights") or "w8a8"
+    match = re.fullmatch(r"w(\d{1,2})a(\d{1,2})", words) if isinstance(words, str) else None
+    if match is None:
+        raise refused(
+            "/weights",
+            f"An FPGA takes bits of weights and activations, such as w8a8, not {words!r}."
+            " To fix this, use w8a8, w4a8, w16a16 or alike.",
+        )
+    bits = int(match[1]), int(match[2])
+    return bits, Widths(match[0], Format(match[0], bits[0]), {}, {})
+
+
+def _on_processor(counts: Counts, load: Scenario, on: Processor) -> Estimate:
     step = gpu.step(counts, load, on)
-    needs = (training if phase == "train" else memory.inference)(counts, load, on.reserved)
-    total = needs.total.value
+    asks = Demand(counts, load, on.reserved)
+    total = asks.memory.total.value
     lacks = () if total <= on.usable else (_short("memory", total, on.usable),)
-    inputs = (("target", on.name), ("batch", batch), ("context", tokens), ("weights", chosen.name))
-    seconds = Figure(
-        step.seconds,
-        _unit(counts, phase),
-        "gpu.step",
-        inputs,
-        step.grade,
-        step.low,
-        step.high,
-    )
+    asked = (("target", on.name), ("batch", load.batch), ("context", load.context))
+    inputs = (*asked, ("weights", load.weights.name), ("devices", load.parallel.devices))
+    unit = _unit(counts, load.phase)
+    seconds = Figure(step.seconds, unit, "gpu.step", inputs, step.grade, step.low, step.high)
     return Estimate(
         on.name, on.title, load, counts, seconds, _rate(seconds, load.rows), step.ops, step.host,
-        needs, on.usable, lacks, on.source,
+        step.bound, asks, asks.memory, on.usable, lacks, on.source,
     )  # fmt: skip
 
 
-def _on_fabric(counts: Counts, on: Fabric, phase: Phase, batch: int, tokens: int, weights: str) -> Estimate:
-    match = re.fullmatch(r"w(\d{1,2})a(\d{1,2})", weights)
-    if match is None:
-        raise ValueError(
-            f"An FPGA takes bits of weights and activations, such as w8a8, not {weights!r}."
-            " To fix this, use w8a8, w4a8, w16a16 or alike."
-        )
-    stored = Widths(weights, Format(weights, int(match[1])), {}, {})
-    load = Scenario(phase, batch, tokens, stored, weights)
-    fit = fpga.fit(counts, load, on, (int(match[1]), int(match[2])))
-    seconds = Figure(
-        fit.seconds.value, _unit(counts, phase), fit.seconds.formula, fit.seconds.inputs, fit.seconds.grade,
-        fit.seconds.low, fit.seconds.high,
-    )  # fmt: skip
+def _on_fabric(counts: Counts, load: Scenario, on: Fabric, bits: tuple[int, int]) -> Estimate:
+    if load.parallel.devices > 1:
+        raise refused("/devices", "An FPGA board works alone here. To fix this, leave the plan out.")
+    try:
+        fit = fpga.fit(counts, load, on, bits)
+    except ValueError as error:
+        raise refused("/weights", error) from None
+    seconds = replace(fit.seconds, unit=_unit(counts, load.phase))
     lacks = tuple(_short(use.name, use.used.value, use.available) for use in fit.uses if use.share > 1)
     dram = next(use for use in fit.uses if use.name == "DRAM")
-    needs = memory.Memory((("weights and cache", dram.used),))
+    needs = Memory((("weights and cache", dram.used),))
     return Estimate(
         on.name, on.title, load, counts, seconds, _rate(seconds, load.rows), fit.ops, 0.0,
-        needs, on.dram, lacks, on.source, fit.change, fit,
+        _longest(fit.ops), Demand(counts, load), needs, on.dram, lacks, on.source, fit.change, fit,
     )  # fmt: skip
+
+
+def _longest(ops: tuple[Op, ...]) -> Bound:
+    """What bounds most of the time of operators."""
+    time: dict[Bound, float] = {}
+    for op in ops:
+        time[op.bound] = time.get(op.bound, 0.0) + op.seconds
+    return max(time, key=lambda bound: time[bound])
 
 
 def _unit(counts: Counts, phase: Phase) -> str:
@@ -171,6 +183,16 @@ STRIP = (("h100-sxm", "bf16"), ("zcu104", "w8a8"))
 STRIP_CONTEXT = 4096
 
 
+def _cell(counts: Counts, target: str, phase: Phase, context: int, weights: str) -> Estimate:
+    """One step over a single sequence."""
+    on = registry.device(target)
+    asked: Asked = {"phase": phase, "context": context, "weights": weights}
+    if isinstance(on, Fabric):
+        bits, stored = _bits(asked)
+        return _on_fabric(counts, scenario(counts.design, asked, "int8", stored), on, bits)
+    return _on_processor(counts, scenario(counts.design, asked, on.compute), on)
+
+
 def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
     """Total and active parameters, FLOPs, weight bytes, and one token (one example) on two targets.
 
@@ -188,12 +210,12 @@ def strip(design: Design, measured: Measured | None = None) -> tuple[Cell, ...]:
             percent(active / max(1, counts.total)),
         ),
         Cell("FLOPs per token", flops(counts, context).figures()[0]),
-        Cell("Weights, bf16", memory.weight_bytes(counts, widths("bf16"))),
+        Cell("Weights, bf16", weight_bytes(counts, widths("bf16"))),
     ]
     language = design.task.causal_loss
     phase: Phase = "decode" if language else "prefill"
     for target, weights in STRIP:
-        found = _on(counts, target, phase, 1, context, weights)
+        found = _cell(counts, target, phase, context, weights)
         words = f"{found.title}, {'decode batch 1' if language else 'one example'}"
         label = words if target == "h100-sxm" else f"{found.title}, {weights}"
         cells.append(Cell(label, found.step if found.fits else None, "; ".join(found.lacks)))

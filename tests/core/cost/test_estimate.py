@@ -3,11 +3,11 @@
 import pytest
 
 from core.cost.devices import registry
-from core.cost.estimate import PHASES, estimate, strip
+from core.cost.estimate import estimate, strip
 from core.cost.formats import widths
 from core.cost.formulas import FORMULAS
 from core.cost.fpga import Engine, on_engine
-from core.cost.scenario import Scenario
+from core.cost.scenario import PHASES, Scenario
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import names, preset
 from core.design.spec import Design
@@ -42,7 +42,7 @@ def test_no_step_beats_memory_or_peak():
 
 def test_a_batch_reads_more_experts_until_all_are_read():
     def moved(batch):
-        ops = estimate(preset("mixtral-8x7b"), "h100-sxm", batch=batch, context=512).ops
+        ops = estimate(preset("mixtral-8x7b"), "h100-sxm", batch=batch, context=512, correlation=1.0).ops
         return next(op.bytes for op in ops if op.name == "experts")
 
     one, two, all_of_them = moved(1), moved(2), moved(256)

@@ -27,7 +27,8 @@ def counts_of(scope):
     [("token", 192, 3), ("position", 64, 3), ("example", 3, 3), ("task", 3, 3), ("batch", 1, 1)],
 )
 def test_gpu_and_fpga_read_the_same_experts(phase, scope, prefill, decode):
-    counts, load = counts_of(scope), Scenario(phase, 3, 64, widths("int8"), "int8")
+    counts = counts_of(scope)
+    load = Scenario(phase, 3, 64, widths("int8"), "int8", correlation=1.0)
     (part,) = [part for part in counts.parts if part.groups]
     made = prefill if phase == "prefill" else decode
     assert work.decisions(part, load) == made
