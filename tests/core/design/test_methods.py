@@ -52,6 +52,16 @@ def test_on_the_text_starter_only_looking_ahead_is_left_and_says_how_to_mend_it(
     assert all(p.edits for p in check(design) if p.severity == "error")
 
 
+def test_moec_has_room_for_twice_a_fair_share() -> None:
+    """As in its paper (arXiv 2207.09094): with half of the experts dropped, what an even choice needs."""
+    design = written(preset("digits-vit"), "moec")
+    bodies = [p.part.body for p in design.parts() if isinstance(p.part.body, Moe)]
+    assert {(b.router.capacity.train, b.router.capacity.eval) for b in bodies if b.router.capacity} == {
+        (2, 2)
+    }
+    assert all(b.router.capacity for b in bodies)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_applying_a_method_twice_changes_nothing_more(name: str) -> None:
     once = written(preset("digits-vit"), name)

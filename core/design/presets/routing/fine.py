@@ -127,7 +127,10 @@ def moec(bank: Bank) -> JSON:
     if bank.count // islands > 1:
         modifiers.insert(0, {"kind": "drop_experts", "rate": 0.5, "refresh": 250})
     balance = [even(), {"kind": "cluster_variance", "coefficient": 0.01, "gap": 1.0}]
-    router = route({"kind": "cosine", "dim": 32}, top(1), "identity_mix", modifiers=modifiers)
+    # Room for twice a fair share: with half of the experts dropped, exactly what an even choice needs.
+    capacity = {"train": 2.0, "eval": 2.0}
+    cosine = {"kind": "cosine", "dim": 32}
+    router = route(cosine, top(1), "identity_mix", modifiers=modifiers, capacity=capacity)
     return {"islands": islands, "router": router, "balance": balance}
 
 
