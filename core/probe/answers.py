@@ -187,9 +187,29 @@ class Counterfactuals:
     domain_N: npt.NDArray[np.int16]
 
 
+@dataclass(frozen=True)
+class Experts:
+    """The experts of one layer as arrays, for `core.analysis.similarity` and `geometry`.
+
+    neurons_E: of each expert [H, W], a row a hidden neuron: its weights in (gate first), then out; an empty
+    tuple where experts are of a kind without hidden neurons. output_END: what each expert gives for the same
+    N held-out tokens, without a weight. load_E: tokens that chose it, of all the sequences that these are
+    from. router_ED: a row an expert, None where the router has no such rows.
+    """
+
+    run: str
+    step: int
+    path: str
+    neurons_E: tuple[Floats, ...]
+    output_END: Floats
+    load_E: npt.NDArray[np.int64]
+    router_ED: Floats | None
+
+
 #: Every dataclass that an answer may be made of.
 KINDS: tuple[type[Any], ...] = (
     Counterfactuals,
+    Experts,
     Generation,
     Inspection,
     LayerView,

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from core.data.base import Batch
 from core.design.base import Spec, field
-from core.design.bodies.moe import Moe as MoeSpec
 from core.probe.answers import Counterfactuals
 from core.probe.errors import ProbeError
 from core.probe.losses import chosen_domains
+from core.probe.parts import selecting_layer
 from core.probe.subject import Subject
 from core.trace.collect import pass_of
 from core.trace.counterfactual import Case, losses_at_once, losses_one_by_one, mixing_above
@@ -36,7 +36,7 @@ class Ask(Spec):
 
 def answer(subject: Subject, ask: Ask) -> Counterfactuals:
     """Losses of all tokens, or of a sample. Raises ProbeError."""
-    path = _path(subject, ask.path)
+    path = selecting_layer(subject, ask.path)
     names = chosen_domains(subject, ask.domains)
     at_once = mixing_above(subject.design, path) is None
     rng = np.random.default_rng(ask.seed)
@@ -53,19 +53,6 @@ def answer(subject: Subject, ask: Ask) -> Counterfactuals:
     whole = [np.concatenate(column) for column in zip(*columns, strict=True)]
     domains = subject.dataset.facts.domains
     return Counterfactuals(subject.run, subject.step, path, at_once, domains, *whole)
-
-
-def _path(subject: Subject, path: str | None) -> str:
-    places = subject.design.occurrences()
-    layers = [o.path for o in places if isinstance(o.body, MoeSpec) and o.body.router.combine.selects]
-    if path is None and layers:
-        return layers[-1]
-    if path not in layers:
-        raise ProbeError(
-            f"{subject.run} has no layer {str(path)[:60]!r} that selects experts. To fix this, name one of:"
-            f" {', '.join(layers) or 'none'}."
-        )
-    return path
 
 
 def _measured(

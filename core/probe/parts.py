@@ -9,11 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from core.design.bodies.moe import Moe as MoeSpec
 from core.model.bodies.moe import Moe
 from core.model.experts import ExpertBank
 from core.model.model import Model
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Decision, Hard
+from core.probe.errors import ProbeError
+from core.probe.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,20 @@ class Seen:
 def moe_layers(model: Model) -> dict[str, Moe]:
     """MoE layers by path, in order."""
     return {path: part.body for path, part in model.parts() if isinstance(part.body, Moe)}
+
+
+def selecting_layer(subject: Subject, path: str | None) -> str:
+    """The path of a layer that selects experts, the last one where none is named. Raises ProbeError."""
+    places = subject.design.occurrences()
+    layers = [o.path for o in places if isinstance(o.body, MoeSpec) and o.body.router.combine.selects]
+    if path is None and layers:
+        return layers[-1]
+    if path not in layers:
+        raise ProbeError(
+            f"{subject.run} has no layer {str(path)[:60]!r} that selects experts. To fix this, name one of:"
+            f" {', '.join(layers) or 'none'}."
+        )
+    return path
 
 
 @contextmanager

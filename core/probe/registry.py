@@ -14,6 +14,7 @@ from core.probe.errors import ProbeError
 
 QUESTIONS = {
     "expertise": "core.probe.expertise",
+    "experts": "core.probe.experts",
     "generate": "core.probe.generate",
     "inspect": "core.probe.inspect",
     "sweep": "core.probe.sweep",
