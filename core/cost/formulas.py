@@ -39,7 +39,10 @@ FORMULAS: dict[str, str] = {
     "memory.fragments": "0.035 * what moves; weights and cache do not",
     "memory.peak": "sum of the rows above that are tensors",
     "memory.total": "sum of the rows above",
-    "gpu.step": "sum over operators of max(FLOPs / (F eta_f), bytes / (BW eta_b)) + launch, + host",
+    "gpu.step": "sum over operators of FLOPs / (F eta_f) + bytes / (BW eta_b) + kernels * launch,"
+    " + collectives, + host",
+    "money.joules": "devices * W * seconds / tokens; W measured, else 3/4 of the rated power",
+    "money.million": "devices * price an hour * seconds / 3600 / tokens * 1e6",
     "fpga.step": "sum of max(cycles / f, bytes / (BW share)), cycles = n ceil(out/To) ceil(in/Ti) + fill",
     "fpga.dsp": "Ti To * slices for a multiply-add of these bits (8 x 8: 1/2, 27 x 18: 1, 32 x 16: 2)",
     "fpga.memory": "sum over buffers of tiles of the cheapest geometry for depth x width, largest first",

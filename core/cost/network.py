@@ -61,7 +61,7 @@ def _messages(counts: Counts, load: Scenario, on: Processor) -> Iterator[Message
     parts = sum(part.times for part in counts.parts if part.placed)
     if plan.tp > 1:
         sent = 2 * (plan.tp - 1) / plan.tp * stream
-        yield _between("all-reduce", parts * share, sent, plan.tp, on)
+        yield _between("all-reduce", parts * share, sent, plan.tp, plan.tp, on)
     if plan.ep > 1 and plan.dp > 1:
         for part in counts.parts:
             if part.groups:
@@ -73,10 +73,9 @@ def _messages(counts: Counts, load: Scenario, on: Processor) -> Iterator[Message
         yield Message("between stages", turns, 0.0 if apart else stream, stream if apart else 0.0, 1)
 
 
-def _between(name: str, times: float, sent: float, group: int, on: Processor) -> Message:
-    """A ring: beyond one node every byte passes the slower links too."""
-    near = group <= on.node
-    return Message(name, times, sent, 0.0 if near else sent, math.log2(group))
+def _between(name: str, times: float, sent: float, group: int, span: int, on: Processor) -> Message:
+    """A ring of `group` devices among `span`: beyond one node every byte passes the slower links too."""
+    return Message(name, times, sent, 0.0 if span <= on.node else sent, math.log2(group))
 
 
 def _exchange(counts: Counts, part: PartCount, load: Scenario, on: Processor, turns: float) -> Message:
@@ -105,7 +104,8 @@ def gradients(counts: Counts, load: Scenario, on: Processor) -> tuple[Message, .
     each = experts / (plan.ep * plan.expert_tp) / plan.pp
     again = 2 if load.training.zero == 3 else 1
     found = []
+    span = plan.tp * plan.dp
     for name, size, group in (("gradients", plain, plan.dp), ("expert gradients", each, plan.expert_dp)):
         if group > 1 and size:
-            found.append(_between(name, again, _SYNC * size * (group - 1) / group, group, on))
+            found.append(_between(name, again, _SYNC * size * (group - 1) / group, group, span, on))
     return tuple(found)

@@ -1,0 +1,97 @@
+"""Two timings of a stack, and experts that lie elsewhere."""
+
+from dataclasses import replace
+
+import pytest
+
+from core.cost import gpu, offload
+from core.cost.count import count
+from core.cost.devices import registry
+from core.cost.efficiency import fitted
+from core.cost.formats import widths
+from core.cost.scenario import Scenario
+from core.cost.sharpen import Timing, sharpen
+from core.design.presets.registry import preset
+
+COUNTS = count(preset("gpt-oss-120b")).folded()
+H200 = registry.device("h200-sxm")
+LOAD = Scenario("decode", 1, 5120, widths("mxfp4"), "bf16")
+
+
+@pytest.mark.parametrize("stack", [None, "vllm", "llama.cpp"])
+def test_both_timings_come_out_and_others_follow(stack):
+    asked = replace(LOAD, stack=stack)
+    c = fitted()
+    slower = replace(
+        c, values={name: v * (1.4 if name[:5] in ("launc", "eager") else 1) for name, v in c.values.items()}
+    )
+    slower = replace(slower, values={**slower.values, "memory": c.values["memory"] * 0.8})
+    timings = [Timing(b, gpu.step(COUNTS, replace(asked, batch=b), H200, slower).seconds) for b in (2, 32)]
+    found = sharpen(COUNTS, asked, H200, timings)
+    for batch in (2, 8, 32, 64):
+        mine = gpu.step(COUNTS, replace(asked, batch=batch), H200, found.constants).seconds
+        theirs = gpu.step(COUNTS, replace(asked, batch=batch), H200, slower).seconds
+        assert mine == pytest.approx(theirs, rel=0.01)
+    step = gpu.step(COUNTS, asked, H200, found.constants)
+    assert step.high / step.low < gpu.step(COUNTS, asked, H200).high / gpu.step(COUNTS, asked, H200).low
+
+
+def test_published_timings_of_one_stack_sharpen_the_rest():
+    """vLLM on one H200, published: batch 4 and 64 in, 8, 16 and 32 out."""
+    asked = replace(LOAD, stack="vllm")
+    found = sharpen(COUNTS, asked, H200, [Timing(4, 6.146e-3), Timing(64, 23.441e-3)])
+    for batch, seconds in ((8, 8.674e-3), (16, 11.735e-3), (32, 16.153e-3)):
+        mine = gpu.step(COUNTS, replace(asked, batch=batch), H200, found.constants)
+        assert mine.seconds == pytest.approx(seconds, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("timings", "words"),
+    [
+        ([Timing(1, 0.01)], "Two decode timings"),
+        ([Timing(1, 0.01), Timing(1, 0.02)], "two batches"),
+        ([Timing(1, -0.01), Timing(8, 0.02)], "seconds above zero"),
+        ([Timing(1, 10.0), Timing(8, 20.0)], "no stack does"),
+    ],
+)
+def test_timings_that_cannot_be_are_sentences(timings, words):
+    with pytest.raises(ValueError, match=words):
+        sharpen(COUNTS, LOAD, H200, timings)
+
+
+def test_a_published_timing_with_experts_on_the_host():
+    """Qwen3-30B, Q4_K_M, 36 of 48 expert layers on quad DDR4 (AlexsJones/llmfit#755): 36.7 tokens/s."""
+    counts = count(preset("qwen3-30b-a3b")).folded()
+    asked = Scenario("decode", 1, 150, widths("q4_k_m"), "fp16", stack="llama.cpp")
+    host = registry.own({"kind": "cpu", "memory_gb": 64, "bandwidth_gbs": 102, "peak_tflops": {"fp32": 1.5}})
+    on = registry.device("rtx2080")
+    step = offload.computed_by_host(counts, asked, on, host, 36)
+    assert step.low < 1 / 36.7 < step.high
+    nothing = offload.computed_by_host(counts, asked, on, host, 0)
+    assert nothing.seconds == pytest.approx(gpu.step(counts, asked, on).seconds)
+    assert nothing.seconds < step.seconds < offload.computed_by_host(counts, asked, on, host, 48).seconds
+
+
+def test_what_is_fetched_takes_the_slower_way():
+    counts = count(preset("qwen3-30b-a3b")).folded()
+    asked = Scenario("decode", 1, 150, widths("bf16"), "bf16")
+    on = registry.device("rtx4090")
+    over, drive = offload.fetched(counts, asked, on), offload.fetched(counts, asked, on, speed=offload.NVME)
+    assert gpu.step(counts, asked, on).seconds < over.seconds < drive.seconds
+    (op,) = [op for op in over.ops if op.name == "fetched experts"]
+    assert op.bytes == pytest.approx(48 * 8 * 3 * 2048 * 768 * 2, rel=0.01)
+    assert op.seconds == pytest.approx(op.bytes / (on.pcie * fitted().values["link"]))
+    assert offload.fetched(counts, asked, on, missed=0.0).seconds == pytest.approx(
+        gpu.step(counts, asked, on).seconds
+    )
+    assert offload.found([0.5, 0.3, 0.1, 0.1], 2) == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("layers", [-1, 49])
+def test_layers_that_are_not_there_cannot_move(layers):
+    counts = count(preset("qwen3-30b-a3b"))
+    asked = Scenario("decode", 1, 150, widths("bf16"), "bf16")
+    with pytest.raises(ValueError, match="48 routed layers"):
+        offload.computed_by_host(
+            counts, asked, registry.device("rtx4090"), registry.device("cpu-desktop"), layers
+        )
