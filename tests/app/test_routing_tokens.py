@@ -42,6 +42,7 @@ def inspection() -> Inspection:
         guess_TN=np.full((4, 5), 97, np.int16),
         guess_probability_TN=np.full((4, 5), 0.2, np.float32),
         layers=(layer(),),
+        notes=(),
         together=(),
     )
 

@@ -1,0 +1,264 @@
+"""What if: experts switched off, on or favoured, and what that does to losses and to what is generated."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.errors import UserError
+from app.routed import Routed
+from app.views._routing import imaging
+from app.views._routing.asked import asked
+from app.views._routing.empty import no_trace, nothing
+from app.views._routing.expert import text_of
+from app.views._routing.shown import Shown
+from components import page
+from components.charts import palette
+from components.charts.differences import Difference, differences
+from components.heat.grid import row_shares
+from components.switches.mount import STATES, Cell, State, switches
+from core.analysis.reading import figure
+from core.cost.format import MINUS
+from core.design.override import Override, Overrides, Scope
+from core.probe.answers import WhatIf
+
+CELLS, SCOPE, SHADE, PROMPT = (f"routing.whatif.{name}" for name in ("cells", "scope", "shade", "prompt"))
+SCOPES: dict[Scope, str] = {"all": "Prompt and answer", "prefill": "Prompt only", "decode": "Answer only"}
+#: What is added to the logit of a favoured expert.
+BOOST = 2.0
+_PROMPT_BYTES = 40
+
+
+def commands(shown: Shown) -> tuple[str, ...]:
+    """What tells the same on the command line."""
+    words = [
+        f"--{state} {shown.routed.layers[row]['path']}:{expert}"
+        for (row, expert), state in sorted(_cells(shown).items())
+        if shown.routed is not None
+    ]
+    return (" ".join(["python -m app whatif", shown.run.id, *(words or ["--off LAYER:EXPERT"])]),)
+
+
+def show(shown: Shown, controls: DeltaGenerator) -> None:
+    """The switches, what follows from them, and the experts that set a domain apart."""
+    routed = shown.routed
+    if routed is None or not routed.layers:
+        if routed is not None and routed.soft:
+            nothing("Every layer of this run mixes all experts: none can be switched off for a token.")
+        else:
+            no_trace(shown)
+        return
+    text = bool((routed.trace.tokens.token >= 0).all())
+    scope: Scope = "all"
+    with controls:
+        if text:
+            scope = (
+                st.segmented_control(
+                    "Tokens it holds for",
+                    list(SCOPES),
+                    default="all",
+                    required=True,
+                    format_func=SCOPES.__getitem__,
+                    label_visibility="collapsed",
+                    key=SCOPE,
+                    width="content",
+                )
+                or "all"
+            )
+        st.button(
+            "As learned",
+            on_click=_turn,
+            args=(shown, {}),
+            disabled=not _cells(shown),
+            key="routing.whatif.reset",
+        )
+    left, right = st.columns([1.2, 1], gap="small")
+    with left, page.card():
+        _switches(shown, routed)
+        below = st.container()
+    wanted = overrides(routed, _cells(shown), scope)
+    with right, page.card():
+        found = _effects(shown, wanted, text)
+    if found is not None and found.generations:
+        with below:
+            _generations(found)
+    imaging.show(shown, routed)
+
+
+def _cells(shown: Shown) -> dict[Cell, State]:
+    found: dict[Cell, State] = st.session_state.get(f"{CELLS}.{shown.run.id}", {})
+    return found
+
+
+def _turn(shown: Shown, cells: Mapping[Cell, State]) -> None:
+    st.session_state[f"{CELLS}.{shown.run.id}"] = dict(cells)
+
+
+def overrides(routed: Routed, cells: Mapping[Cell, State], scope: Scope) -> Overrides:
+    """What the switches ask of each layer."""
+    found: Overrides = {}
+    for row, layer in enumerate(routed.layers):
+        turned = {
+            state: [e for (r, e), now in sorted(cells.items()) if (r, now) == (row, state)]
+            for state in STATES
+        }
+        if any(turned.values()):
+            found[layer["path"]] = Override(
+                suppress=tuple(turned["off"]),
+                force=tuple(turned["on"]),
+                bias=dict.fromkeys(turned["boost"], BOOST),
+                scope=scope,
+            )
+    return found
+
+
+def _switches(shown: Shown, routed: Routed) -> None:
+    names = [routed.names[layer["path"]].capitalize() for layer in routed.layers]
+    domains = list(routed.trace.domains)
+    with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
+        with st.container(width="stretch"):
+            page.head(
+                _said(_cells(shown)), "Click an expert, or press Space on it: off, on, favoured, as learned."
+            )
+        shade = None
+        if len(domains) > 1:
+            shade = st.selectbox(
+                "Shade",
+                domains,
+                index=None,
+                placeholder="Shade: all picks",
+                format_func=lambda name: f"More for {name}",
+                label_visibility="collapsed",
+                width=180,
+                key=SHADE,
+            )
+    at = domains.index(shade) if shade else None
+    switches(
+        names,
+        [_shares(layer, at).tolist() for layer in routed.layers],
+        _cells(shown),
+        label="Experts of every layer",
+        key=f"routing.whatif.switches.{shown.run.id}",
+        on_change=lambda cells: _turn(shown, cells),
+    )
+
+
+def _shares(
+    layer: Mapping[str, Sequence[Sequence[int]]], domain: int | None
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Share of the layer's picks, or by how much a domain's share exceeds the mean of the others."""
+    if domain is None:
+        return row_shares(layer["load"])
+    shares_NE = row_shares(layer["domain_expert"])
+    others_E = np.delete(shares_NE, domain, 0).mean(0)
+    return np.maximum(0, shares_NE[domain] - others_E)
+
+
+def _said(cells: Mapping[Cell, State]) -> str:
+    if not cells:
+        return "Every expert is as it learned"
+    counts = {state: list(cells.values()).count(state) for state in ("off", "on", "boost")}
+    words = {"off": "off", "on": "on for every token", "boost": "favoured"}
+    parts = [f"{number} {words[state]}" for state, number in counts.items() if number]
+    return f"Experts switched: {', '.join(parts)}"
+
+
+def _effects(shown: Shown, wanted: Overrides, text: bool) -> WhatIf | None:
+    """The change of loss by domain; None while nothing is switched or nothing could be answered."""
+    if not wanted:
+        page.head(
+            "Switch an expert off to see what it is for",
+            "The change of held-out loss then stands here for every domain, with its interval, and below it"
+            " what the model goes on to write.",
+        )
+        return None
+    prompts: tuple[str, ...] = ()
+    if text:
+        prompts = (st.session_state.get(PROMPT) or _prompt(shown),)
+    try:
+        found: WhatIf = asked(
+            shown.db,
+            shown.run.id,
+            "whatif",
+            "Measuring with and without",
+            overrides={path: each.model_dump(mode="json") for path, each in wanted.items()},
+            prompts=prompts,
+        )
+    except UserError as error:
+        page.problems([("error", str(error), "")])
+        return None
+    _losses(found)
+    return found
+
+
+def _losses(found: WhatIf) -> None:
+    rows = [
+        Difference(
+            shift.domain,
+            shift.delta if shift.low is None else shift.low,
+            shift.delta,
+            shift.delta if shift.high is None else shift.high,
+            0.0,
+            f"{'+' if shift.delta >= 0 else MINUS}{figure(abs(shift.delta))}",
+        )
+        for shift in found.shifts
+    ]
+    said = finding(found)
+    page.card_head(
+        said,
+        f"Change of loss in nats, {found.measured}, with 95 % interval over sequences.",
+        "Change of loss",
+        lambda: pd.DataFrame(
+            [(s.domain, s.sequences, s.before, s.after, s.delta, s.low, s.high) for s in found.shifts],
+            columns=["domain", "sequences", "loss before", "loss after", "change", "low", "high"],
+        ),
+        "routing.whatif.losses",
+    )
+    height = 64 + 34 * len(rows)
+    page.chart(differences(rows, palette.current(), "nats"), said, height=height, key="routing.whatif.losses")
+    for note in found.notes:
+        page.small(note)
+    page.small(
+        "A change says that the model relies on these experts as it is now, not that another could not learn"
+        " the same. Compare with experts of like usage below."
+    )
+
+
+def finding(found: WhatIf) -> str:
+    """Who loses most, and whether that is clear of zero."""
+    clear = [
+        s for s in found.shifts if s.low is not None and s.high is not None and (s.low > 0 or s.high < 0)
+    ]
+    if not clear:
+        return "No domain changes clearly"
+    worst = max(clear, key=lambda shift: abs(shift.delta))
+    verb = "loses" if worst.delta > 0 else "gains"
+    rest = len(found.shifts) - len(clear)
+    tail = f"; {rest} of {len(found.shifts)} domains do not change clearly" if rest else ""
+    return f"{worst.domain} {verb} {figure(abs(worst.delta))} nats{tail}"
+
+
+def _prompt(shown: Shown) -> str:
+    """The start of the held-out text."""
+    assert shown.routed is not None
+    tokens = shown.routed.trace.tokens
+    return text_of(tokens.token[tokens.sequence == 0][:_PROMPT_BYTES]).replace("↵", "\n").replace("⇥", "\t")
+
+
+def _generations(found: WhatIf) -> None:
+    one = found.generations[0]
+    same = one.before == one.after
+    page.head(
+        "What it writes stays the same" if same else "What it writes changes",
+        "Greedy: always the likeliest next byte, after the prompt.",
+    )
+    st.text_input("Prompt", one.prompt, key=PROMPT, max_chars=400)
+    left, right = st.columns(2, gap="small")
+    with left:
+        page.small("As learned")
+        st.code(one.before or " ", language=None, wrap_lines=True)
+    with right:
+        page.small("With the switches")
+        st.code(one.after or " ", language=None, wrap_lines=True)
