@@ -17,7 +17,12 @@ from core.cost.routing import routing_figures
 from core.design.plan import Plan
 from core.design.suited import suited
 
-_WAITS = {"memory": "waits for memory", "compute": "computes", "overhead": "is launch overhead"}
+_WAITS = {
+    "memory": "waits for memory",
+    "compute": "computes",
+    "overhead": "is launch overhead",
+    "network": "waits for other devices",
+}
 GROUPS = ("Launch and host", "Attention and cache", "Shared, dense, head, other", "Experts")
 
 
