@@ -51,6 +51,14 @@ def test_margins_and_near_ties() -> None:
     assert found.margin_Q[-1] == pytest.approx(0.5)
 
 
+def test_choices_against_the_scores_are_no_near_ties() -> None:
+    margin = np.where(DOMAIN == 0, -0.5, 0.005).astype(np.float32)
+    trace, layer = layer_with(margin=margin)
+    found = decisions(trace, layer)
+    assert (found.near_ties, found.against) == (0.5, 0.5)
+    assert "50.0 % went against the scores" in found.reading.shows
+
+
 def test_a_soft_layer_has_entropy_and_no_margin() -> None:
     trace = soft_only()
     found = decisions(trace, trace.layers[0])
