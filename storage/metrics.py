@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 
 from sqlalchemy import delete, func
+from sqlalchemy import select as sql_select
 from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import Session, col, select
 
@@ -62,11 +63,11 @@ def tables(db: Database, run_id: str) -> tuple[tuple[int, dict[str, str]], ...]:
     """
     names = ("domain_expert", "domain_share")
     texts = [func.json_extract(MetricRow.record, f"$.{name}") for name in names]
-    query = select(MetricRow.step, *texts).where(MetricRow.run_id == run_id).order_by(col(MetricRow.step))
+    rows = sql_select(col(MetricRow.step), *texts).where(col(MetricRow.run_id) == run_id)
     with db.read() as session:
         found = [
-            (step, {name: text for name, text in zip(names, kept, strict=True) if text})
-            for step, *kept in session.exec(query)
+            (int(row[0]), {name: str(text) for name, text in zip(names, row[1:], strict=True) if text})
+            for row in session.execute(rows.order_by(col(MetricRow.step)))
         ]
     return tuple((step, kept) for step, kept in found if kept)
 

@@ -58,16 +58,18 @@ def curves(
     last_step: int,
     reference: tuple[str, float] | None = None,
     mark: int | None = None,
+    top: float | None = None,
 ) -> Drawing:
     """Each series a line with its own hue and dash, its name and last value at its end.
 
     `last_step` is the end of the run, so that the picture stands still while it goes on; the axis becomes
-    longer only when labels need the room. `reference` is drawn dashed in grey.
+    longer only when labels need the room. `reference` is drawn dashed in grey. `top` ends the value axis
+    where values have an end of their own.
     """
     series = shown(series)
     names = list(series)
     data = frame(series)
-    top = ceiling(series, reference[1] if reference else None)
+    top = top or ceiling(series, reference[1] if reference else None)
     end = int(data["step"].max()) if len(data) else 0
     room = max(1, last_step, math.ceil(end / _LINES))
     x = alt.X(

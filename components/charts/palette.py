@@ -21,6 +21,7 @@ class Palette:
     accent: str
     categorical: tuple[str, ...]
     sequential: tuple[str, ...]
+    diverging: tuple[str, ...]
 
     @property
     def ink2(self) -> str:
@@ -63,4 +64,5 @@ def of(name: Theme) -> Palette:
         accent=option("primaryColor"),
         categorical=tuple(st.get_option(f"theme.{name}.chartCategoricalColors")),
         sequential=tuple(st.get_option(f"theme.{name}.chartSequentialColors")),
+        diverging=tuple(st.get_option(f"theme.{name}.chartDivergingColors")),
     )

@@ -12,7 +12,7 @@ from core.design.files import write_whole
 from core.design.plan import Plan
 from core.design.presets.registry import plan_for, preset
 from core.trace import record
-from core.trace.newest import trace_path
+from core.trace.newest import small_path, trace_path
 from core.trace.record import Header, LayerHeader, RoutedLayer, Tokens, Trace
 from storage import database, files, jobs, metrics, runs, work
 from storage.database import Database
@@ -72,6 +72,9 @@ def write_run(db: Database, status: Status, request: str, *, steps: int, reached
     write_checkpoint(folder, reached)
     if status is Status.DONE:
         record.write(trace_path(folder, reached), trace(run.id, design.sha, reached, seed))
+        for step in (0, reached // 4, reached // 2):
+            small = trace(run.id, design.sha, step, seed, learned=step / reached)
+            record.write(small_path(folder, step), small)
     return run.id
 
 
@@ -190,8 +193,10 @@ def events(reached: int) -> list[Event]:
     return [*kept, Event(step=150, kind="revived", text="Expert 5 of decoder.1.1 is used again.")]
 
 
-def trace(run: str, design: str, step: int, seed: int, *, each: int = 16, length: int = 64) -> Trace:
-    """Sixteen sequences a domain; in the last layer expert 7 gets no token."""
+def trace(
+    run: str, design: str, step: int, seed: int, *, learned: float = 1.0, each: int = 16, length: int = 64
+) -> Trace:
+    """Sixteen sequences a domain; in the last layer expert 7 gets no token. `learned` weakens the ties."""
     rng = np.random.default_rng([seed, 7])
     sequences = len(DOMAINS) * each
     n = sequences * length
@@ -207,7 +212,8 @@ def trace(run: str, design: str, step: int, seed: int, *, each: int = 16, length
         nll=rng.gamma(2, 0.8, n).astype(np.float32),
     )
     layers = tuple(
-        layer(path, tie, domain, rng, last=path == PATHS[-1]) for path, tie in zip(PATHS, TIES, strict=True)
+        layer(path, learned * tie, domain, rng, last=path == PATHS[-1])
+        for path, tie in zip(PATHS, TIES, strict=True)
     )
     header = Header(
         run=run,

@@ -13,13 +13,14 @@ from app.record import layer_names
 from app.views import _runs
 from app.views._routing.shown import Shown
 from components.scrub.pack import Frames, Mark, pack
+from core.analysis.lifetimes import lifetimes
+from core.analysis.spikes import spikes
 from storage import metrics
-from storage.records import RunEvent
 
 #: Steps that are sent to the browser; of more, every so manyth.
 MOST_STEPS = 200
-#: Events of a training that are marked on its way, and what the marks are called.
-MARKED = {"loss_spike": "loss_spike", "revived": "birth"}
+#: Marks on the way that are sent; of more, the first ones.
+MOST_MARKS = 400
 _NAMES = re.compile(rb'"[^"]*":')
 
 
@@ -27,7 +28,8 @@ _NAMES = re.compile(rb'"[^"]*":')
 class Counters:
     """Counts [F, N, E] by path: picks that experts accepted, or mean shares of a layer in `soft`.
 
-    F windows that end at `steps`, N domains. `losses` are training losses of the windows.
+    F windows that end at `steps`, N domains. `losses` are training losses of the windows, `all_losses` those
+    of every row by step.
     """
 
     steps: tuple[int, ...]
@@ -35,7 +37,7 @@ class Counters:
     counts: dict[str, npt.NDArray[Any]]
     soft: frozenset[str]
     losses: tuple[float | None, ...]
-    events: tuple[RunEvent, ...]
+    all_losses: dict[int, float]
     #: Windows there are, of which `steps` are shown.
     windows: int
 
@@ -43,6 +45,11 @@ class Counters:
     def names(self) -> dict[str, str]:
         """Short names of the layers by path."""
         return layer_names(list(self.counts))
+
+    @property
+    def loads(self) -> dict[str, npt.NDArray[Any]]:
+        """Picks [F, E] of each layer that selects, by path."""
+        return {path: counts.sum(axis=1) for path, counts in self.counts.items() if path not in self.soft}
 
 
 def read_counters(shown: Shown) -> Counters | None:
@@ -75,14 +82,14 @@ def _read(_shown: Shown, root: str, run_id: str, attempt: int, step: int) -> Cou
         for (path, (N, E)), part in zip(shape.items(), np.split(stacked, places, axis=1), strict=True):
             counts[path] = part.reshape(len(kept), N, E)
     rows = metrics.read(_shown.db, run_id, without=("layers", "domain_expert", "domain_share"))
-    losses = {row.step: row.loss for row in rows}
+    losses = {row.step: row.loss for row in rows if row.loss is not None}
     return Counters(
         steps=tuple(step for step, _ in kept),
         domains=tuple(_runs.domains(_shown.run, rows, next(iter(counts.values())).shape[1])),
         counts=counts,
         soft=frozenset(shapes.get("domain_share", ())),
         losses=tuple(losses.get(step) for step, _ in kept),
-        events=metrics.events(_shown.db, run_id),
+        all_losses=losses,
         windows=len(tables),
     )
 
@@ -110,8 +117,21 @@ def _payload(_shown: Shown, alt: str, root: str, run_id: str, attempt: int, step
         counts=list(found.counts.values()),
         soft=[path in found.soft for path in found.counts],
         losses=found.losses,
-        marks=[
-            Mark(event.step, MARKED[event.kind], event.text) for event in found.events if event.kind in MARKED
-        ],
+        marks=marks(found)[:MOST_MARKS],
     )
     return pack(frames, alt)
+
+
+def marks(found: Counters) -> list[Mark]:
+    """Jumps of the loss, experts that woke up or fell asleep, by step."""
+    jumps = spikes(list(found.all_losses.values()), list(found.all_losses))
+    said = [
+        Mark(int(step), "loss_spike", f"The loss jumped by {height:.2f} nats.")
+        for step, height in zip(jumps.steps, jumps.heights, strict=True)
+    ]
+    for path, load_FE in found.loads.items():
+        for change in lifetimes(load_FE, found.steps).changes:
+            what = "woke up" if change.awake else "fell asleep"
+            text = f"Expert {change.expert} of {found.names[path]} {what}."
+            said.append(Mark(change.step, "birth" if change.awake else "death", text))
+    return sorted(said, key=lambda mark: mark.step)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.views._routing import overview, tokens, training
+from app.views._routing import layer, overview, tokens, training, whatif
 from app.views._routing.shown import Shown
 
 KEY = "routing.section"
@@ -31,7 +31,9 @@ class Section:
 SECTIONS = (
     Section("Overview", overview.show, overview.commands),
     Section("Over training", training.show, training.commands),
+    Section("Layer", layer.show, layer.commands),
     Section("Tokens", tokens.show, tokens.commands),
+    Section("What if", whatif.show, whatif.commands),
 )
 
 

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.views._routing import history
 from app.views._routing.counters import Counters, read_counters, read_payload
 from app.views._routing.empty import nothing
 from app.views._routing.shown import Shown
@@ -28,6 +30,15 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
         _none(shown)
         return
     player(shown, found)
+    left, right = st.columns(2, gap="small")
+    with left:
+        history.evenness(found)
+    with right:
+        history.settling(shown)
+    with left:
+        history.lives(found)
+    with right:
+        history.jumps(found)
 
 
 def _none(shown: Shown) -> None:

@@ -55,8 +55,8 @@ function legend(play, view, look) {
 
 const SIGNS = {
   loss_spike: "▼ the loss jumped",
-  birth: "▲ an expert gets tokens again",
-  death: "✕ an expert gets none any more",
+  birth: "▲ an expert woke up",
+  death: "✕ an expert fell asleep",
 };
 
 const named = (play, view) => (view.domain < 0 ? "all domains" : play.domains[view.domain]);

@@ -1,0 +1,163 @@
+"""The cards below the player: evenness, settling, experts that fell asleep, jumps of the loss."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app.routed import Routed
+from app.views._routing.counters import Counters
+from app.views._routing.panels import card
+from app.views._routing.shown import Shown
+from components import page
+from components.charts import palette
+from components.charts.curves import curves, frame
+from core.analysis.balance import balance
+from core.analysis.errors import AnalysisError
+from core.analysis.lifetimes import lifetimes
+from core.analysis.saturation import Saturation, saturation
+from core.analysis.spikes import spikes
+from core.cost.format import size
+from core.trace.errors import TraceError
+from core.trace.newest import small_traces
+from core.trace.record import read
+from core.trace.shared import shared
+from storage import files
+
+HEIGHT = 240
+
+
+def evenness(found: Counters) -> None:
+    """CV of the load of each layer over the steps, against what a fair draw would show."""
+    loads = found.loads
+    if not loads:
+        return
+    each = {path: balance(load_FE, found.steps) for path, load_FE in loads.items()}
+    most = max(each, key=lambda path: each[path].cv_S[-1])
+    series = {
+        found.names[path].capitalize(): list(zip(found.steps, one.cv_S.tolist(), strict=True))
+        for path, one in each.items()
+    }
+    chance = float(np.median(each[most].chance_cv_S))
+    with page.card():
+        card.head(
+            each[most].reading,
+            f"{found.names[most].capitalize()}, the least even at the end. Lines: coefficient of variation of"
+            " the picks of a layer's experts, window by window.",
+            "Evenness over training",
+            lambda: frame(series),
+            "routing.even",
+        )
+        drawing = curves(
+            series, palette.current(), last_step=found.steps[-1], reference=("even by chance", chance)
+        )
+        page.chart(drawing, each[most].reading.shows, height=HEIGHT, key="routing.even")
+
+
+def settling(shown: Shown) -> None:
+    """Agreement of the small traces on the way with the last one."""
+    folder = files.folder(shown.db.root, "runs", shown.run.id)
+    on_the_way = small_traces(folder)
+    with page.card():
+        if shown.routed is None or not on_the_way:
+            page.head(
+                "Nothing tells yet when routing settled",
+                "Traces of the same tokens on the way are compared with the last one. This run has"
+                + (" no last trace yet." if on_the_way else " none on the way: its plan has small_traces 0.")
+                + " To see it, train a run to its end with small_traces 8.",
+            )
+            return
+        try:
+            found = _settled(shown.routed, str(shown.routed.path), on_the_way)
+        except (TraceError, AnalysisError) as error:
+            page.head("When routing settled cannot be told")
+            page.problems([("warning", str(error), "")])
+            return
+        settled(shown.routed, found, sum(path.stat().st_size for _, path in on_the_way))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Comparing traces")
+def _settled(_routed: Routed, file: str, on_the_way: tuple[tuple[int, Path], ...]) -> dict[str, Saturation]:
+    """Saturation of each layer that selects, by path. Raises TraceError and AnalysisError."""
+    last = _routed.trace
+    traces = [read(path) for _, path in on_the_way]
+    places = [shared(trace, last) for trace in traces]
+    steps = [*(step for step, _ in on_the_way), last.header.checkpoint]
+    found = {}
+    for path in (figures["path"] for figures in _routed.layers):
+        chosen = [trace.layer(path).expert[ours] for trace, (ours, _) in zip(traces, places, strict=True)]
+        layer = last.layer(path)
+        found[path] = saturation([*chosen, layer.expert[places[-1][1]]], steps, layer.experts)
+    return found
+
+
+def settled(routed: Routed, found: dict[str, Saturation], size_bytes: int) -> None:
+    """One line a layer; the layer that settled last speaks."""
+    late = min(found, key=lambda path: float(found[path].agreement_C[:-1].mean()))
+    series = {
+        routed.names[path].capitalize(): list(
+            zip(one.steps_C.tolist(), one.agreement_C.tolist(), strict=True)
+        )
+        for path, one in found.items()
+    }
+    card.head(
+        found[late].reading,
+        f"{routed.names[late].capitalize()}, the last to settle. Lines: share of a token's experts that are"
+        f" those of the last checkpoint, on the same held-out tokens ({size(size_bytes)} of small traces).",
+        "Settling of routing",
+        lambda: frame(series),
+        "routing.settled",
+    )
+    chance = float(found[late].chance_C[0])
+    last = int(found[late].steps_C[-1])
+    drawing = curves(series, palette.current(), last_step=last, reference=("by chance", chance), top=1.0)
+    page.chart(drawing, found[late].reading.shows, height=HEIGHT, key="routing.settled")
+
+
+def lives(found: Counters) -> None:
+    """Experts that fell asleep or woke up, layer by layer."""
+    each = {path: lifetimes(load_FE, found.steps) for path, load_FE in found.loads.items()}
+    if not each:
+        return
+    rows = [
+        (change.step, found.names[path], change.expert, "woke up" if change.awake else "fell asleep")
+        for path, one in each.items()
+        for change in one.changes
+    ]
+    asleep = sum(int((~one.awake_SE[-1]).sum()) for one in each.values())
+    experts = sum(one.awake_SE.shape[1] for one in each.values())
+    woke = sum(row[3] == "woke up" for row in rows)
+    finding = (
+        f"{asleep} of {experts} experts are asleep at the end; {woke} woke up and {len(rows) - woke} fell"
+        " asleep on the way"
+    )
+    table = pd.DataFrame(sorted(rows), columns=["step", "layer", "expert", "what"])
+    with page.card():
+        page.head(finding, next(iter(each.values())).reading.trap)
+        if len(table):
+            st.dataframe(
+                table,
+                hide_index=True,
+                row_height=27,
+                height=180 if len(table) > 5 else "content",
+                key="routing.lives",
+                alt=finding,
+            )
+
+
+def jumps(found: Counters) -> None:
+    """Where the loss jumped."""
+    one = spikes(list(found.all_losses.values()), list(found.all_losses))
+    table = pd.DataFrame({"step": one.steps, "height, nats": one.heights.round(3)})
+    with page.card():
+        page.head(one.reading.shows.rstrip("."), f"{one.reading.chance} {one.reading.trap}")
+        if len(table):
+            st.dataframe(
+                table,
+                hide_index=True,
+                row_height=27,
+                height=180 if len(table) > 5 else "content",
+                key="routing.jumps",
+                alt=one.reading.shows,
+            )

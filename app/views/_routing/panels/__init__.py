@@ -1,0 +1,27 @@
+"""The panels of the Layer section, in the order of their switch.
+
+A new panel is one file beside this one, with `show(routed, index)` for the layer of that index, and one line
+here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.routed import Routed
+from app.views._routing.panels import certainty, drops, goes, together
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A word on the switch, and what draws it."""
+
+    title: str
+    show: Callable[[Routed, int], None]
+
+
+PANELS = (
+    Panel("Who goes where", goes.show),
+    Panel("Together", together.show),
+    Panel("Certainty", certainty.show),
+    Panel("Drops", drops.show),
+)

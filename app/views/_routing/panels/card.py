@@ -1,0 +1,37 @@
+"""What the panels share: a card headed by what was found, chance and trap below it; kept analyses."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from app.routed import Routed
+from components import page
+from core.analysis.errors import AnalysisError
+from core.analysis.reading import Reading
+
+Found = TypeVar("Found")
+
+
+def head(reading: Reading, what: str, name: str, frame: Callable[[], pd.DataFrame], key: str) -> None:
+    """The finding, below it what is drawn, chance and the trap; beside it the table of `name`."""
+    note = " ".join(part for part in (what, reading.chance, reading.trap) if part)
+    page.card_head(reading.shows.rstrip("."), note, name, frame, key)
+
+
+def kept(routed: Routed, of: str, analyse: Callable[..., Found], *arguments: Any) -> Found | None:
+    """What an analysis of the trace finds, kept while trace and arguments stay; None once its words are said.
+
+    `of` and `arguments` tell one question from another.
+    """
+    try:
+        return _kept(f"{routed.path}:{routed.path.stat().st_mtime_ns}", of, arguments, analyse)
+    except AnalysisError as error:
+        page.problems([("warning", str(error), "")])
+        return None
+
+
+@st.cache_resource(max_entries=96, show_spinner="Counting")
+def _kept(file: str, of: str, arguments: tuple[Any, ...], _analyse: Callable[..., Any]) -> Any:
+    return _analyse(*arguments)
