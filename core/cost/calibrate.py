@@ -23,7 +23,7 @@ from core.cost.efficiency import FILE, Constants
 
 PHASES = ("decode", "prefill", "train")
 #: Published over estimated seconds before any is seen: so many points of a normal spread of logarithms.
-_SPREAD, _POINTS = 0.25, 30
+_SPREAD, _POINTS = 0.3, 15
 _EXPECTED = np.array(
     [NormalDist(0.0, _SPREAD).inv_cdf((i + 0.5) / _POINTS) for i in range(_POINTS)], dtype=np.float64
 )
