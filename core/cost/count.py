@@ -244,8 +244,8 @@ def _ends(design: Design, owned: dict[str, list[Weight]], side: str) -> Iterator
         macs = sum(w.each for w in design.task.output_weights(design.width) if w.gemm)
     else:
         macs = sum(w.each for w in head if w.gemm)
-    # A classifier answers once an example, on the mean of its tokens; a language model at every token.
-    per_token = macs if design.task.kind == "language_model" else macs / tokens
+    # Most classifiers answer once an example, on the mean of its tokens; a language model at every token.
+    per_token = macs if design.task.answers_tokens else macs / tokens
     yield _plain("/task", "head", head, {"head": per_token})
 
 

@@ -15,7 +15,8 @@ class DataFacts(Spec):
 
     `fingerprint` is a sha256 over the bytes used and the split. Domains label where an example came from
     and are never a model input. `has_task_id` tells that examples carry a task id, in training and
-    evaluation; it counts `task_names`.
+    evaluation; it counts `task_names`. `labels` says what has a label in each head: an example, or each of
+    its tokens.
     """
 
     name: str = field(min_length=1, max_length=200)
@@ -24,6 +25,7 @@ class DataFacts(Spec):
     fingerprint: str = field("", max_length=64)
     domains: tuple[str, ...] = ()
     heads: tuple[Head, ...] = ()
+    labels: Literal["example", "token"] = field("example")
     causal: bool = False
     vocabulary: int = field(0, ge=0)
     height: int = field(0, ge=0, unit="px")

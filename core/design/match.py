@@ -49,7 +49,8 @@ def _inputs_and_heads(design: Design, facts: DataFacts) -> dict[str, Any]:
     elif patch not in sides:
         patch = max(p for p in sides if p <= patch)
     size = {"height": facts.height, "width": facts.width, "channels": facts.channels, "patch": patch}
-    return {"kind": "image_classifier", **size, "heads": heads}
+    each = "patch" if facts.labels == "token" else "image"
+    return {"kind": "image_classifier", **size, "each": each, "heads": heads}
 
 
 def match_task(design: Design, facts: DataFacts) -> Edit | None:

@@ -17,7 +17,7 @@ from core.trace.collect import Examples
 
 @dataclass(frozen=True)
 class HeadLoss:
-    """Loss and label of each answer of a head, [B, S] for a language model, [B] else; 0 where missing."""
+    """Loss and label of each answer of a head, [B, S] where tokens have labels, [B] else; 0 where missing."""
 
     head: Head
     loss: Tensor
@@ -68,8 +68,9 @@ def counted(design: Design, batch: Examples) -> dict[str, Tensor]:
     for head in design.task.heads_out:
         if head.name in names:
             missing = -1 if head.kind == "classes" else torch.nan
-            others_B = task_B != names.index(head.name)
-            targets[head.name] = targets[head.name].masked_fill(others_B, missing)
+            target = targets[head.name]
+            others = (task_B != names.index(head.name)).view(-1, *[1] * (target.dim() - 1))
+            targets[head.name] = target.masked_fill(others, missing)
     return targets
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Generated(ABC):
     n_held_out: int = 8_192
     kind: ClassVar[DataKind] = "table"
     tokens: ClassVar[int] = 1
+    labels: ClassVar[Literal["example", "token"]] = "example"
 
     @property
     @abstractmethod
@@ -81,6 +82,7 @@ def _opened(made: Generated) -> ExampleData:
         channels=channels,
         features=examples.inputs.shape[1] if made.kind == "table" else 0,
         tokens_per_example=made.tokens,
+        labels=made.labels,
         has_task_id=True,
         n_train=made.n_train,
         n_held_out=made.n_held_out,

@@ -48,6 +48,11 @@ class Task(Spec):
         raise NotImplementedError
 
     @property
+    def answers_tokens(self) -> bool:
+        """Whether heads answer for every token, not once for an example."""
+        return False
+
+    @property
     def causal_loss(self) -> bool:
         """Whether the loss at a token may look at no later token."""
         return False

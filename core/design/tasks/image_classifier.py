@@ -1,4 +1,4 @@
-"""Images cut into patches, one or more heads on the mean of the tokens."""
+"""Images cut into patches, one or more heads on the mean of the tokens or on each of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from core.design.tasks.base import TASK, Head, Task
 
 @TASK.register
 class ImageClassifier(Task):
-    """The task of a patch vision transformer: pixels in square patches, learned positions."""
+    """The task of a patch vision transformer: pixels in square patches, learned positions.
+
+    Heads answer for `each` image, on the mean of its patches, or for each patch.
+    """
 
     kind: Literal["image_classifier"]
     height: int = field(8, ge=1, le=4096, unit="px")
     width: int = field(8, ge=1, le=4096, unit="px")
     channels: int = field(1, ge=1, le=64)
     patch: int = field(2, ge=1, le=256, unit="px")
+    each: Literal["image", "patch"] = field("image", advanced=True, description="what heads answer for")
     heads: tuple[Head, ...] = field(
         (Head(name="class", kind="classes", size=10),), min_length=1, max_length=64
     )
+
+    @property
+    def answers_tokens(self) -> bool:
+        return self.each == "patch"
 
     @property
     def heads_out(self) -> tuple[Head, ...]:

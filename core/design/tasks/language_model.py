@@ -31,6 +31,10 @@ class LanguageModel(Task):
         return self.context
 
     @property
+    def answers_tokens(self) -> bool:
+        return True
+
+    @property
     def causal_loss(self) -> bool:
         return True
 

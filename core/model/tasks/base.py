@@ -22,20 +22,27 @@ class Ends(nn.Module):
 
 
 class Heads(nn.Module):
-    """Linear heads with bias on the mean over an example's real tokens: [B, S, D] to {name: [B, outputs]}."""
+    """Linear heads with bias on the mean over an example's real tokens: [B, S, D] to {name: [B, outputs]}.
 
-    def __init__(self, heads: tuple[Head, ...], width: int, scale: float) -> None:
+    With `tokens` on each token instead, to {name: [B, S, outputs]}.
+    """
+
+    def __init__(self, heads: tuple[Head, ...], width: int, scale: float, tokens: bool = False) -> None:
         super().__init__()
         self.names = tuple(head.name for head in heads)
         self.each = nn.ModuleList(nn.Linear(width, head.outputs) for head in heads)
-        self.scale = scale
+        self.scale, self.tokens = scale, tokens
 
     def forward(self, x_BSD: Tensor, mask_BS: Tensor | None) -> dict[str, Tensor]:
-        if mask_BS is None:
-            mean_BD = x_BSD.mean(1)
-        else:
-            mean_BD = (x_BSD * mask_BS[:, :, None]).sum(1) / mask_BS.sum(1, keepdim=True).clamp_min(1)
-        return {name: head(mean_BD) * self.scale for name, head in zip(self.names, self.each, strict=True)}
+        read = x_BSD if self.tokens else _mean(x_BSD, mask_BS)
+        return {name: head(read) * self.scale for name, head in zip(self.names, self.each, strict=True)}
+
+
+def _mean(x_BSD: Tensor, mask_BS: Tensor | None) -> Tensor:
+    """The mean over each example's real tokens [B, D]."""
+    if mask_BS is None:
+        return x_BSD.mean(1)
+    return (x_BSD * mask_BS[:, :, None]).sum(1) / mask_BS.sum(1, keepdim=True).clamp_min(1)
 
 
 def wrong(wanted: str, inputs: Tensor) -> ValueError:

@@ -11,14 +11,18 @@ from core.model.tasks.base import TASKS, Ends, Heads, floats
 
 @TASKS.register(ImageClassifierSpec)
 class ImageClassifier(Ends):
-    """Pixels [B, height, width, channels] in [0, 1] to logits [B, outputs] by head; learned positions."""
+    """Pixels [B, height, width, channels] in [0, 1] to logits [B, outputs] by head; learned positions.
+
+    To logits [B, patches, outputs] where heads answer for each patch.
+    """
 
     def __init__(self, spec: ImageClassifierSpec, design: Design) -> None:
         super().__init__()
         self.spec, self.scale = spec, design.embedding.scale
         self.embedding = nn.Linear(spec.patch_numbers, design.width)
         self.position = nn.Embedding(spec.tokens, design.width)
-        self.heads = Heads(spec.heads, design.width, design.embedding.logit_scale)
+        scale = design.embedding.logit_scale
+        self.heads = Heads(spec.heads, design.width, scale, tokens=spec.answers_tokens)
 
     def embed(self, inputs: Tensor) -> Tensor:
         spec = self.spec

@@ -12,7 +12,7 @@ from core.export.onnx.target import judge
 from core.export.onnx.wrapper import Exported
 from core.export.parity import Array
 from core.model.routing.score.linear import Linear
-from tests.core.export.onnx.conftest import TRAINED, Case, Held, exported, layer, router
+from tests.core.export.onnx.conftest import IMAGE, TRAINED, Case, Held, exported, layer, router
 
 
 def bytes_of(*shape: int) -> Array:
@@ -123,6 +123,17 @@ def test_swapped_experts_fail_at_their_layer(text: Case, tmp_path: Any) -> None:
 def test_the_probes_hold_the_edges(text: Case) -> None:
     shapes = [probe["input_ids"].shape for probe in run.probes(text.design, [Held(bytes_of(500, 32))])]
     assert shapes == [(1, 1), (1, 7), (3, 12), (1, 32), (1, 32), (128, 32)]
+
+
+def test_heads_may_answer_for_each_patch(tmp_path: Any) -> None:
+    case = exported({**IMAGE, "task": {**IMAGE["task"], "each": "patch"}}, tmp_path)
+    assert case.report.parity.verdict == "PASS"
+    inputs = np.random.default_rng(0).random((3, 4, 4, 1), np.float32)
+    assert case.parity(inputs).verdict == "PASS"
+    assert {name: logits.shape for name, logits in case.answers(inputs).logits.items()} == {
+        "digit": (3, 4, 5),
+        "a/b c": (3, 4, 1),
+    }
 
 
 def test_a_text_of_one_token_with_learned_positions(tmp_path: Any) -> None:

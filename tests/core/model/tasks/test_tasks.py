@@ -53,6 +53,19 @@ def test_heads_read_the_mean_of_the_real_tokens() -> None:
     assert close(found["digit"], model.ends.heads.each[0](wanted))
 
 
+def test_heads_may_answer_for_each_patch() -> None:
+    task = {"kind": "image_classifier", "height": 4, "width": 4, "patch": 2, "heads": HEADS, "each": "patch"}
+    model = build(bare(task))
+    pixels = torch.rand(2, 4, 4, 1)
+    found = model(pixels).logits
+    x_BSD = model.ends.embedding(patches(pixels, 2)) + model.ends.position.weight
+    assert {name: tuple(logits.shape) for name, logits in found.items()} == {
+        "digit": (2, 4, 3),
+        "is.odd": (2, 4, 1),
+    }
+    assert close(found["digit"], model.ends.heads.each[0](x_BSD))
+
+
 @pytest.mark.parametrize(
     ("task", "inputs"),
     [
