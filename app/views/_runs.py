@@ -16,9 +16,19 @@ from storage.errors import NotFoundError
 from storage.records import RunPublic, RunSummary
 from storage.status import Status
 
+#: The tag of runs that an experiment trains.
+EXPERIMENT = "claim"
+
+
+def own(listed: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
+    """Runs that the user started; those of an experiment belong to its paper."""
+    return tuple(run for run in listed if EXPERIMENT not in run.tags)
+
 
 def shown(db: Database) -> RunPublic | None:
     """The open run, else the newest that has ended by itself or by stop, else the newest; None without runs.
+
+    One of the user's own goes before those of experiments.
 
     A link to a run that is not there says so and is dropped.
     """
@@ -29,7 +39,8 @@ def shown(db: Database) -> RunPublic | None:
         except NotFoundError as error:
             state.open_run(None)
             page.problems([("warning", str(error), "")])
-    listed = runs.listing(db)
+    everything = runs.listing(db)
+    listed = own(everything) or everything
     ended = [run for run in listed if run.status in {Status.DONE, Status.STOPPED}]
     return runs.get(db, (ended or listed)[0].id) if listed else None
 

@@ -22,6 +22,7 @@ from storage.records import RunSummary
 
 EMPTY = "Your runs will be listed here. Train a design for two minutes to have the first one."
 _TABLE = "runs.table"
+_EXPERIMENTS = "runs.experiments"
 
 
 def table_of(db: Database, listed: tuple[RunSummary, ...]) -> pd.DataFrame:
@@ -48,7 +49,24 @@ def row_of(db: Database, run: RunSummary, last: MetricsRow | None) -> dict[str, 
 
 def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
     """The list, what can be done with one run, and two runs compared."""
+    own = _runs.own(listed)
     top = page.title_row()
+    with top:
+        page.title("Runs", f"{plural(len(own), 'run')} of yours. Tick one to choose it, two to compare them.")
+        if len(own) < len(listed):
+            wanted = st.toggle(
+                f"Runs of experiments ({len(listed) - len(own)})",
+                value=not own,
+                key=_EXPERIMENTS,
+                help="Trained to test the claims on the Papers page",
+            )
+            listed = listed if wanted else own
+    if not listed:
+        page.small(
+            "No run of yours yet. Train a design, or show the runs of experiments with the switch above."
+        )
+        page.command("python -m app runs")
+        return
     event = st.dataframe(
         table_of(db, listed),
         hide_index=True,
@@ -58,7 +76,7 @@ def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         key=_TABLE,
-        alt="All runs, the newest first",
+        alt="Runs, the newest first",
         column_config={
             "Loss": st.column_config.NumberColumn(format="%.3f"),
             "Parameters": st.column_config.NumberColumn(format="compact"),
@@ -66,8 +84,6 @@ def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
         },
     )
     ticked = [listed[i] for i in sorted(event.selection.rows) if i < len(listed)]
-    with top:
-        page.title("Runs", f"{plural(len(listed), 'run')}. Tick one to choose it, two to compare them.")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         first = chooser(listed, ticked)
         second = other(listed, ticked, first) if len(listed) > 1 else None

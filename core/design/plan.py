@@ -36,7 +36,13 @@ class TwoPassConsistency(Objective):
     """Two random passes and the divergence between them (THOR, arXiv 2110.04260)."""
 
     kind: Literal["two_pass_consistency"]
-    strength: float = field(5.0, ge=0, le=100, symbol=r"\alpha")
+    strength: float = field(
+        5.0,
+        ge=0,
+        le=100,
+        symbol=r"\alpha",
+        description="weight of the divergence beside the task's loss: more makes the passes agree sooner",
+    )
 
     def passes(self, task: Task) -> int:
         return 2

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import claiming
 from app.composer.shelf import design_of
-from app.views._papers import words
+from app.views._papers import sets, words
 from app.views._papers.catalogue import cards
 from app.views._papers.experiment import arms, differences_table
 from app.views._papers.one import lines
@@ -239,3 +239,25 @@ def test_the_picture_has_what_is_claimed_to_the_right(relation):
 def test_a_formula_stands_on_one_line_for_each_part():
     assert lines(r"a, \qquad b") == "$\\displaystyle a$\n\n$\\displaystyle b$"
     assert lines(paper("hash_layer").formula).count("$") == 4
+
+
+def test_what_an_arm_sets_is_said_in_words_not_in_addresses() -> None:
+    arms = [arm for each in papers() for one in each.experiments for arm in one.arms]
+    said_of = {arm.name: sets.changes(arm.sets) for arm in arms}
+    for text in said_of.values():
+        assert not set('/{}"=_').intersection(text.replace(" / ", "")), text
+    assert said_of["smear"] == "–"
+    assert said_of["token"] == "no capacity; balance: load balance 0.1"
+    assert said_of["grow"] == (
+        "16 experts of width 16, gated; no balance; experts per token linear from 2 to 16"
+    )
+    assert "left-2 0, 1, 3 / left-3 0, 1, 4" in said_of["table"]
+
+
+def test_what_all_arms_set_alike_is_said_once() -> None:
+    (experiment,) = paper("skillnet").experiments
+    alike = sets.shared(experiment.arms)
+    assert sets.changes(alike) == "5 experts of width 32, gated; experts per token 3"
+    each = [sets.changes(arm.sets, alike) for arm in experiment.arms]
+    assert all(text.startswith("experts of each task: ") for text in each)
+    assert len(set(each)) > 1

@@ -112,6 +112,25 @@ def test_one_click_that_calls_back_twice_starts_one_run(db):
     assert len(runs.listing(db)) == 1
 
 
+def test_where_weights_come_from_is_always_said(db):
+    app = visit(TRAIN)
+    assert app.selectbox(key="train.plan.starter.start").disabled
+    assert "No run has weights of this shape yet" in said(app)
+
+
+def test_runs_of_experiments_are_listed_when_asked_for(db, ids):
+    with db.write() as session:
+        row = session.get(RunRow, ids["paused"])
+        row.tags = ["claim", "x1", "learned"]
+        session.add(row)
+    app = visit(RUNS)
+    assert "2 runs of yours" in said(app)
+    assert ids["paused"] not in set(app.dataframe[0].value["Run"])
+    app.toggle(key="runs.experiments").set_value(True)
+    again(app)
+    assert set(app.dataframe[0].value["Run"]) == set(ids.values())
+
+
 def test_a_design_that_does_not_fit_the_data_is_mended_by_a_click(db):
     app = visit(TRAIN)
     app.selectbox(key="train.data").set_value("table:wine").run()

@@ -13,7 +13,7 @@ from app.claiming import Row
 from app.errors import UserError
 from app.guard import guarded
 from app.jobs import engine
-from app.views._papers import words
+from app.views._papers import sets, words
 from components import page
 from components.charts import palette
 from components.charts.differences import Difference, differences
@@ -142,7 +142,11 @@ def _figures(row: Row) -> None:
             height=AXIS_HEIGHT + LINE_HEIGHT * len(lines),
             key=f"papers.chart.{identity}.{number}",
         )
-    page.head("What is compared", "Each arm: a routing method over the base, and what is set after it.")
+    alike = sets.shared(row.experiment.arms)
+    both = f" In all of them: {sets.changes(alike)}." if alike else ""
+    page.head(
+        "What is compared", f"Each arm: a routing method over the base, and what is set after it.{both}"
+    )
     st.dataframe(
         arms(row),
         hide_index=True,
@@ -218,12 +222,12 @@ def differences_table(row: Row) -> pd.DataFrame:
 
 def arms(row: Row) -> pd.DataFrame:
     """Each arm: what it sets, and what was measured of it."""
-    lines = []
+    lines, alike = [], sets.shared(row.experiment.arms)
     for arm, result in zip(row.experiment.arms, row.result.arms, strict=True):
         line: dict[str, object] = {
             "Arm": arm.title,
             "Method": method(arm.method).title if arm.method else "as the base",
-            "Sets": words.arm_changes(arm),
+            "Sets": sets.changes(arm.sets, alike),
         }
         if any(other.start_from for other in row.experiment.arms):
             line["Starts from"] = words.arm_title(row.experiment, arm.start_from) if arm.start_from else ""

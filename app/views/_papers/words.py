@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ from core.cost.format import DASH, MINUS, THIN, fixed, letters, rounded
 from core.data.registry import BUILT_IN
 from core.design.presets.registry import names as presets
 from core.design.presets.registry import preset
-from core.papers.base import Arm, Expect, Experiment, Paper
+from core.papers.base import Expect, Experiment, Paper
 
 _VERDICTS: dict[str, tuple[Kind, str]] = {
     "reproduced": ("yes", "Reproduced"),
@@ -85,11 +84,6 @@ def measure(name: str) -> tuple[str, str]:
 def arm_title(experiment: Experiment, name: str) -> str:
     """What an arm is called."""
     return next(arm.title for arm in experiment.arms if arm.name == name)
-
-
-def arm_changes(arm: Arm) -> str:
-    """What an arm sets after its method, in the words of the command line."""
-    return ", ".join(f"{name}={json.dumps(value)}" for name, value in arm.sets.items()) or DASH
 
 
 def setting(experiment: Experiment) -> str:

@@ -56,23 +56,7 @@ def choose(suited: Plan, data: str, scope: str, offer: Offer) -> Plan | None:
         if unit == "Seconds":
             st.caption("The first steps are timed; the budget becomes a number of steps.")
         values |= _objective(suited.objective, offer, key)
-        if offer.starts:
-            values["start_from"] = st.selectbox(
-                "Begin with",
-                [None, *offer.starts],
-                format_func=lambda run: offer.starts[run] if run else "Random weights",
-                key=key("start"),
-            )
-            if values["start_from"]:
-                values["start_with"] = st.segmented_control(
-                    "Take over",
-                    list(_TAKEN),
-                    default="everything",
-                    required=True,
-                    format_func=lambda taken: _TAKEN[taken],
-                    key=key("taken"),
-                    help="With the routers alone, experts begin anew on the routes that were learned",
-                )
+        values |= _start(offer, key)
         with st.expander("More of the plan"):
             values |= _more(suited, key)
     try:
@@ -82,6 +66,35 @@ def choose(suited: Plan, data: str, scope: str, offer: Offer) -> Plan | None:
         place = ".".join(map(str, first["loc"]))
         page.problems([("error", f"The plan's {place} cannot be that: {fault(first)}.", "")])
         return None
+
+
+def _start(offer: Offer, key: Any) -> dict[str, Any]:
+    """Where the weights come from."""
+    run = st.selectbox(
+        "Begin with",
+        [None, *offer.starts],
+        format_func=lambda run: offer.starts[run] if run else "Random weights",
+        key=key("start"),
+        disabled=not offer.starts,
+        help="Weights of a run of the same design but for its routers",
+    )
+    if not offer.starts:
+        st.caption(
+            "No run has weights of this shape yet. Once this design has trained, others can go on from it."
+        )
+        return {}
+    if not run:
+        return {"start_from": None}
+    taken = st.segmented_control(
+        "Take over",
+        list(_TAKEN),
+        default="everything",
+        required=True,
+        format_func=lambda taken: _TAKEN[taken],
+        key=key("taken"),
+        help="With the routers alone, experts begin anew on the routes that were learned",
+    )
+    return {"start_from": run, "start_with": taken}
 
 
 def _objective(usual: Objective, offer: Offer, key: Any) -> dict[str, Any]:
@@ -107,8 +120,9 @@ def _objective(usual: Objective, offer: Offer, key: Any) -> dict[str, Any]:
     values: dict[str, Any] = {"kind": kind}
     for name, default in kinds[kind].model_dump(exclude={"kind"}).items():
         label = name.replace("_", " ").capitalize()
+        about = type(kinds[kind]).model_fields[name].description
         values[name] = st.number_input(
-            label, value=float(default), step=1.0, format="%g", key=key(f"{kind}.{name}")
+            label, value=float(default), step=1.0, format="%g", key=key(f"{kind}.{name}"), help=about
         )
     return {"objective": values}
 

@@ -10,11 +10,13 @@ from app.jobs import engine
 from app.lineage import lineage
 from app.paths import data_root
 from app.record import parameters
+from app.views._runs import own
 from app.views._train import choice, data, plan
 from app.views._train.choice import Choice
 from app.views._train.starting import starts
 from components import page
 from core.cost.format import count
+from core.design.bodies.moe import Moe
 from core.design.facts import DataFacts
 from core.design.plan import Plan
 from core.design.problems import Problem
@@ -66,7 +68,7 @@ def show() -> None:
 
 def _recent(db: Database) -> None:
     """The newest runs, to go back to."""
-    listed = runs.listing(db)[:RECENT]
+    listed = own(runs.listing(db))[:RECENT]
     if not listed:
         return
     newest = metrics.newest(db, [run.id for run in listed])
@@ -118,8 +120,8 @@ def _design(db: Database) -> Choice:
         chosen = found[key]
         design = chosen.design
         total, active = parameters(design.model_dump_json())
-        banks = [p.part.body for p in design.parts() if p.part.body.kind == "moe"]
-        experts = sorted({sum(group.count for group in bank.experts) for bank in banks})  # type: ignore[attr-defined]
+        banks = [p.part.body for p in design.parts() if isinstance(p.part.body, Moe)]
+        experts = sorted({bank.count for bank in banks})
         sizes = f"{' or '.join(map(str, experts))} experts in each MoE layer" if banks else "no experts"
         st.caption(
             page.plain(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import islice
+
 from app.record import read_design
 from core.design.files import checkpoint_steps
 from core.design.spec import Design
@@ -16,8 +19,10 @@ LOOKED_AT = 40
 def starts(db: Database, design: Design) -> dict[str, str]:
     """Runs by id, with what to call them, whose weights `design` could take over, the newest first."""
     kept = (run for run in runs.listing(db) if checkpoint_steps(files.folder(db.root, "runs", run.id)))
-    found = {}
-    for run, _ in zip(kept, range(LOOKED_AT), strict=False):
-        if not difference(design, read_design(runs.get(db, run.id).design)):
-            found[run.id] = f"{run.name}, {run.id}"
-    return found
+    return {run.id: f"{run.name}, {run.id}" for run in islice(kept, LOOKED_AT) if _fits(db, run.id, design)}
+
+
+@lru_cache(maxsize=1024)
+def _fits(db: Database, run_id: str, design: Design) -> bool:
+    """What a run trained never changes, and the page asks again at each rerun."""
+    return not difference(design, read_design(runs.get(db, run_id).design))
