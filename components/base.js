@@ -93,3 +93,75 @@ function glyph(name, size = 16) {
     s("path", { d: GLYPH[name] || GLYPH.dense }),
   );
 }
+
+// Cards in groups below a filter: what is typed, a tab for each `kind` of card, and how many are left. Nothing
+// of it concerns the server. `asked` {text, kind} outlives a redraw; `more` stands beside the tabs.
+function shelf(
+  items,
+  { asked, label, finds, kind, kinds, words, noun, none, more = null, sorted = (found) => found },
+) {
+  const names = ["", ...new Set(items.map(({ card }) => kind(card)))];
+  const groups = [...new Set(items.map(({ card }) => card.group))];
+  const search = h("input", {
+    type: "search",
+    class: "search",
+    placeholder: finds,
+    "aria-label": label,
+    spellcheck: "false",
+    value: asked.text,
+    oninput: () => {
+      asked.text = search.value;
+      show();
+    },
+  });
+  const said = h("div", { class: "said", role: "status" }),
+    body = h("div", {});
+  const pick = (name) => {
+    asked.kind = name;
+    show();
+  };
+  const tabs = names.map((name) =>
+    h("button", { type: "button", class: "tab", onclick: () => pick(name) }, name || "All"),
+  );
+  const clear = () => {
+    asked.text = search.value = "";
+    pick("");
+    search.focus();
+  };
+  const show = () => {
+    tabs.forEach((tab, i) => tab.setAttribute("aria-pressed", String(names[i] === asked.kind)));
+    const typed = asked.text.trim(),
+      wanted = typed.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = items.filter(
+      ({ card }) =>
+        (!asked.kind || kind(card) === asked.kind) &&
+        wanted.every((word) => words(card).toLowerCase().includes(word)),
+    );
+    const all = found.length === items.length ? "" : `${found.length} of `;
+    said.textContent = `${all}${items.length} ${noun}`;
+    const reset = h("button", { type: "button", class: "clear", onclick: clear }, "Clear the filter");
+    body.replaceChildren(
+      ...(found.length ? underHeads(groups, sorted(found)) : [h("p", { class: "none" }, ...none(typed, reset))]),
+    );
+  };
+  show();
+  const tools = h("div", { class: "tools", role: "search" }, search);
+  tools.append(h("div", { class: "tabs", role: "group", "aria-label": kinds }, ...tabs));
+  if (more) tools.append(more(show));
+  tools.append(said);
+  return [tools, body];
+}
+
+function underHeads(groups, found) {
+  return groups
+    .map((name) => [name, found.filter(({ card }) => card.group === name)])
+    .filter(([, part]) => part.length)
+    .flatMap(([name, part]) => [
+      h("h2", {}, name, h("span", { class: "count" }, ` ${part.length}`)),
+      cards(part, name),
+    ]);
+}
+
+function cards(items, label) {
+  return h("ul", { class: "cards", "aria-label": label }, ...items.map((item) => item.element));
+}

@@ -1,6 +1,7 @@
 """What can be put into a design from the list beside the drawing, and from the command palette.
 
-`type` and `what` are those of the act that an item does; items that are not `shown` are found by name only.
+`type` and `what` are those of the act that an item does. Items that are not `shown` are found by name, or in
+their family once the whole group is opened.
 """
 
 from functools import cache
@@ -29,6 +30,13 @@ _KNOWN = (
     "expert-choice",
     "soft-moe",
 )
+#: What the methods of a module of core.design.presets.routing have in common.
+_FAMILIES = {
+    "choice": "Best k experts",
+    "fine": "Fine or unequal experts",
+    "soft": "Soft or balanced",
+    "given": "By task, table or chance",
+}
 _FIRST = ("blank", "starter", "fine-grained")
 
 
@@ -40,6 +48,7 @@ def palette() -> list[dict[str, Any]]:
     ]
     routing = [
         _item("method", m.name, m.title, "router", f"{m.summary} {m.source}", shown=m.name in _KNOWN)
+        | {"family": _FAMILIES[m.write.__module__.rpartition(".")[2]]}
         for m in methods()
     ]
     starters = [

@@ -15,7 +15,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (root.text === text) return;
   root.text = text;
   const items = data.cards.map((card) => ({ card, element: cardOf(root, card) }));
-  root.replaceChildren(...(data.tools ? tooled(items) : [list(items)]));
+  root.replaceChildren(...(data.tools ? tooled(items) : [cards(items)]));
 }
 
 function cardOf(root, card) {
@@ -59,109 +59,41 @@ function cardOf(root, card) {
   );
 }
 
-function list(items, label) {
-  return h("ul", { class: "cards", "aria-label": label }, ...items.map((item) => item.element));
-}
-
 const ORDERS = [
   ["As listed", () => 0],
   ["Largest total first", (a, b) => b.card.total - a.card.total],
   ["Smallest total first", (a, b) => a.card.total - b.card.total],
 ];
 
-// The filter and the order live here: nothing of them concerns the server.
 function tooled(items) {
-  const groups = [...new Set(items.map((item) => item.card.group))];
-  let group = "",
-    order = 0;
-  const search = h("input", {
-    type: "search",
-    class: "search",
-    placeholder: "Filter by name, expert count or source",
-    "aria-label": "Filter the gallery",
-    spellcheck: "false",
-  });
-  const pick = h(
-    "select",
-    { class: "order", "aria-label": "Order of the gallery" },
-    ...ORDERS.map(([name], i) => h("option", { value: i }, name)),
-  );
-  const said = h("div", { class: "said", role: "status" }),
-    body = h("div", {});
-  const tabs = ["", ...groups].map((name) =>
+  let order = 0;
+  const pick = (show) =>
     h(
-      "button",
+      "select",
       {
-        type: "button",
-        class: "tab",
-        "aria-pressed": String(name === ""),
-        onclick: (event) => {
-          group = name;
-          tabs.forEach((tab) => tab.setAttribute("aria-pressed", String(tab === event.currentTarget)));
+        class: "order",
+        "aria-label": "Order of the gallery",
+        onchange: (event) => {
+          order = Number(event.target.value);
           show();
         },
       },
-      name || "All",
-    ),
-  );
-  const clear = () => {
-    search.value = "";
-    group = "";
-    tabs.forEach((tab, i) => tab.setAttribute("aria-pressed", String(i === 0)));
-    show();
-    search.focus();
-  };
-  const words = ({ card }) =>
-    `${card.name} ${card.note} ${card.line} ${card.source} ${card.badge}`.toLowerCase();
-  const show = () => {
-    const asked = search.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    const found = items.filter(
-      (item) => (!group || item.card.group === group) && asked.every((word) => words(item).includes(word)),
+      ...ORDERS.map(([name], i) => h("option", { value: i }, name)),
     );
-    said.textContent =
-      found.length === items.length
-        ? `${items.length} designs`
-        : `${found.length} of ${items.length} designs`;
-    const kept = [...found].sort(ORDERS[order][1]);
-    if (!kept.length) {
-      body.replaceChildren(none(search.value.trim(), clear));
-      return;
-    }
-    body.replaceChildren(
-      ...groups
-        .map((name) => [name, kept.filter((item) => item.card.group === name)])
-        .filter(([, part]) => part.length)
-        .flatMap(([name, part]) => [
-          h("h2", {}, name, h("span", { class: "count" }, ` ${part.length}`)),
-          list(part, name),
-        ]),
-    );
-  };
-  search.oninput = show;
-  pick.onchange = () => {
-    order = Number(pick.value);
-    show();
-  };
-  show();
-  return [
-    h(
-      "div",
-      { class: "tools", role: "search" },
-      search,
-      h("div", { class: "tabs", role: "group", "aria-label": "Kind" }, ...tabs),
-      pick,
-      said,
-    ),
-    body,
-  ];
-}
-
-function none(asked, clear) {
-  return h(
-    "p",
-    { class: "none" },
-    `No architecture or method has “${asked}” in its name. `,
-    h("button", { type: "button", class: "clear", onclick: clear }, "Clear the filter"),
-    ", or import its config.json on the Start page.",
-  );
+  return shelf(items, {
+    asked: { text: "", kind: "" },
+    label: "Filter the gallery",
+    finds: "Filter by name, expert count or source",
+    kind: (card) => card.group,
+    kinds: "Kind",
+    words: (card) => `${card.name} ${card.note} ${card.line} ${card.source} ${card.badge}`,
+    noun: "designs",
+    none: (typed, clear) => [
+      `No architecture or method has “${typed}” in its name. `,
+      clear,
+      ", or import its config.json on the Start page.",
+    ],
+    more: pick,
+    sorted: (found) => [...found].sort(ORDERS[order][1]),
+  });
 }

@@ -10,7 +10,7 @@ from components.assets import component
 from components.gallery.fingerprint import Print, packed
 from core.design.spec import Design
 
-_HTML = '<div class="root gallery"></div>'
+_HTML = '<div class="root shelf gallery"></div>'
 _ACTS: tuple[Literal["open"], Literal["shrink"]] = ("open", "shrink")
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from components.assets import component
 
-_HTML = '<div class="root papers"></div>'
+_HTML = '<div class="root shelf papers"></div>'
 
 #: What a chip says by its colour, always beside its word.
 Kind = Literal["yes", "part", "no", "not", "busy", "plain"]

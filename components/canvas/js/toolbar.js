@@ -1,12 +1,55 @@
 // The list of parts on the left, and the bar above the drawing: Build or Heat, problems, zoom, saving, keys.
 function partList(ui) {
   const { palette: side } = ui;
-  let shown = "";
+  let shown = "",
+    whole = false; // whether families of methods are listed, instead of those that most look for
   const settle = rove(side, true);
+  const entry = (item) => {
+    const button = h(
+      "button",
+      { type: "button", class: `item k-${item.glyph}`, title: item.help, onclick: () => ui.add(item) },
+      glyph(item.glyph),
+      h("span", {}, item.name),
+      item.key ? h("kbd", {}, item.key) : null,
+    );
+    button.onpointerdown = (event) => {
+      if (!event.button && event.pointerType !== "touch" && !ui.narrow.matches) ui.dragItem(event, item);
+    };
+    return button;
+  };
+  const families = (items) => {
+    const more = h(
+      "button",
+      {
+        type: "button",
+        class: "more",
+        "aria-expanded": String(whole),
+        onclick: () => {
+          whole = !whole;
+          draw();
+          side.querySelector(".more").focus();
+        },
+      },
+      whole ? "Fewer methods" : `All ${items.length} methods`,
+    );
+    const kept = items.filter((item) => item.shown);
+    if (!whole) return [...kept.map(entry), more];
+    const names = [...new Set(items.map((item) => item.family))];
+    return [
+      more,
+      ...names.flatMap((name) => [
+        h("h4", {}, name),
+        ...items.filter((item) => item.family === name).map(entry),
+      ]),
+    ];
+  };
   ui.partList = () => {
     const now = JSON.stringify(ui.data.palette);
     if (now === shown) return;
     shown = now;
+    draw();
+  };
+  const draw = () => {
     side.replaceChildren(
       h(
         "button",
@@ -16,27 +59,9 @@ function partList(ui) {
       ),
       ...ui.data.palette.flatMap((group) => [
         h("h3", {}, group.title),
-        ...group.items
-          .filter((item) => item.shown)
-          .map((item) => {
-            const button = h(
-              "button",
-              {
-                type: "button",
-                class: `item k-${item.glyph}`,
-                title: item.help,
-                onclick: () => ui.add(item),
-              },
-              glyph(item.glyph),
-              h("span", {}, item.name),
-              item.key ? h("kbd", {}, item.key) : null,
-            );
-            button.onpointerdown = (event) => {
-              if (!event.button && event.pointerType !== "touch" && !ui.narrow.matches)
-                ui.dragItem(event, item);
-            };
-            return button;
-          }),
+        ...(group.items.some((item) => item.family)
+          ? families(group.items)
+          : group.items.filter((item) => item.shown).map(entry)),
       ]),
     );
     settle();

@@ -1,6 +1,7 @@
 """Every item of the palette is an act that the drawing knows, under a name that is not there twice."""
 
 import json
+from collections import Counter
 from typing import get_args
 
 import pytest
@@ -9,6 +10,7 @@ from components.canvas.ops import OpType
 from components.canvas.palette import palette
 from core.design.compose.acts import act
 from core.design.compose.sketch import Done
+from core.design.presets.methods import METHODS
 from core.design.presets.registry import preset
 
 ITEMS = [item for group in palette() for item in group["items"]]
@@ -18,6 +20,14 @@ def test_the_groups_stand_in_order_and_are_plain_data():
     assert [group["title"] for group in palette()] == ["Parts", "Methods", "Starters"]
     assert json.loads(json.dumps(palette())) == palette()
     assert palette()[2]["items"][0]["what"] == "blank"
+
+
+def test_every_method_stands_in_a_family_of_several():
+    _, methods, _ = palette()
+    families = Counter(item["family"] for item in methods["items"])
+    assert 3 <= len(families) <= 6
+    assert min(families.values()) >= 4
+    assert sum(families.values()) == len(METHODS)
 
 
 def test_names_and_keys_are_there_once():
