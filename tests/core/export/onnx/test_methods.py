@@ -43,7 +43,7 @@ BY_TASK = {"m3vit", "m3vit-embedding", "skillnet", "task-level"}
 #: These select nothing, so that a file tells each expert's share and no experts.
 SHARES = {"smear", "soft-moe"}
 #: In these one token can take another's place, so what it gets depends on the whole batch.
-WHOLE_BATCH = {"switch", "gshard", "st-moe", "v-moe", "expert-choice"}
+WHOLE_BATCH = {"switch", "gshard", "st-moe", "v-moe", "moec", "expert-choice"}
 
 BODY: dict[str, Any] = {
     "kind": "moe",
