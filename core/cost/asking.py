@@ -75,8 +75,8 @@ def scenario(design: Design, asked: Asked, numbers: str = "bf16", weights: Width
     plan, mistakes = _plan(asked)
     # What is wrong gives way to a default, so that everything else is looked at too.
     load = _load(design, asked, numbers, stored or widths(numbers), plan)
-    found = [*_words(design, asked), *([wrong] if wrong else ()), *mistakes, *_numbers(design, load)]
-    found += _divides(design, load)
+    found = [*_words(design, asked), *([wrong] if wrong else ()), *mistakes, *_numbers(load)]
+    found += [*_fits_context(design, asked, load), *_divides(design, load)]
     found += _trains(load) if load.phase == "train" else ()
     if found:
         raise RefusedError(tuple(found))
@@ -142,7 +142,7 @@ def _weights(design: Design, asked: str | Mapping[str, str]) -> tuple[Widths | N
         stored = widths(asked)
     except ValueError as error:
         return None, refused("/weights", error).problems[0]
-    if missing := sorted(stored.places.keys() - _places(design)):
+    if stored.places and (missing := sorted(stored.places.keys() - _places(design))):
         return None, _problem(
             "/weights",
             f"The widths name {missing[0]!r}, and this design has no such part or expert.",
@@ -197,17 +197,10 @@ def _plan(asked: Asked) -> tuple[Parallel, list[Problem]]:
     return plan, wrong
 
 
-def _numbers(design: Design, load: Scenario) -> Iterator[Problem]:
+def _numbers(load: Scenario) -> Iterator[Problem]:
     for name, value in (("batch", load.batch), ("context", load.context)):
         if not 1 <= value <= _MOST:
             yield _problem(f"/{name}", f"A {name} of {value} makes no sense.", f"use 1 to {_MOST}")
-    most = design.task.tokens
-    if load.context > most:
-        yield _problem(
-            "/context",
-            f"A context of {load.context} tokens is longer than the {most} this design is made for.",
-            f"use up to {most}, or give the design a longer context",
-        )
     if load.correlation is not None and not 0 < load.correlation <= 1:
         yield _problem(
             "/correlation",
@@ -216,6 +209,21 @@ def _numbers(design: Design, load: Scenario) -> Iterator[Problem]:
         )
     if load.training.zero not in range(4):
         yield _problem("/zero", f"There is no ZeRO stage {load.training.zero}.", "use 0, 1, 2 or 3")
+
+
+def _fits_context(design: Design, asked: Asked, load: Scenario) -> Iterator[Problem]:
+    """A model may be trained on longer sequences than it was made for, unless it has a table of positions."""
+    most, name = design.task.tokens, "context"
+    if load.phase != "decode" and asked.get("sequence") is not None:
+        name = "sequence"
+    if name == "sequence" and load.phase == "train" and design.embedding.position == "none":
+        return
+    if load.context > most:
+        yield _problem(
+            f"/{name}",
+            f"A {name} of {load.context} tokens is longer than the {most} this design is made for.",
+            f"use up to {most}, or give the design a longer context",
+        )
 
 
 def _divides(design: Design, load: Scenario) -> Iterator[Problem]:

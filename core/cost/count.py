@@ -163,7 +163,8 @@ class Counts:
         turns: dict[object, int] = defaultdict(int)
         first: dict[object, PartCount] = {}
         for part in self.parts:
-            same = (part.placed.part, id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
+            # Equal parts share the tuple of their weights, which is found faster than a part is hashed.
+            same = (id(part.weights), id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
             turns[same] += part.times
             first.setdefault(same, part)
         return replace(self, parts=tuple(replace(part, times=turns[same]) for same, part in first.items()))

@@ -52,11 +52,10 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Demand:
-    """What `load` asks of whatever runs it; `reserved` bytes hold driver and framework. Counted when read."""
+    """What `load` asks of whatever runs it. Counted when it is read."""
 
     counts: Counts
     load: Scenario
-    reserved: float = 0.0
 
     @cached_property
     def parts(self) -> tuple[PartWork, ...]:
@@ -75,7 +74,7 @@ class Demand:
         """Bytes that one device moves if it does the step alone; weights are read once in a pass."""
         alone = replace(self.load, parallel=Parallel())
         passes = alone.micro_batches if alone.phase == "train" else 1
-        moved = passes * math.fsum(w.bytes * w.times for stage in works(self.counts, alone) for w in stage)
+        moved = passes * math.fsum(w.bytes * w.times for stage in works(self._sums, alone) for w in stage)
         low, high = _BYTES_BAND
         moved = round(moved)
         return Figure(moved, "bytes / step", "bytes.step", self._how, "prior", low * moved, high * moved)
@@ -83,13 +82,17 @@ class Demand:
     @cached_property
     def distinct(self) -> Distinct | None:
         """Experts that a pass touches; None where nothing is routed."""
-        return _distinct(self.counts, pooled(here(self.load)))
+        return _distinct(self._sums, pooled(here(self.load)))
 
     @cached_property
     def memory(self) -> Memory:
         """Of the fullest device."""
-        of = training if self.load.phase == "train" else inference
-        return of(self.counts, self.load, self.reserved)
+        return (training if self.load.phase == "train" else inference)(self.counts, self.load)
+
+    @cached_property
+    def _sums(self) -> Counts:
+        """The same counts for sums over all layers."""
+        return self.counts if self.load.weights.places else self.counts.folded()
 
     @property
     def _how(self) -> tuple[tuple[str, Input], ...]:

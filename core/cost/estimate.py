@@ -17,7 +17,7 @@ from core.cost.figure import Figure, exact
 from core.cost.flops import flops
 from core.cost.format import digits, percent, size
 from core.cost.formats import Format, Widths, widths
-from core.cost.gpu import Bound, Op
+from core.cost.gpu import Bound, Op, Step
 from core.cost.memory import Memory, weight_bytes
 from core.cost.rates import Measured
 from core.cost.scenario import Phase, Scenario
@@ -112,9 +112,14 @@ def _bits(asked: Asked) -> tuple[tuple[int, int], Widths]:
 
 
 def _on_processor(counts: Counts, load: Scenario, on: Processor) -> Estimate:
-    step = gpu.step(counts, load, on)
-    asks = Demand(counts, load, on.reserved)
-    total = asks.memory.total.value
+    return on_processor(Demand(counts, load), on, gpu.step(counts, load, on))
+
+
+def on_processor(asks: Demand, on: Processor, step: Step) -> Estimate:
+    """The estimate of a step that was timed, beside what it asks."""
+    counts, load = asks.counts, asks.load
+    needs = asks.memory.on(on.reserved, load.parallel.devices)
+    total = needs.total.value
     lacks = () if total <= on.usable else (_short("memory", total, on.usable),)
     asked = (("target", on.name), ("batch", load.batch), ("context", load.context))
     inputs = (*asked, ("weights", load.weights.name), ("devices", load.parallel.devices))
@@ -122,7 +127,7 @@ def _on_processor(counts: Counts, load: Scenario, on: Processor) -> Estimate:
     seconds = Figure(step.seconds, unit, "gpu.step", inputs, step.grade, step.low, step.high)
     return Estimate(
         on.name, on.title, load, counts, seconds, _rate(seconds, load.rows), step.ops, step.host,
-        step.bound, asks, asks.memory, on.usable, lacks, on.source,
+        step.bound, asks, needs, on.usable, lacks, on.source,
     )  # fmt: skip
 
 

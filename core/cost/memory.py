@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.cost.count import Counts
 from core.cost.figure import Figure, exact
@@ -47,6 +47,15 @@ class Memory:
         """Most bytes of tensors at one time, as an allocator counts them."""
         return _sum(self.held, "memory.peak")
 
+    def on(self, reserved: float, devices: int) -> Memory:
+        """The same with what a device reserves, collectives among several, and gaps between blocks."""
+        own = reserved + (_COLLECTIVES if devices > 1 else 0.0)
+        moves = sum(figure.value for name, figure in self.held if name not in ("weights", "cache"))
+        share, low, high = _FRAGMENTS
+        gaps = Figure(moves * share, "bytes", "memory.fragments", (), "prior", moves * low, moves * high)
+        beside = (("framework", prior(own, "memory.reserved")), ("fragmentation", gaps))
+        return replace(self, beside=beside)
+
     @property
     def total(self) -> Figure:
         """Bytes that a device must have; exact while every row is."""
@@ -76,7 +85,7 @@ def cache_bytes(counts: Counts, batch: int, context: int, numbers: str = "bf16")
     return exact(value, "bytes", "memory.kv", batch=batch, context=context, numbers=numbers)
 
 
-def inference(counts: Counts, load: Scenario, reserved: float = 0.0) -> Memory:
+def inference(counts: Counts, load: Scenario) -> Memory:
     """Weights, cache, and the largest live set of a step, on the fullest device of the plan."""
     plan = load.parallel
     parts = counts if plan.pp > 1 or load.weights.places else counts.folded()
@@ -89,7 +98,7 @@ def inference(counts: Counts, load: Scenario, reserved: float = 0.0) -> Memory:
             ("cache", _cache(parts, stage, load)),
             ("activations", prior(_live(parts, stage, load), "memory.inference_peak")),
         )
-        found.append(Memory(rows, beside(rows, load, reserved), (), index, weights.imbalance))
+        found.append(Memory(rows, (), (), index, weights.imbalance))
     return max(found, key=lambda memory: memory.peak.value)
 
 
@@ -128,14 +137,3 @@ def prior(value: float, formula: str) -> Figure:
     """Bytes of activations: what frameworks keep and free differs."""
     low, high = _ACTIVATION_BAND
     return Figure(value, "bytes", formula, (), "prior", value * low, value * high)
-
-
-def beside(
-    rows: tuple[tuple[str, Figure], ...], load: Scenario, reserved: float
-) -> tuple[tuple[str, Figure], ...]:
-    """What driver, framework and allocator hold beside tensors."""
-    own = reserved + (_COLLECTIVES if load.parallel.devices > 1 else 0.0)
-    moves = sum(figure.value for name, figure in rows if name not in ("weights", "cache"))
-    share, low, high = _FRAGMENTS
-    gaps = Figure(moves * share, "bytes", "memory.fragments", (), "prior", moves * low, moves * high)
-    return (("framework", prior(own, "memory.reserved")), ("fragmentation", gaps)) if own else ()

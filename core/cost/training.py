@@ -6,7 +6,7 @@ from core.cost.count import Counts
 from core.cost.figure import Figure, exact
 from core.cost.formats import Format, Widths
 from core.cost.held import held
-from core.cost.memory import Memory, beside, prior
+from core.cost.memory import Memory, prior
 from core.cost.optimizers import optimizer
 from core.cost.scenario import Scenario
 from core.cost.shards import Shard, Stage, shard, staged
@@ -22,7 +22,7 @@ def trains_in(weights: Widths) -> bool:
     return weights.default.name in _TRAINED
 
 
-def training(counts: Counts, load: Scenario, reserved: float = 0.0) -> Memory:
+def training(counts: Counts, load: Scenario) -> Memory:
     """One optimizer step on the fullest device: 16-bit weights have a float32 copy in the optimizer.
 
     Gradients are summed in float32 where several micro-batches or copies of the batch add up. The stages of a
@@ -43,7 +43,7 @@ def training(counts: Counts, load: Scenario, reserved: float = 0.0) -> Memory:
         timeline = [("between steps", first), *((name, first + value) for name, value in moments)]
         name, most = max(moments, key=lambda moment: moment[1])
         rows = (*states, (name, prior(most, "memory.activations")))
-        found.append(Memory(rows, beside(rows, load, reserved), tuple(timeline), index, imbalance))
+        found.append(Memory(rows, (), tuple(timeline), index, imbalance))
     return max(found, key=lambda memory: memory.peak.value)
 
 

@@ -58,14 +58,21 @@ def works(counts: Counts, load: Scenario, together: float = 1.0) -> Stages:
     local, plan = here(load), load.parallel
     placed = stages(counts, plan) if plan.pp > 1 else {}
     out: list[list[Work]] = [[] for _ in range(plan.pp)]
+    known: dict[object, list[Work]] = {}
     for part in running(counts, load.phase):
         last = plan.pp - 1 if part.kind in ("head", "stack") else 0
         turns = placed.get(part.pointer, {last: part.times})
-        for work in _part(counts, part, local, together):
+        # Equal parts share the tuple of their weights, and differ by place alone.
+        alike = part.pointer if load.weights.places or not part.placed else id(part.weights)
+        same = (alike, id(part.placed.stack) if part.placed else None)
+        if same not in known:
+            known[same] = list(_part(counts, part, local, together))
             if load.phase == "train":
-                work = _with_backward(work, part, load)
+                known[same] = [_with_backward(work, part, load) for work in known[same]]
+        for work in known[same]:
             for stage, times in turns.items():
-                out[stage].append(work if times == work.times else replace(work, times=times))
+                here_too = work.times == times and work.pointer == part.pointer
+                out[stage].append(work if here_too else replace(work, pointer=part.pointer, times=times))
     return tuple(map(tuple, out))
 
 

@@ -72,7 +72,7 @@ def test_latent_experts_hold_latent_vectors():
 
 
 def test_sums_are_as_sure_as_their_rows():
-    memory = inference(MIXTRAL, asked("prefill", 2, 512, "bf16"), reserved=1e9)
+    memory = inference(MIXTRAL, asked("prefill", 2, 512, "bf16")).on(1e9, devices=1)
     assert memory.total.value == sum(figure.value for _, figure in memory.rows)
     assert memory.peak.value == sum(figure.value for _, figure in memory.held)
     assert memory.total.grade == "prior"
