@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from core.design.facts import Event, MetricsRow
 from core.design.plan import Plan
-from storage import work
+from storage import metrics, work
 from storage.database import Database
 from storage.drafts import Document
 from storage.errors import IllegalMoveError, NotFoundError, StorageError
@@ -64,6 +66,44 @@ def create(
         session.add(row)
         session.flush()
         return RunPublic.model_validate(row)
+
+
+def derive(
+    db: Database,
+    parent: RunPublic,
+    run_id: str,
+    name: str,
+    request_id: str,
+    *,
+    step: int,
+    records: Iterable[MetricsRow | Event],
+) -> RunPublic:
+    """A run that is done when it is made: weights of `parent`, changed without training. Its files are there.
+
+    Raises NotFoundError if the parent was deleted meanwhile.
+    """
+    now = time.time()
+    taken = {
+        *("design", "design_sha", "plan", "plan_sha", "resolved_plan", "resolved_plan_sha"),
+        *("data", "data_fingerprint", "environment", "seed", "total_steps"),
+    }
+    with db.write() as session:
+        values: dict[str, Any] = _row(session, parent.id).model_dump(include=taken)
+        values |= {"id": run_id, "request_id": request_id, "name": name, "step": step}
+        values |= {"parent": parent.id, "relation": "adapt", "status": Status.DONE.value}
+        values |= dict.fromkeys(("created_at", "queued_at", "started_at", "ended_at"), now)
+        row = RunRow(**values)
+        session.add(row)
+        session.flush()
+        metrics.add(session, run_id, records)
+        return RunPublic.model_validate(row)
+
+
+def of_request(db: Database, request_id: str) -> RunPublic | None:
+    """The run that a request made; None if it has not made one."""
+    with db.read() as session:
+        row = session.exec(select(RunRow).where(RunRow.request_id == request_id)).first()
+        return None if row is None else RunPublic.model_validate(row)
 
 
 def get(db: Database, run_id: str) -> RunPublic:

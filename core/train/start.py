@@ -10,6 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from core.design.files import newest_checkpoint
+from core.design.override import PRESET
 from core.design.plan import Plan, Taken
 from core.train import checkpoint
 from core.train.errors import TrainingError
@@ -81,6 +82,11 @@ def begin_from(model: nn.Module, run_folder: Path, run: str, taken: Taken = "eve
         raise TrainingError(
             f"There is no other run {run[:64]!r} to start from in this data folder. To fix this, set"
             " start_from to the whole id of a run that has trained."
+        )
+    if (folder / PRESET).exists():
+        raise TrainingError(
+            f"The run {run} was kept with experts switched off or on, and its weights alone are those of its"
+            " parent. To fix this, start from the parent."
         )
     step = newest_checkpoint(folder)
     if step is None:

@@ -5,11 +5,9 @@ import os
 import signal
 import stat
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from http.client import HTTPConnection
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,26 +16,10 @@ from app.inference import address, client
 from app.inference.client import InferenceError, ask, status
 from app.inference.server import Server, serve
 from app.processes import kill, lives
-from core.data.store import save
 from storage import database, files, runs
 from storage.database import Database
-from storage.drafts import Document
 from storage.errors import NotFoundError
-from tests.core.train.tiny import Run, text_data, tiny_design, tiny_plan
-
-TEXT = "a1e2i3o4u5" * 3
-PATIENCE = 60.0
-
-
-def trained(db: Database, name: str) -> str:
-    """A tiny run that has trained four steps."""
-    design, plan = tiny_design(), tiny_plan(steps=4)
-    data = save(text_data(), db.root).name
-    document = Document(name, design.model_dump_json(), design.sha)
-    run = runs.create(db, document, plan, data, name)
-    runs.stop(db, run.id)
-    Run(files.folder(db.root, "runs", run.id), plan).train()
-    return run.id
+from tests.app.inferring import PATIENCE, TEXT, serving, trained, wait
 
 
 @pytest.fixture(scope="module")
@@ -50,27 +32,6 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @pytest.fixture(scope="module")
 def two(db: Database) -> tuple[str, str]:
     return trained(db, "one"), trained(db, "two")
-
-
-@contextmanager
-def serving(root: Path, memory: int = 2**30, idle: float = 60.0) -> Iterator[Server]:
-    """A server in a thread of this process."""
-    server = Server(root, memory, idle)
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    wait(lambda: address.read(root) == server.address)
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join(PATIENCE)
-
-
-def wait(until) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + PATIENCE
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_it_starts_on_demand_answers_two_tabs_and_comes_back_after_a_crash(
