@@ -13,6 +13,10 @@ OBJECTIVE = Choice("objective")
 #: What a run takes over from the one it starts from.
 Taken = Literal["everything", "routers"]
 
+#: How the experts that a token is sent to are run. A plan names one for all layers, or one for each routed
+#: part by its path (`decoder.0.1`), of which those it leaves out are sparse.
+Way = Literal["sparse", "ragged", "grouped", "numpy"]
+
 
 class Objective(Spec):
     """Base: how losses become one number to minimise."""
@@ -113,7 +117,7 @@ class Plan(Spec):
     start_from: str | None = field(None, max_length=64, advanced=True)
     start_with: Taken = field("everything", advanced=True)
     threads: int | None = field(None, ge=1, le=256, advanced=True)
-    execution: Literal["auto", "reference", "sparse", "ragged", "grouped"] = field("auto", advanced=True)
+    execution: Literal["auto", "reference"] | Way | dict[str, Way] = field("auto", advanced=True)
     expert_dtype: Literal["auto", "float32", "bfloat16"] = field("float32", advanced=True)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from math import isfinite
 
@@ -17,6 +17,7 @@ def plan_rules(design: Design, site: Site) -> Iterator[Problem]:
     """Problems of the plan at stage train; none without a plan."""
     if site.plan is not None:
         yield from _objective(site.plan, design, site)
+        yield from _execution(site.plan, design, site)
         yield from _context(site.plan, design, site)
         yield from _mixture(site.plan, site)
 
@@ -32,6 +33,33 @@ def objective_fault(objective: Objective, design: Design, facts: DataFacts | Non
     """Why an objective would have nothing to work on with this design and data; empty if it has."""
     fault = _FAULTS.get(type(objective))
     return fault(design, facts) if fault else ""
+
+
+def _execution(plan: Plan, design: Design, site: Site) -> Iterator[Problem]:
+    fault = execution_fault(plan.execution, plan.expert_dtype, design)
+    if fault is not None:
+        yield site.error("plan-execution", *fault, stage="train")
+
+
+def execution_fault(
+    execution: str | Mapping[str, str], expert_dtype: str, design: Design
+) -> tuple[str, str] | None:
+    """Why the experts of a design cannot be run so, and what helps; None if they can."""
+    if expert_dtype == "bfloat16" and execution in ("reference", "export"):
+        return (
+            f"The execution {execution!r} computes in float32, and experts are to run in bfloat16.",
+            "To fix this, use float32 for the experts, or another execution.",
+        )
+    if isinstance(execution, str):
+        return None
+    paths = {place.path for place in design.occurrences()}
+    wrong = next((path for path in execution if path not in paths), None)
+    if wrong is None:
+        return None
+    return (
+        f"The plan says how the experts of {wrong[:80]!r} run, and this design has no part of that path.",
+        "To fix this, use 'auto' for the execution in the plan, which finds a way for every layer.",
+    )
 
 
 def _same_passes(design: Design, facts: DataFacts | None) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
 
+from core.design.plan import Way
+from core.design.planned import execution_fault
 from core.design.rules import check, errors
 from core.design.spec import Design
 from core.model import vocabulary as vocabulary  # registers every torch class
 from core.model.initialise import initialise
 from core.model.model import Model
 
-Execution = Literal["auto", "reference", "sparse", "ragged", "grouped", "export"]
+Execution = Literal["auto", "reference", "export"] | Way | Mapping[str, Way]
 
 
 class CannotBuildError(ValueError):
-    """A design with errors at stage train; the message names the first and counts the rest."""
+    """A design with errors at stage train, or experts that cannot be run as asked.
+
+    The message names the first error and counts the rest.
+    """
 
 
 def build(
@@ -25,24 +31,28 @@ def build(
     """The model of a design, in float32, in training mode; equal seeds give equal parameters.
 
     execution: how experts run: `reference` (all of them, masked), `sparse` (a token's own only, by the way
-    expected to be fastest), `ragged` or `grouped` (the same, always that way), `export` (the same in
-    operators that can be exported), or `auto`, which is sparse. expert_dtype: float32 or bfloat16, the type
-    of the experts' matrix products where only a token's own run; parameters stay float32. The global random
-    state is left as it was.
-    Raises CannotBuildError for a design with errors at stage train.
+    expected to be fastest), `ragged`, `grouped` or `numpy` (the same, always that way), `export` (the same
+    in operators that can be exported), `auto`, which is sparse, or a way for each routed part by its path.
+    expert_dtype: float32 or bfloat16, the type of the experts' matrix products where only a token's own run;
+    parameters stay float32. The global random state is left as it was.
+    Raises CannotBuildError for a design with errors at stage train, bfloat16 in `reference` or `export`,
+    and a path that the design does not have.
     """
     found = errors(check(design, stage="train"))
     if found:
         more = f" ({len(found) - 1} more problems.)" if len(found) > 1 else ""
         raise CannotBuildError(f"{found[0]}{more}")
+    fault = execution_fault(execution, expert_dtype, design)
+    if fault is not None:
+        raise CannotBuildError(" ".join(fault))
+    # Execution and type by one name, as combiners know them.
+    kind = "" if expert_dtype == "float32" else f"/{expert_dtype}"
+    paths = [place.path for place in design.occurrences()]
+    ways = {
+        path: (execution if isinstance(execution, str) else execution.get(path, "sparse")) + kind
+        for path in paths
+    }
     with torch.random.fork_rng(devices=[]):
-        model = Model(design, _way(execution, expert_dtype))
-    initialise(model, seed, sum(1 for _ in design.occurrences()))
+        model = Model(design, ways)
+    initialise(model, seed, len(paths))
     return model
-
-
-def _way(execution: Execution, expert_dtype: str) -> str:
-    """One name for both, as combiners know it."""
-    if expert_dtype == "float32" or execution in ("reference", "export"):
-        return execution
-    return f"{'sparse' if execution == 'auto' else execution}/{expert_dtype}"

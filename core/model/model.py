@@ -18,10 +18,11 @@ from core.model.transformer import Layer, Part
 class Model(nn.Module):
     """A design as a torch module. Use `core.model.build.build`, which also checks and initialises.
 
-    Parameters of a part are named `layers.<path>.…`, with the path of `Design.occurrences`.
+    Parameters of a part are named `layers.<path>.…`, with the path of `Design.occurrences`. execution: how
+    experts run, everywhere or by the path of their part.
     """
 
-    def __init__(self, design: Design, execution: str) -> None:
+    def __init__(self, design: Design, execution: str | Mapping[str, str]) -> None:
         super().__init__()
         self.design = design
         (self.stack,) = design.stacks
@@ -30,7 +31,8 @@ class Model(nn.Module):
         tasks = design.task.task_names
         ids = getattr(design.task, "vocabulary", 0)
         for number, place in enumerate(design.occurrences()):
-            here = Place(design.width, design.norm, execution, number, tasks, ids)
+            own = execution if isinstance(execution, str) else execution[place.path]
+            here = Place(design.width, design.norm, own, number, tasks, ids)
             layers[place.layer].append(Part(place.part, here))
         self.layers = nn.ModuleDict({self._key: nn.ModuleList(map(Layer, layers))})
         self.final_norm = Norm(design.norm, design.width) if self.stack.final_norm else None

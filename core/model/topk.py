@@ -10,6 +10,9 @@ from torch import Tensor
 Floats = npt.NDArray[np.floating]
 Indices = npt.NDArray[np.int64]
 
+#: Scores compared in one go: what is made of them then stays in cache, which halves the time of millions.
+AT_ONCE = 2**17
+
 
 def top_k(scores_TE: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """(values_TK, index_TK int64) of the k largest scores per row; gradients flow into the values.
@@ -48,6 +51,9 @@ def _indices(scores_TE: Floats, k: int) -> Indices:
     tokens, experts = scores_TE.shape
     if tokens * experts <= 2048:
         return stable(scores_TE, k)
+    most = max(1, AT_ONCE // experts)
+    if tokens > most:
+        return np.concatenate([_indices(scores_TE[at : at + most], k) for at in range(0, tokens, most)])
     # Measured per row: NumPy's argmax costs about 40 + experts / 5 ns a call, its vectorised sort about 4.6
     # ns a key.
     sort = scores_TE.dtype == np.float32 and k * (40 + experts / 5) > 20 + 4.6 * experts

@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import torch
-from torch import nn
 
 from core.data.base import Dataset
-from core.design.plan import Plan
+from core.design.plan import Plan, Way
 from core.design.spec import Design
 from core.model.build import build
 from core.model.execute.tune import Shape, bfloat16_pays, fastest, shape_of
@@ -92,34 +92,38 @@ class Rehearsal:
                 times.append(timed(self.step))
         return cores if median(found[1]) > WORTH_IT * median(found[cores]) else 1
 
-    def best_experts(self, threads: int) -> dict[str, str]:
-        """`execution` and `expert_dtype`, `auto` replaced by what is fastest for what the layers meet.
-
-        Where layers want different ways, execution is `sparse`, which chooses by shape in every pass.
-        """
+    def best_experts(self, threads: int) -> dict[str, Any]:
+        """`execution` and `expert_dtype`, `auto` replaced by what is fastest for what each layer meets."""
         torch.set_num_threads(threads)
-        shapes = {shape for shape in self._shapes() if shape is not None}
-        execution: str = self.plan.execution
-        expert_dtype: str = self.plan.expert_dtype
+        shapes = self._shapes()
+        execution, expert_dtype = self.plan.execution, self.plan.expert_dtype
         if execution == "auto":
-            ways = {fastest(shape) for shape in shapes}
-            execution = ways.pop() if len(ways) == 1 else "sparse"
+            ways: dict[str, Way] = {path: fastest(shape) for path, shape in shapes.items()}
+            different = len(set(ways.values())) > 1
+            execution = ways if different else next(iter(ways.values()), "sparse")
         if expert_dtype == "auto":
             sparse = execution != "reference" and bool(shapes)
-            pays = sparse and all(bfloat16_pays(shape) for shape in shapes)
+            pays = sparse and all(bfloat16_pays(shape) for shape in shapes.values())
             expert_dtype = "bfloat16" if pays else "float32"
         return {"execution": execution, "expert_dtype": expert_dtype}
 
-    def _shapes(self) -> list[Shape | None]:
-        """What every layer that mixes outputs meets in one step."""
-        found: list[Shape | None] = []
+    def _shapes(self) -> dict[str, Shape]:
+        """What every part that mixes outputs meets in one step, by its path; what it met last, if several."""
+        found: dict[str, Shape] = {}
 
-        def look(_: nn.Module, arguments: tuple[Hard, RouteContext]) -> None:
+        def look(path: str, arguments: tuple[Hard, RouteContext]) -> None:
             decision, context = arguments
             assert context.bank is not None
-            found.append(shape_of(context.bank, *decision.selected_TK.shape))
+            shape = shape_of(context.bank, *decision.selected_TK.shape)
+            if shape is not None:
+                found[path] = shape
 
-        hooks = [m.register_forward_pre_hook(look) for m in self.model.modules() if isinstance(m, OutputMix)]
+        hooks = [
+            module.register_forward_pre_hook(lambda _, arguments, path=path: look(path, arguments))
+            for path, part in self.model.parts()
+            for module in part.modules()
+            if isinstance(module, OutputMix)
+        ]
         self.step()
         for hook in hooks:
             hook.remove()

@@ -140,7 +140,9 @@ def _more(suited: Plan, key: Any) -> dict[str, Any]:
             "Weight decay", 0.0, 10.0, suited.optimizer.weight_decay, 0.05, format="%g", key=key("decay")
         )
         execution = st.selectbox(
-            "Execution of experts", ["auto", "sparse", "ragged", "grouped", "reference"], key=key("execution")
+            "Execution of experts",
+            ["auto", "sparse", "ragged", "grouped", "numpy", "reference"],
+            key=key("execution"),
         )
         expert_dtype = st.selectbox(
             "Products of experts in",

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.model.execute import runs
+from core.model.execute import kernels, runs
 from core.model.execute.hidden import Hidden
+from core.model.execute.products import Grouped, Products
 from core.model.execute.slots import Slots
 
 #: Rows that an expert's segment is padded to in bfloat16: oneDNN prepares a product anew for every new shape.
@@ -21,7 +22,7 @@ class Group:
     """What the kernels must know of a group besides its tensors, of which there are `tensors`.
 
     hidden: None for experts without parameters, whose `kind` says what they do. run_rows: the most rows of a
-    run. grouped: whether grouped_mm multiplies it.
+    run. products: what multiplies it.
     """
 
     first: int
@@ -30,7 +31,7 @@ class Group:
     hidden: Hidden | None = None
     tensors: int = 0
     run_rows: int = 0
-    grouped: bool = False
+    products: type[Products] = Products
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,17 @@ def plan(groups: Sequence[Group], slots: Slots) -> list[Part]:
         cut: list[runs.Run] = []
         if group.hidden is not None and high > low:
             sizes = slots.sizes[group.first : last]
-            device = slots.token_N.device
-            cut = [runs.whole(sizes, device)] if group.grouped else runs.cut(sizes, group.run_rows)
+            if group.products is Grouped:
+                cut = [runs.whole(sizes, slots.token_N.device)]
+            else:
+                cut = runs.cut(sizes, group.run_rows)
         parts.append(Part(group, low, high, cut))
     return parts
 
 
 def _weights(
     parts: Sequence[Part], tensors: Sequence[Tensor], dtype: torch.dtype
-) -> Iterator[tuple[Part, runs.Weights | None]]:
+) -> Iterator[tuple[Part, kernels.Weights | None]]:
     """Every part with its tensors as `dtype`, None where it has none."""
     taken = 0
     for part in parts:
@@ -69,7 +72,7 @@ def _weights(
         taken += len(own)
         if own and own[0].dtype != dtype:
             own = [tensor.to(dtype) for tensor in own]
-        yield part, runs.Weights(*own) if own else None
+        yield part, kernels.Weights(*own) if own else None
 
 
 def combine(
@@ -90,10 +93,12 @@ def combine(
     kept = [y_ND]
     for part, weights in _weights(parts, tensors, dtype):
         token_N, y = slots.token_N[part.low : part.high], y_ND[part.low : part.high]
+        group = part.group
         if weights is not None:
-            assert part.group.hidden is not None
-            kept += runs.forward(weights, part.group.hidden, part.runs, low_TD, token_N, y, keep) or ()
-        elif part.group.kind == "zero":
+            assert group.hidden is not None
+            made = kernels.forward(weights, group.hidden, group.products, part.runs, low_TD, token_N, y, keep)
+            kept += made or ()
+        elif group.kind == "zero":
             y.zero_()
         else:
             torch.index_select(low_TD, 0, token_N, out=y)
@@ -139,48 +144,43 @@ class Sparse(torch.autograd.Function):
         wants_x, wants_weight = ctx.needs_input_grad[:2]
         wanted = iter(ctx.needs_input_grad[5:])
         dy_TD, low_TD = dy_TD.contiguous(), x_TD.to(ctx.dtype)
-        dx_ND = torch.empty_like(y_ND) if wants_x else None
-        # 0 on padding, which therefore adds nothing to the gradient of a parameter.
         scale_N = slots.by_row(weight_TK.reshape(-1))
+        dx_ND = torch.empty_like(y_ND) if wants_x else None
+        dscale_N = torch.empty_like(scale_N) if wants_weight else None
+        whole = kernels.Back(slots.token_N, scale_N, y_ND, dx_ND, dscale_N)
         grads: list[Tensor | None] = []
         for part, weights in _weights(parts, tensors, ctx.dtype):
-            span = slice(part.low, part.high)
-            token_N, scale, dx = slots.token_N[span], scale_N[span], None if dx_ND is None else dx_ND[span]
+            group, back = part.group, whole.span(part.low, part.high)
             if weights is None:
-                _free_backward(part.group, token_N, scale, dy_TD, dx)
+                _free_backward(group, dy_TD, back)
                 continue
-            assert part.group.hidden is not None
-            wants = [next(wanted) for _ in range(part.group.tensors)]
-            saved = runs.Kept(next(kept), next(kept))
-            grad = runs.backward(
-                weights, part.group.hidden, part.runs, low_TD, token_N, saved, scale, dy_TD, dx, any(wants)
+            assert group.hidden is not None
+            wants = [next(wanted) for _ in range(group.tensors)]
+            saved = kernels.Kept(next(kept), next(kept))
+            grad = kernels.backward(
+                weights, group.hidden, group.products, part.runs, low_TD, dy_TD, saved, back, any(wants)
             )
             made = grad or (None,) * 4
             grads += [
                 g.to(x_TD.dtype) if want and g is not None else None
                 for g, want in zip(made, wants, strict=False)
             ]
-        dweight_TK = _weight_gradient(slots, y_ND.to(x_TD.dtype), dy_TD, weight_TK) if wants_weight else None
         dx_TD = None if dx_ND is None else _bag(slots, dx_ND.to(x_TD.dtype), None)
+        dweight_TK = None
+        if dscale_N is not None:
+            dweight_TK = slots.by_slot(dscale_N, weight_TK.numel()).view_as(weight_TK)
         return dx_TD, dweight_TK, None, None, None, *grads
 
 
-def _free_backward(
-    group: Group, token_N: Tensor, scale_N: Tensor, dy_TD: Tensor, dx_ND: Tensor | None
-) -> None:
-    if dx_ND is None:
-        return
+def _free_backward(group: Group, dy_TD: Tensor, back: kernels.Back) -> None:
+    """For experts without parameters, which give 0 or their input."""
     if group.kind == "zero":
-        dx_ND.zero_()
-    else:
-        dx_ND.copy_(dy_TD.index_select(0, token_N).mul_(scale_N[:, None]))
-
-
-def _weight_gradient(slots: Slots, y_ND: Tensor, dy_TD: Tensor, weight_TK: Tensor) -> Tensor:
-    """<dy of the token, output of the expert> for every slot [T, K], without gathering either."""
-    if slots.row_L.shape[0] == 0:
-        return torch.zeros_like(weight_TK)
-    dweight_L: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-        dy_TD, y_ND, slots.row_L, slots.start_T, slots.token_L, 0
-    )
-    return slots.of_all(dweight_L, 0, weight_TK.numel()).view_as(weight_TK)
+        for gradient in (back.dx_ND, back.dscale_N):
+            if gradient is not None:
+                gradient.zero_()
+        return
+    dy_ND = dy_TD.index_select(0, back.token_N)
+    if back.dscale_N is not None:
+        torch.sum(dy_ND * back.y_ND, 1, out=back.dscale_N)
+    if back.dx_ND is not None:
+        back.dx_ND.copy_(dy_ND.mul_(back.scale_N[:, None]))

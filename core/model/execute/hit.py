@@ -17,11 +17,6 @@ from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExpe
 Floats = npt.NDArray[np.floating]
 
 
-def can_hit(x_TD: Tensor) -> bool:
-    """Whether NumPy has the type and reaches the memory."""
-    return x_TD.device.type == "cpu" and x_TD.dtype in (torch.float32, torch.float64)
-
-
 def hit(
     bank: ExpertBank,
     x_TD: Tensor,

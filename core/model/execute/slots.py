@@ -16,14 +16,13 @@ class Slots:
     """S = T*K slots, of which L name an expert; N >= L rows, more where segments are padded.
 
     live_L: the slots t*K + k that name an expert, None if all do. token_N: the token of every row, in the
-    order of the experts; 0 for padding. row_L, token_L: the row and the token of each live slot. start_T:
-    where each token's slots start among those. sizes: rows of every expert, padding included.
+    order of the experts; 0 for padding. row_L: the row of each live slot. start_T: where each token's slots
+    start among those. sizes: rows of every expert, padding included.
     """
 
     live_L: Tensor | None
     token_N: Tensor
     row_L: Tensor
-    token_L: Tensor
     start_T: Tensor
     sizes: list[int]
 
@@ -39,7 +38,11 @@ class Slots:
 
     def by_row(self, value_S: Tensor) -> Tensor:
         """Values of slots in the order of the rows [N], 0 for padding; differentiable."""
-        return value_S.new_zeros(self.token_N.shape[0]).index_copy(0, self.row_L, self.of_live(value_S))
+        return value_S.new_zeros(self.token_N.shape[0]).index_copy_(0, self.row_L, self.of_live(value_S))
+
+    def by_slot(self, value_N: Tensor, slots: int) -> Tensor:
+        """Values of rows in the order of all slots [S], 0 where a slot names no expert."""
+        return self.of_all(value_N.index_select(0, self.row_L), 0, slots)
 
 
 def no_expert(low: int, high: int, experts: int) -> ValueError:
@@ -62,14 +65,14 @@ def sort_slots(expert_TK: Tensor, experts: int, block: int = 1) -> Slots:
     low, high = int(flat.min(initial=0)), int(flat.max(initial=0))
     if low < -1 or high >= experts:
         raise no_expert(low, high, experts)
-    token, token_L, start_T = _unsorted(tokens, k, expert_TK.device)
+    token, start_T = _unsorted(tokens, k, expert_TK.device)
     live_L = None
     if low < 0:
         named = flat >= 0
         live = named.nonzero()[0]
         flat, token = flat[live], token[live]
         per_token = named.reshape(tokens, k).sum(1)
-        live_L, token_L, start_T = _put(expert_TK.device, live, token, per_token.cumsum() - per_token)
+        live_L, start_T = _put(expert_TK.device, live, per_token.cumsum() - per_token)
     # NumPy sorts 8- and 16-bit integers by radix, several times faster than torch.argsort.
     key = flat.astype(np.uint8 if experts <= 256 else np.uint16)
     order = key.argsort(kind="stable")
@@ -86,15 +89,14 @@ def sort_slots(expert_TK: Tensor, experts: int, block: int = 1) -> Slots:
         rows_token[sorted_row] = token[order]
         sizes = padded
     token_N, row_L = _put(expert_TK.device, rows_token, row)
-    return Slots(live_L, token_N, row_L, token_L, start_T, sizes.tolist())
+    return Slots(live_L, token_N, row_L, start_T, sizes.tolist())
 
 
 @lru_cache(maxsize=16)
-def _unsorted(tokens: int, k: int, device: torch.device) -> tuple[Integers, Tensor, Tensor]:
-    """The token of every slot, twice, and each token's first slot. Equal in every step, so they are kept."""
-    token = np.repeat(np.arange(tokens), k)
-    token_S, start_T = _put(device, token, np.arange(tokens) * k)
-    return token, token_S, start_T
+def _unsorted(tokens: int, k: int, device: torch.device) -> tuple[Integers, Tensor]:
+    """The token of every slot, and each token's first slot. Equal in every step, so they are kept."""
+    (start_T,) = _put(device, np.arange(tokens) * k)
+    return np.repeat(np.arange(tokens), k), start_T
 
 
 def _put(device: torch.device, *arrays: Integers) -> list[Tensor]:

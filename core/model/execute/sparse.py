@@ -8,23 +8,32 @@ from torch import Tensor
 
 from core.model.execute.dispatch import BLOCK, Group, Sparse, combine, plan
 from core.model.execute.hidden import Hidden
-from core.model.execute.hit import can_hit, hit
+from core.model.execute.hit import hit
+from core.model.execute.products import ByNumpy, Grouped, Products, reaches
 from core.model.execute.slots import Slots, sort_slots
 from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExperts
 
-Strategy = Literal["hit", "ragged", "grouped"]
+Batched = Literal["ragged", "grouped", "numpy"]
+Strategy = Literal["hit"] | Batched
 RUN_BYTES = 2**21  # of hidden activations per run
+SINGLE = 2  # tokens at most that are decoded one by one
 
 
-def choose(tokens: int, k: int, experts: int, training: bool) -> Strategy:
+def choose(tokens: int, k: int, experts: int, numpy: bool) -> Batched:
     """The strategy expected to be fastest for `tokens` tokens with k of `experts` experts each.
 
-    Thresholds measured by benchmarks/moe_layer.py: up to four tokens a matrix-vector product per hit expert
-    wins, up to about 80 rows per expert the shorter loop of grouped_mm, above that cache-sized runs.
+    numpy: whether NumPy may multiply, see `suits_numpy`. Measured by benchmarks/moe_layer.py: NumPy's calls
+    cost least; without it, up to about 80 rows per expert the shorter loop of grouped_mm wins, above that
+    cache-sized runs.
     """
-    if tokens <= 4 and not training:
-        return "hit"
+    if numpy:
+        return "numpy"
     return "grouped" if tokens * k < 80 * experts else "ragged"
+
+
+def suits_numpy(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether NumPy reaches the memory and has the type, and one thread is all that torch would use."""
+    return reaches(device, dtype) and torch.get_num_threads() == 1
 
 
 def sparse(
@@ -43,18 +52,21 @@ def sparse(
     names an expert at most once. kept_TER: the bank's pre-activations, where a score has computed them, for
     the groups that go on from there. strategy: `hit` (token by token, no gradients), `ragged` (expert by
     expert in cache-sized runs), `grouped` (torch's grouped_mm where it takes the type and widths, else
-    ragged), or None to let `choose` decide. dtype: of the matrix products, if not that of x; parameters and
-    gradients keep theirs, and groups that only plain autograd runs stay as they are. The gradient cannot be
-    differentiated again. Raises ValueError for an expert the bank does not have.
+    ragged), `numpy` (as ragged, multiplied by NumPy on one thread where it has the type, else ragged), or
+    None to let `choose` decide. dtype: of the matrix products, if not that of x; parameters and gradients
+    keep theirs. The gradient cannot be differentiated again. Raises ValueError for an expert the bank does
+    not have.
     """
     training = torch.is_grad_enabled() and (
         x_TD.requires_grad or weight_TK.requires_grad or any(p.requires_grad for p in bank.parameters())
     )
     tokens, k = expert_TK.shape
-    strategy = strategy or choose(tokens, k, bank.count, training)
-    if strategy == "hit" and can_hit(x_TD) and dtype in (None, x_TD.dtype):
-        return hit(bank, x_TD, expert_TK, weight_TK, kept_TER)
     dtype = dtype or x_TD.dtype
+    if strategy is None and tokens <= SINGLE and not training:
+        strategy = "hit"
+    strategy = strategy or choose(tokens, k, bank.count, suits_numpy(x_TD.device, dtype))
+    if strategy == "hit" and dtype == x_TD.dtype and reaches(x_TD.device, dtype):
+        return hit(bank, x_TD, expert_TK, weight_TK, kept_TER)
     groups: list[Group] = []
     tensors: list[Tensor] = []
     unusual: list[tuple[int, ExpertGroup]] = []
@@ -78,24 +90,30 @@ def sparse(
     if unusual:
         theirs = sort_slots(expert_TK, bank.count)
         for first, group in unusual:
-            y_TD = y_TD + _plain(group, first, theirs, x_TD, weight_TK, kept_TER)
+            y_TD = y_TD + _plain(group, first, theirs, x_TD, weight_TK, kept_TER, dtype)
     return y_TD
 
 
 def _stacked(
     first: int, group: StackedExperts, tensors: Sequence[Tensor], strategy: Strategy, dtype: torch.dtype
 ) -> Group:
-    """grouped_mm wants float32 or bfloat16 and rows that start at multiples of 16 bytes; else the group is
-    ragged.
-    """
+    """The group, ragged where it is not of what the strategy takes."""
     into, shape = tensors[0], group.shape
-    size = dtype.itemsize
-    aligned = into.shape[2] * size % 16 == 0 and shape.hidden * size % 16 == 0
-    types = (torch.float32, torch.bfloat16) if into.device.type == "cpu" else (torch.bfloat16,)
-    grouped = strategy == "grouped" and aligned and dtype in types
-    rows = max(1, RUN_BYTES // (size * (into.shape[1] + shape.hidden)))
+    rows = max(1, RUN_BYTES // (dtype.itemsize * (into.shape[1] + shape.hidden)))
     hidden = Hidden(group.gated, shape.activation, shape.alpha, shape.limit)
-    return Group(first, group.count, shape.kind, hidden, len(tensors), rows, grouped)
+    products = Products
+    if strategy == "numpy" and reaches(into.device, dtype):
+        products = ByNumpy
+    elif strategy == "grouped" and _groupable(into, shape.hidden, dtype):
+        products = Grouped
+    return Group(first, group.count, shape.kind, hidden, len(tensors), rows, products)
+
+
+def _groupable(into_EHD: Tensor, hidden: int, dtype: torch.dtype) -> bool:
+    """Whether grouped_mm takes the type, and rows that start at multiples of 16 bytes."""
+    types = (torch.float32, torch.bfloat16) if into_EHD.device.type == "cpu" else (torch.bfloat16,)
+    aligned = into_EHD.shape[2] * dtype.itemsize % 16 == 0 and hidden * dtype.itemsize % 16 == 0
+    return aligned and dtype in types
 
 
 def _plain(
@@ -105,8 +123,9 @@ def _plain(
     x_TD: Tensor,
     weight_TK: Tensor,
     kept_TER: Tensor | None,
+    dtype: torch.dtype,
 ) -> Tensor:
-    """What an unusual group adds, by ordinary autograd."""
+    """What an unusual group adds, by ordinary autograd; autocast where its products are to be narrower."""
     low = sum(slots.sizes[:first])
     sizes = slots.sizes[first : first + group.count]
     token_N = slots.token_N[low : low + sum(sizes)]
@@ -117,7 +136,8 @@ def _plain(
     ):
         if len(token):
             kept_NR = None if kept_TER is None else kept_TER[token, first + e]
-            parts.append(group.finished(x_ND, e, kept_NR))
+            with torch.autocast(x_TD.device.type, dtype, enabled=dtype != x_TD.dtype):
+                parts.append(group.finished(x_ND, e, kept_NR))
     if not parts:
         return torch.zeros_like(x_TD)
-    return torch.zeros_like(x_TD).index_add(0, token_N, torch.cat(parts) * weight_N)
+    return torch.zeros_like(x_TD).index_add(0, token_N, torch.cat(parts).to(x_TD.dtype) * weight_N)

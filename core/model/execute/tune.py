@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.model.execute.sparse import Strategy, choose, sparse
+from core.model.execute.sparse import Batched, Strategy, choose, sparse
 from core.model.experts import ExpertBank, GroupShape, StackedExperts
 
 #: Seconds of timing a shape may take, beyond three rounds.
@@ -45,14 +45,17 @@ def shape_of(bank: ExpertBank, tokens: int, k: int) -> Shape | None:
 
 
 @lru_cache(maxsize=256)
-def fastest(shape: Shape) -> Strategy:
-    """`ragged` or `grouped` for training a float32 bank: what `choose` says unless the other is clearly
-    faster.
+def fastest(shape: Shape) -> Batched:
+    """The way to train a float32 bank: what `choose` says unless another is clearly faster. NumPy is asked
+    only where torch has one thread.
     """
-    usual = choose(shape.tokens, shape.k, sum(group.count for group in shape.groups), training=True)
-    other: Strategy = "grouped" if usual == "ragged" else "ragged"
-    usual_s, other_s = _timed(shape, [(usual, torch.float32), (other, torch.float32)])
-    return other if usual_s > CLEARLY * other_s else usual
+    numpy = shape.threads == 1
+    experts = sum(group.count for group in shape.groups)
+    usual = choose(shape.tokens, shape.k, experts, numpy)
+    ways: tuple[Batched, ...] = ("ragged", "grouped", "numpy") if numpy else ("ragged", "grouped")
+    seconds = dict(zip(ways, _timed(shape, [(way, torch.float32) for way in ways]), strict=True))
+    best = min(ways, key=seconds.__getitem__)
+    return best if seconds[usual] > CLEARLY * seconds[best] else usual
 
 
 @lru_cache(maxsize=256)

@@ -16,7 +16,7 @@ def test_the_sha_ignores_written_defaults_and_sees_values() -> None:
 
 
 def test_plans_survive_json() -> None:
-    plan = Plan(steps=5, mixture={"a": 1.0}, freeze=("layers.0",))
+    plan = Plan(steps=5, mixture={"a": 1.0}, freeze=("layers.0",), execution={"decoder.0.1": "numpy"})
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 

@@ -345,6 +345,8 @@ LEARNED = {"embedding": {"position": "learned"}}
         ("plan-context", {"context": 65}, starter()),
         ("plan-context", {"context": 65}, Design.model_validate(starter().model_dump() | LEARNED)),
         ("data-task", {"context": 40}, starter()),
+        ("plan-execution", {"execution": "reference", "expert_dtype": "bfloat16"}, starter()),
+        ("plan-execution", {"execution": {"decoder.99.1": "ragged"}}, starter()),
         ("plan-mixture", {"mixture": {"z": 1}}, starter()),
         ("plan-mixture", {"mixture": {"a": -1}}, starter()),
         ("plan-mixture", {"mixture": {"a": 0}}, starter()),
@@ -367,6 +369,7 @@ def test_a_plan_that_fits_is_allowed() -> None:
         (starter(), Plan(context=50, mixture={"a": 1.0})),
         (learned, Plan(context=learned.task.tokens)),
         (starter(), Plan(mixture={"a": 0, "b": 2.5})),
+        (starter(), Plan(execution={"decoder.0.1": "ragged"}, expert_dtype="bfloat16")),
     ):
         assert errors(check(design, plan, data, stage="train")) == ()
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import HealthCheck, assume, given, settings
+from torch import Tensor
 from torch.nn import functional as F
 
 from core.design.spec import Design
 from core.model.build import CannotBuildError, build
+from core.model.execute.sparse import sparse
 from core.model.passing import Pass
 from tests.strategies import designs
 from tests.support import close, gradients, inputs_for, loss_of, passing_for
@@ -78,6 +81,36 @@ def test_sparse_and_export_equal_reference_in_outputs_and_gradients(design: Desi
     for key, wanted in reference.items():
         assert close(sparse[key], wanted), key
         assert close(export[key], wanted), key
+
+
+def test_each_layer_runs_in_the_way_that_is_named_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def spied(*arguments: Any, **named: Any) -> Tensor:
+        asked.append(arguments[4])
+        return sparse(*arguments, **named)
+
+    monkeypatch.setattr("core.model.routing.combine.output_mix.sparse", spied)
+    inputs, passing = inputs_for(small()), Pass()
+    ways = {"decoder.1.1": "ragged", "decoder.3.1": "numpy"}
+    found = build(small(), execution=ways)(inputs, passing).logits["next"]
+    assert asked == ["ragged", "numpy"]
+    assert close(found, build(small(), execution="reference")(inputs, passing).logits["next"])
+    build(small(), execution={"decoder.3.1": "grouped"}, expert_dtype="bfloat16")(inputs, passing)
+    assert asked[2:4] == [None, "grouped"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"execution": {"decoder.0.7": "ragged"}},
+        {"execution": "reference", "expert_dtype": "bfloat16"},
+        {"execution": "export", "expert_dtype": "bfloat16"},
+    ],
+)
+def test_experts_that_cannot_be_run_as_asked_are_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(CannotBuildError, match=r"(no part of that path|float32).*To fix this"):
+        build(small(), **asked)
 
 
 def test_parameters_are_named_by_their_path() -> None:

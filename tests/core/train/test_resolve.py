@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from core.design.presets.pieces import attention, decoder, glu, layer, moe, repeat, router
+from core.design.spec import Design
 from core.train import resolve as resolving
 from core.train.resolve import DEFAULT_STEPS, Rehearsal, resolve
 from tests.core.train.tiny import text_data, tiny_design, tiny_plan
@@ -11,7 +13,7 @@ from tests.core.train.tiny import text_data, tiny_design, tiny_plan
 def test_a_plan_with_steps_keeps_them() -> None:
     plan = resolve(tiny_design(), tiny_plan(steps=7, execution="auto"), text_data())
     assert (plan.steps, plan.threads, plan.seconds) == (7, 1, None)
-    assert plan.execution in ("ragged", "grouped")
+    assert plan.execution in ("ragged", "grouped", "numpy")
     assert resolve(tiny_design(), plan, text_data()) == plan
     assert resolve(tiny_design(), tiny_plan(steps=0), text_data()).steps == 0
 
@@ -68,6 +70,17 @@ def test_auto_becomes_what_the_layers_shapes_run_fastest_with(
     plan = resolve(tiny_design(), tiny_plan(steps=3, execution="auto", expert_dtype="auto"), text_data())
     assert (plan.execution, plan.expert_dtype) == chosen
     assert {(shape.tokens, shape.k, shape.width) for shape in shapes} == {(plan.batch * 8, 2, 8)}
+
+
+def test_layers_of_different_shapes_each_have_their_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    tall, flat = (layer(attention(2), moe([glu(hidden, 4)], router(2))) for hidden in (4, 12))
+    design = tiny_design().model_dump() | {"stacks": decoder(repeat(2, tall), repeat(1, flat))}
+    asked = []
+    named = {4: "grouped", 12: "ragged"}
+    monkeypatch.setattr(resolving, "fastest", lambda s: asked.append(s) or named[s.groups[0].hidden])
+    plan = resolve(Design.model_validate(design), tiny_plan(steps=3, execution="auto"), text_data())
+    assert plan.execution == {"decoder.0.1": "grouped", "decoder.1.1": "grouped", "decoder.2.1": "ragged"}
+    assert len(set(asked)) == 2
 
 
 def test_reference_runs_in_float32_and_what_is_named_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,20 @@ def test_killed_and_resumed_is_as_if_it_was_not(tmp_path: Path, whole: Run, step
     assert_same(run, whole)
 
 
+@pytest.mark.parametrize("execution", ["sparse", {"decoder.0.1": "grouped"}])
+def test_resumed_with_experts_in_bfloat16_is_as_if_it_was_not_killed(
+    tmp_path: Path, whole: Run, execution: object
+) -> None:
+    plan = tiny_plan(expert_dtype="bfloat16", execution=execution)
+    same, run = Run(tmp_path / "same" / "run", plan), Run(tmp_path / "killed" / "run", plan)
+    assert same.train() == "done"
+    with pytest.raises(Killed):
+        run.train(emit=killed_at(6, run.said))
+    assert run.train() == "done"
+    assert_same(run, same)
+    assert any(not torch.equal(tensor, final(run)[name]) for name, tensor in final(whole).items())
+
+
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_paused_and_resumed_is_as_if_it_was_not(
     tmp_path: Path, whole: Run, after: int, monkeypatch: pytest.MonkeyPatch

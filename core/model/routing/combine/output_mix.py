@@ -12,7 +12,7 @@ from torch import Tensor
 from core.design.routing.combine.output_mix import OutputMix as OutputMixSpec
 from core.model.execute.export import bracketed
 from core.model.execute.reference import reference
-from core.model.execute.sparse import Strategy, choose, sparse
+from core.model.execute.sparse import SINGLE, Strategy, sparse
 from core.model.experts import ExpertBank
 from core.model.routing.combine.base import COMBINERS, Combiner
 from core.model.routing.context import RouteContext
@@ -29,7 +29,10 @@ class OutputMix(Combiner):
 
     def __init__(self, spec: OutputMixSpec, execution: str, shape: RoutedShape) -> None:
         super().__init__()
-        self.execute = _EXECUTIONS[execution]
+        way, _, dtype = execution.partition("/")
+        self.execute = _EXECUTIONS[way]
+        if dtype:
+            self.execute = partial(self.execute, dtype=getattr(torch, dtype))
         self.on_input = spec.weigh_on == "input"
 
     def forward(self, decision: Decision, context: RouteContext) -> Tensor:
@@ -72,8 +75,7 @@ def _own(
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     mix_TK = decision.mix_TK.to(x_TD.dtype)
-    tokens, k = mix_TK.shape
-    if not torch.is_grad_enabled() and choose(tokens, k, bank.count, training=False) == "hit":
+    if not torch.is_grad_enabled() and len(mix_TK) <= SINGLE:
         strategy = None  # single tokens are decoded: the way was chosen for batches
     return sparse(bank, x_TD, decision.expert_TK, mix_TK, strategy, kept_TER, dtype)
 
@@ -82,14 +84,13 @@ def _bracketed(bank: ExpertBank, x_TD: Tensor, decision: Hard, kept_TER: Tensor 
     return bracketed(bank, x_TD, decision.expert_TK, decision.mix_TK.to(x_TD.dtype), kept_TER)
 
 
-_EXECUTIONS: dict[str, Callable[[ExpertBank, Tensor, Hard, Tensor | None], Tensor]] = {
+#: By name; those of a token's own experts also take the type of the products.
+_EXECUTIONS: dict[str, Callable[..., Tensor]] = {
     "auto": _own,
     "sparse": _own,
     "ragged": partial(_own, strategy="ragged"),
     "grouped": partial(_own, strategy="grouped"),
-    "sparse/bfloat16": partial(_own, dtype=torch.bfloat16),
-    "ragged/bfloat16": partial(_own, strategy="ragged", dtype=torch.bfloat16),
-    "grouped/bfloat16": partial(_own, strategy="grouped", dtype=torch.bfloat16),
+    "numpy": partial(_own, strategy="numpy"),
     "reference": _all,
     "export": _bracketed,
 }

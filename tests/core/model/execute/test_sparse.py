@@ -8,15 +8,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from core.model.execute import sparse as module
+from core.model.execute.products import ByNumpy
 from core.model.execute.reference import reference
 from core.model.execute.slots import sort_slots
-from core.model.execute.sparse import Strategy, choose, sparse
+from core.model.execute.sparse import Strategy, choose, sparse, suits_numpy
 from core.model.experts import ExpertBank, ExpertGroup, GroupShape
 
-STRATEGIES: tuple[Strategy, ...] = ("ragged", "grouped")
+STRATEGIES: tuple[Strategy, ...] = ("ragged", "grouped", "numpy")
 WIDTH = 8
 SHAPES = st.builds(
     GroupShape,
@@ -247,8 +249,37 @@ def test_an_expert_the_bank_lacks_is_refused(wrong: int) -> None:
 
 
 def test_the_choice_of_strategy() -> None:
-    assert choose(4, 8, 64, training=False) == "hit"
-    assert choose(5, 8, 64, training=False) == "grouped"
-    assert choose(1, 8, 64, training=True) == "grouped"
-    assert choose(256, 8, 64, training=False) == "grouped"
-    assert choose(2048, 2, 8, training=True) == "ragged"
+    assert choose(1, 8, 64, numpy=False) == "grouped"
+    assert choose(256, 8, 64, numpy=False) == "grouped"
+    assert choose(2048, 2, 8, numpy=False) == "ragged"
+    assert {choose(tokens, 2, 8, numpy=True) for tokens in (1, 2048)} == {"numpy"}
+
+
+@pytest.mark.parametrize(("tokens", "hits"), [(2, 1), (3, 0)])
+def test_single_tokens_are_decoded_one_by_one_unless_they_train(
+    monkeypatch: pytest.MonkeyPatch, tokens: int, hits: int
+) -> None:
+    calls = []
+    monkeypatch.setattr(module, "hit", lambda *arguments: calls.append(arguments) or torch.zeros(0))
+    bank, x_TD = ExpertBank(8, [GroupShape("glu", 3, 4)]), torch.randn(tokens, 8)
+    routing = routed(tokens, 2, 3, 0)
+    sparse(bank, x_TD, *routing)
+    assert not calls
+    with torch.no_grad():
+        sparse(bank, x_TD, *routing)
+    assert len(calls) == hits
+
+
+def test_numpy_multiplies_where_torch_has_one_thread_and_takes_one_itself() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        assert suits_numpy(torch.device("cpu"), torch.float32)
+        assert not suits_numpy(torch.device("cpu"), torch.bfloat16)
+        assert not suits_numpy(torch.device("meta"), torch.float32)
+        torch.set_num_threads(2)
+        assert not suits_numpy(torch.device("cpu"), torch.float32)
+    finally:
+        torch.set_num_threads(before)
+    ByNumpy(torch.ones(1, 2, 2))
+    assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}

@@ -31,18 +31,25 @@ def test_a_shape_counts_what_the_kernels_run() -> None:
     assert shape_of(ExpertBank(8, [GroupShape("glu", 2, 4)]), 0, 2) is None
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
-    ("usual_s", "other_s", "changed"), [(1.0, 0.5, True), (1.0, 0.97, False), (1.0, 2.0, False)]
+    ("usual_s", "others_s", "changed"), [(1.0, 0.5, True), (1.0, 0.97, False), (1.0, 2.0, False)]
 )
 def test_only_a_clearly_faster_way_replaces_the_usual_one(
-    monkeypatch: pytest.MonkeyPatch, usual_s: float, other_s: float, changed: bool
+    monkeypatch: pytest.MonkeyPatch, threads: int, usual_s: float, others_s: float, changed: bool
 ) -> None:
-    calls = []
-    monkeypatch.setattr(tune, "_timed", lambda *arguments: calls.append(arguments) or [usual_s, other_s])
-    usual = choose(8, 2, 4, training=True)
-    assert (fastest(SHAPE) != usual) is changed
-    assert fastest(SHAPE) == fastest(Shape(*SHAPE))
-    assert len(calls) == 1
+    asked = []
+    usual = choose(8, 2, 4, numpy=threads == 1)
+
+    def timed(shape: Shape, ways: list[tuple[str, torch.dtype]]) -> list[float]:
+        asked.append({way for way, _ in ways})
+        return [usual_s if way == usual else others_s for way, _ in ways]
+
+    monkeypatch.setattr(tune, "_timed", timed)
+    shape = SHAPE._replace(threads=threads)
+    assert (fastest(shape) != usual) is changed
+    assert fastest(shape) == fastest(Shape(*shape))
+    assert asked == [{"ragged", "grouped"} | ({"numpy"} if threads == 1 else set())]
 
 
 def test_bfloat16_must_pay_in_the_product_and_in_the_layer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +57,7 @@ def test_bfloat16_must_pay_in_the_product_and_in_the_layer(monkeypatch: pytest.M
     assert not bfloat16_pays(SHAPE)
     bfloat16_pays.cache_clear()
     monkeypatch.setattr(tune, "_products_faster", lambda: True)
+    monkeypatch.setattr(tune, "fastest", lambda _: "ragged")
     for seconds, pays in (([1.0, 0.95], False), ([1.0, 0.5], True)):
         monkeypatch.setattr(tune, "_timed", lambda *_, found=seconds: found)
         bfloat16_pays.cache_clear()
@@ -67,5 +75,5 @@ def test_timing_leaves_the_random_state_and_covers_every_way() -> None:
 
 
 def test_it_chooses_one_of_the_ways_for_real() -> None:
-    assert fastest(SHAPE) in ("ragged", "grouped")
+    assert fastest(SHAPE) in ("ragged", "grouped", "numpy")
     assert bfloat16_pays(SHAPE) in (True, False)
