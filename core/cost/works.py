@@ -63,7 +63,7 @@ def works(counts: Counts, load: Scenario, together: float = 1.0) -> Stages:
         last = plan.pp - 1 if part.kind in ("head", "stack") else 0
         turns = placed.get(part.pointer, {last: part.times})
         # Equal parts share the tuple of their weights, and differ by place alone.
-        alike = part.pointer if load.weights.places or not part.placed else id(part.weights)
+        alike = (part.kind, part.pointer) if load.weights.places or not part.placed else id(part.weights)
         same = (alike, id(part.placed.stack) if part.placed else None)
         if same not in known:
             known[same] = list(_part(counts, part, local, together))
