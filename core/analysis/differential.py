@@ -16,7 +16,9 @@ from core.analysis.errors import AnalysisError
 from core.analysis.load import Ints
 from core.analysis.reading import Reading, figure
 
-SHUFFLES = 200
+Floats = npt.NDArray[np.float64]
+
+SHUFFLES = 100
 
 
 @dataclass(frozen=True)
@@ -91,24 +93,25 @@ def differential(
             "A map compares groups of prompts: it takes two groups, with two prompts each. To fix this,"
             " choose more prompts or fewer groups."
         )
-    map_GLE = _maps(share, group_P, len(names))
+    there = np.isfinite(share).reshape(len(share), -1).astype(np.float64)
+    known = np.nan_to_num(share).reshape(len(share), -1)
+    map_GLE = _maps(known, there, group_P, len(names)).reshape(len(names), *share.shape[1:])
     rng = np.random.default_rng(seed)
-    largest = [np.nanmax(np.abs(_maps(share, rng.permutation(group_P), len(names)))) for _ in range(SHUFFLES)]
+    largest = [
+        np.nanmax(np.abs(_maps(known, there, rng.permutation(group_P), len(names)))) for _ in range(SHUFFLES)
+    ]
     beyond_chance = float(np.quantile(largest, 0.95))
     return Differential(names, map_GLE, beyond_chance, _reading(names, map_GLE, beyond_chance))
 
 
-def _maps(share_PLE: npt.NDArray[np.float64], group_P: Ints, groups: int) -> npt.NDArray[np.float64]:
-    """Group means less the mean of the other groups' means [G, L, E]."""
-    P, L, E = share_PLE.shape
+def _maps(known_PX: Floats, there_PX: Floats, group_P: Ints, groups: int) -> Floats:
+    """Group means less the mean of the other groups' means [G, X], of what is known."""
     member_GP = (group_P == np.arange(groups)[:, None]).astype(np.float64)
-    there = np.isfinite(share_PLE)
-    sums = member_GP @ np.where(there, share_PLE, 0).reshape(P, -1)
-    number = member_GP @ there.reshape(P, -1).astype(np.float64)
+    sums, number = member_GP @ known_PX, member_GP @ there_PX
     mean_GX = np.full_like(sums, np.nan)
     np.divide(sums, number, out=mean_GX, where=number > 0)
     others_GX = (mean_GX.sum(axis=0) - mean_GX) / (groups - 1)
-    return np.asarray((mean_GX - others_GX).reshape(groups, L, E))
+    return np.asarray(mean_GX - others_GX)
 
 
 def _reading(names: tuple[str, ...], map_GLE: npt.NDArray[np.float64], beyond_chance: float) -> Reading:

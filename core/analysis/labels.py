@@ -8,6 +8,7 @@ T tokens, E experts, F features (values that a trait may have).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -180,25 +181,26 @@ def _strongest(
     taken_TK = layer.accepted & (layer.expert >= 0)
     row, column = np.nonzero(taken_TK)
     expert = layer.expert[row, column]
+    known = layer.weight[row, column] if layer.probability is None else layer.probability[row, expert]
     order = np.argsort(expert, kind="stable")
+    row, strength = row[order], np.asarray(known[order], np.float64)
     ends = np.searchsorted(expert[order], np.arange(layer.experts + 1))
     found = []
-    for e in range(layer.experts):
-        own = order[ends[e] : ends[e + 1]]
-        if layer.probability is not None:
-            strength = np.asarray(layer.probability[row[own], e], np.float64)
-        else:
-            strength = np.asarray(layer.weight[row[own], column[own]], np.float64)
-        if len(own) > POOL:
-            least = np.partition(strength, -POOL)[-POOL]
-            above = np.flatnonzero(strength > least)
-            ties = np.flatnonzero(strength == least)[: POOL - len(above)]
-            kept = np.concatenate([above, ties])
-        else:
-            kept = np.arange(len(own))
-        kept = kept[np.lexsort((row[own[kept]], -strength[kept]))]
-        found.append((len(own), row[own[kept]], strength[kept]))
+    for start, end in pairwise(ends.tolist()):
+        kept = _largest(strength[start:end], POOL)
+        found.append((end - start, row[start + kept], strength[start + kept]))
     return found
+
+
+def _largest(values: npt.NDArray[np.float64], most: int) -> npt.NDArray[np.int64]:
+    """Where the largest values are, in falling order; ties in the order they stand."""
+    if len(values) > most:
+        least = np.partition(values, -most)[-most]
+        above = np.flatnonzero(values > least)
+        kept = np.concatenate([above, np.flatnonzero(values == least)[: most - len(above)]])
+    else:
+        kept = np.arange(len(values))
+    return kept[np.lexsort((kept, -values[kept]))]
 
 
 def _snippets(
@@ -209,21 +211,24 @@ def _snippets(
     most: int,
 ) -> tuple[Snippet, ...]:
     """The strongest tokens, one of each example."""
-    found: dict[int, Snippet] = {}
-    for row, strength in zip(rows.tolist(), strengths.tolist(), strict=True):
-        sequence = int(trace.tokens.sequence[row])
-        if len(found) == most:
-            break
-        if sequence in found:
-            continue
-        at = int(classes.at_T[row])
-        before = classes.text[max(0, at - BEFORE) : at].rsplit(b"\0", 1)[-1]
-        after = classes.text[at + 1 : at + 1 + AFTER].split(b"\0", 1)[0]
-        token = classes.text[at : at + 1]
-        found[sequence] = Snippet(
-            sequence, int(trace.tokens.position[row]), _shown(before), _shown(token), _shown(after), strength
-        )
-    return tuple(found.values())
+    _, first = np.unique(trace.tokens.sequence[rows], return_index=True)
+    return tuple(
+        _snippet(trace, classes, int(rows[at]), float(strengths[at])) for at in np.sort(first)[:most]
+    )
+
+
+def _snippet(trace: TraceArrays, classes: Classes, row: int, strength: float) -> Snippet:
+    at = int(classes.at_T[row])
+    before = classes.text[max(0, at - BEFORE) : at].rsplit(b"\0", 1)[-1]
+    after = classes.text[at + 1 : at + 1 + AFTER].split(b"\0", 1)[0]
+    return Snippet(
+        int(trace.tokens.sequence[row]),
+        int(trace.tokens.position[row]),
+        _shown(before),
+        _shown(classes.text[at : at + 1]),
+        _shown(after),
+        strength,
+    )
 
 
 def _shown(text: bytes) -> str:

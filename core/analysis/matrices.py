@@ -139,9 +139,15 @@ def _by_token(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -
     """The same after dealing the labels of tokens with their neighbours."""
     labels_ST = label.of_T[dealt(trace.tokens.sequence)]
     for layer in layers:
-        yield np.stack([_counts(layer, label_T, len(label.names)) for label_T in labels_ST]).astype(
-            np.float64
+        G, E = len(label.names), layer.experts
+        # What was not taken lands in cells beyond the last.
+        expert_KT = (
+            np.where(layer.accepted & (layer.expert >= 0), layer.expert, G * E).astype(np.int64).T.copy()
         )
+        each = [
+            np.bincount((label_T * E + expert_KT).ravel(), minlength=G * E)[: G * E] for label_T in labels_ST
+        ]
+        yield np.stack(each).reshape(-1, G, E).astype(np.float64)
 
 
 def _counts(layer: LayerArrays, label_T: Ints, groups: int) -> npt.NDArray[np.int64]:

@@ -25,7 +25,7 @@ from core.analysis.reading import Reading, counted, figure
 #: Sets of devices are the bits of an integer.
 MOST_DEVICES = 62
 #: Layouts to start from, the one in order among them, and layouts that say what chance would send.
-STARTS = 3
+STARTS = 2
 RANDOM_DRAWS = 3
 SWEEPS = 20
 

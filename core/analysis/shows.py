@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from core.analysis.arrays import LayerArrays, TraceArrays, selecting
+from core.analysis.classes import token_classes
 from core.analysis.coactivation import coactivation
 from core.analysis.decisions import decisions
 from core.analysis.differential import differential, prompts
@@ -52,6 +53,12 @@ def by_label(name: str, trace: TraceArrays) -> list[Any]:
     return each_layer(lambda _, layer: selecting(layer) and next(found), trace)
 
 
+def every_label(trace: TraceArrays) -> list[Any]:
+    """Labels of every layer; kinds of bytes are told once."""
+    classes = token_classes(trace.tokens)
+    return each_layer(partial(labels, classes=classes), trace)
+
+
 def maps(trace: TraceArrays) -> list[Any]:
     """Which experts each domain chooses above the others."""
     found = prompts(trace)
@@ -69,6 +76,6 @@ SHOWS = {
     "placement": Show("which of four devices should hold which experts", lambda trace: [placement(trace)]),
     "certainty": Show("entropy and margins of the router", partial(each_layer, decisions)),
     "drops": Show("whom capacity turned away", partial(each_layer, drops)),
-    "labels": Show("what an expert's tokens have in common, with snippets", partial(each_layer, labels)),
+    "labels": Show("what an expert's tokens have in common, with snippets", every_label),
     "map": Show("experts that one domain chooses above the others", maps),
 }

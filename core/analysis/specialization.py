@@ -14,7 +14,7 @@ import numpy.typing as npt
 from core.analysis.load import Bools, Ints
 
 Counts = npt.NDArray[Any]
-SHUFFLES = 200
+SHUFFLES = 100
 
 
 @dataclass(frozen=True)
