@@ -6,6 +6,7 @@ edit was made for; another design refuses it. `write` changes a private copy of 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
@@ -25,9 +26,9 @@ class Edit(Plain):
     label: str = field("", max_length=200)
     revision: str = field("", max_length=64)
 
+    @abstractmethod
     def write(self, document: Any) -> Any:
         """Change `document` (JSON) and return it. Raises PointerError where the path leads nowhere."""
-        raise NotImplementedError
 
 
 def _entry(document: Any, path: str) -> tuple[list[Any], int]:

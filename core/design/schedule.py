@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from abc import abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -23,14 +24,14 @@ class Schedule(Spec):
 
     kind: str
 
+    @abstractmethod
     def at(self, progress: float) -> float:
         """Value at `progress` in [0, 1]."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def ends(self) -> tuple[float, float]:
         """Smallest and largest value it takes."""
-        raise NotImplementedError
 
 
 class _Ramp(Schedule):

@@ -6,6 +6,7 @@ the same tensors.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -60,7 +61,7 @@ class GroupShape:
             )
 
 
-class ExpertGroup(nn.Module):
+class ExpertGroup(nn.Module, ABC):
     """`count` experts that share one implementation. An unusual expert subclasses this and implements
     `rows`.
     """
@@ -69,15 +70,15 @@ class ExpertGroup(nn.Module):
         super().__init__()
         self.count = count
 
+    @abstractmethod
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
         """The output [N, D] of expert `expert` (0 <= expert < count) for the rows x_ND. Must be
         differentiable.
         """
-        raise NotImplementedError
 
     def preactivation(self, x_TD: Tensor) -> Tensor:
         """What every expert computes first of x_TD, [T, count, R], for scores that ask the experts."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has nothing that a score could ask for.")
 
     def finished(self, x_ND: Tensor, expert: int, kept_NR: Tensor | None) -> Tensor:
         """`rows`, from what `preactivation` gave for these rows and this expert where that was kept."""
@@ -96,7 +97,7 @@ class ExpertGroup(nn.Module):
 
         tensors_G: their parameters, in the order of `tensors`.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} runs its experts one by one.")
 
 
 class FreeExperts(ExpertGroup):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,9 +16,9 @@ class Body(Spec):
 
     kind: str
 
+    @abstractmethod
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
         """Parameters, experts as stacked copies."""
-        raise NotImplementedError
 
     def norms(self, norm: Any, width: int) -> Iterator[Weight]:
         """Parameters of norms inside it, each as the design's `norm`; none by default."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Literal
 
@@ -38,14 +39,14 @@ class Task(Spec):
         return self.tasks or tuple(head.name for head in self.heads_out)
 
     @property
+    @abstractmethod
     def heads_out(self) -> tuple[Head, ...]:
         """Heads by name; a language model has one of the size of its vocabulary."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def tokens(self) -> int:
         """S, tokens of one example."""
-        raise NotImplementedError
 
     @property
     def answers_tokens(self) -> bool:
@@ -57,9 +58,9 @@ class Task(Spec):
         """Whether the loss at a token may look at no later token."""
         return False
 
+    @abstractmethod
     def input_weights(self, width: int) -> Iterator[Weight]:
         """Parameters between the data and the first layer."""
-        raise NotImplementedError
 
     def output_weights(self, width: int) -> Iterator[Weight]:
         """Parameters between the last layer and the answers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -100,12 +101,12 @@ class Routed(NamedTuple):
     losses: dict[str, Tensor]
 
 
-class RoutedBody(nn.Module):
+class RoutedBody(nn.Module, ABC):
     """Base of bodies that route, so that the model can count them and hand them their records."""
 
+    @abstractmethod
     def after_step(self, found: RoutingRecord | None) -> None:
         """Learn from an optimizer step. Raises ValueError if it needs a record and gets none."""
-        raise NotImplementedError
 
 
 #: A builder takes (spec, place). The module maps ([B, S, D], sight) to ([B, S, D], Routed or None):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -9,16 +11,16 @@ from core.design.tasks.base import TASK, Head
 from core.model.registry import Registry
 
 
-class Ends(nn.Module):
+class Ends(nn.Module, ABC):
     """Base of both ends; `embedding.scale` multiplies tokens, `embedding.logit_scale` the logits."""
 
+    @abstractmethod
     def embed(self, inputs: Tensor) -> Tensor:
         """x [B, S, D]. Raises ValueError for inputs of another shape or kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, x_BSD: Tensor, mask_BS: Tensor | None) -> dict[str, Tensor]:
         """Logits by head name."""
-        raise NotImplementedError
 
 
 class Heads(nn.Module):

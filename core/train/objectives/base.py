@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
@@ -63,12 +64,12 @@ class Outcome:
     records: dict[str, RoutingRecord]
 
 
-class Objective:
+class Objective(ABC):
     """Overrides `run`: forward and backward passes that leave one gradient."""
 
+    @abstractmethod
     def run(self, work: Work) -> Outcome:
         """Add this batch's gradient to the parameters'. Raises NotFiniteError and TrainingError."""
-        raise NotImplementedError
 
 
 #: A builder takes (spec).

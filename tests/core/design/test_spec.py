@@ -57,11 +57,11 @@ def test_locations_are_json_pointers_without_union_tags() -> None:
     ("change", "words"),
     [
         ({"width": float("nan")}, "finite"),
-        ({"width": 10**9}, "less than or equal"),
-        ({"colour": "red"}, "Extra inputs"),
+        ({"width": 10**9}, "131072 at most"),
+        ({"colour": "red"}, "nothing of this name"),
         ({"task": {"kind": "languge_model"}}, "Did you mean 'language_model'"),
         ({"task": 3}, "is an object with a kind"),
-        ({"stacks": []}, "at least 1"),
+        ({"stacks": []}, "a list of 1 at least"),
     ],
 )
 def test_bad_designs_say_what_is_wrong(change: dict[str, object], words: str) -> None:

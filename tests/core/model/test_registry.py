@@ -49,6 +49,14 @@ class Distance(base.Score):
         return -(x_GD[:, None] - self.centre_ED).square().mean(2)
 
 
+def test_a_class_that_leaves_out_what_it_is_for_is_refused() -> None:
+    class Empty(base.Score):
+        pass
+
+    with pytest.raises(TypeError, match="forward"):
+        Empty()  # type: ignore[abstract]  # what is tested
+
+
 @pytest.fixture
 def distance() -> Iterator[None]:
     SCORE.register(DistanceScore)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -26,13 +27,13 @@ class Select(Spec):
     #: Needs scores that sum to one.
     needs_distribution: ClassVar[bool] = False
 
+    @abstractmethod
     def fewest(self, experts: int) -> int:
         """Fewest experts a token may get."""
-        raise NotImplementedError
 
+    @abstractmethod
     def most(self, experts: int) -> int:
         """Most experts a token may get."""
-        raise NotImplementedError
 
     def expected(self, experts: int) -> float:
         """Experts a token gets on average once trained, before a run says better."""

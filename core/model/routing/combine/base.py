@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from core.model.routing.decision import Decision
 from core.model.routing.router import Router, Scored
 
 
-class Combiner(nn.Module):
+class Combiner(nn.Module, ABC):
     """Overrides `forward`, and `decide` where tokens do not choose experts."""
 
     def decide(
@@ -23,9 +24,9 @@ class Combiner(nn.Module):
         """From scores to a decision of the type that `forward` takes."""
         return router.choose(scored, context, balancers)
 
+    @abstractmethod
     def forward(self, decision: Decision, context: RouteContext) -> Tensor:
         """y_TD of context.bank and context.x_TD."""
-        raise NotImplementedError
 
 
 #: A builder takes (spec, execution, shape).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from core.design.routing.score.base import SCORE
@@ -9,12 +11,12 @@ from core.model.registry import Registry
 from core.model.routing.context import RouteContext
 
 
-class Score(nn.Module):
+class Score(nn.Module, ABC):
     """Overrides `forward`, `deviation` where it brings noise, and `prior` where it prefers experts."""
 
+    @abstractmethod
     def forward(self, x_GD: Tensor, context: RouteContext) -> Tensor:
         """Raw logits [G, E] of what G groups (by default tokens) read."""
-        raise NotImplementedError
 
     def deviation(self, x_GD: Tensor, context: RouteContext) -> Tensor | float:
         """Standard deviation of Gaussian noise to add to the logits, one or [G, E]; 0 for none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -17,16 +18,16 @@ from core.model.routing.shape import RoutedShape
 CODES = 4
 
 
-class Table(Score):
+class Table(Score, ABC):
     """Overrides `expert`. Logits are 0 for the expert of the table and -inf for all others."""
 
     def __init__(self, shape: RoutedShape) -> None:
         super().__init__()
         self.experts = shape.experts
 
+    @abstractmethod
     def expert(self, x_GD: Tensor, context: RouteContext) -> Tensor:
         """The expert of each group [G]."""
-        raise NotImplementedError
 
     def forward(self, x_GD: Tensor, context: RouteContext) -> Tensor:
         each_E = torch.arange(self.experts, device=x_GD.device)

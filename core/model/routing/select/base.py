@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -26,12 +27,12 @@ class Ranked:
     logits_TE: Tensor
 
 
-class Selector(nn.Module):
+class Selector(nn.Module, ABC):
     """Overrides `forward`, and `dispatched` where a chosen expert may still be left out at random."""
 
+    @abstractmethod
     def forward(self, ranked: Ranked, context: RouteContext) -> Tensor:
         """selected_TK: ids by rank, -1 = none. A row names an expert at most once."""
-        raise NotImplementedError
 
     def dispatched(self, picked: Picked, context: RouteContext) -> Tensor | None:
         """Which of the selected are sent at all, bool [T, K]; None for all. Weights stay as they are."""

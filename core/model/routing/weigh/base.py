@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -36,12 +37,12 @@ class Picked:
         return value_TE.gather(1, self.selected_TK.clamp_min(0)).masked_fill(self.selected_TK < 0, 0.0)
 
 
-class Weigher(nn.Module):
+class Weigher(nn.Module, ABC):
     """Overrides `forward`, `identity` where the token itself is mixed in, `narrowed` where fewer count."""
 
+    @abstractmethod
     def forward(self, picked: Picked, training: bool) -> Tensor:
         """weight_TK; what stands where nothing was selected is not read."""
-        raise NotImplementedError
 
     def narrowed(self, picked: Picked, training: bool) -> Tensor:
         """The selected that are to be computed at all, ids [T, K'], -1 = none."""
