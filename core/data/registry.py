@@ -53,7 +53,7 @@ GENERATED: tuple[Generated, ...] = (
     Sequence(
         "synth-sequence",
         "Hidden rules over 16 tokens (generated)",
-        "16 tokens that share one of 8 domains, which each shows faintly",
+        "16 tokens, each with a class; they share one of 8 domains, which each shows faintly",
     ),
     Skills(
         "skills",

@@ -87,9 +87,10 @@ X6 = Experiment(
     caveat=(
         "Each token of this task says little about its domain, so whoever looks at a whole example wins. "
         "A discrete router that does so, kept even by a balance loss, is a much stronger rival here than in "
-        "the paper, where it was trained on text tasks; that comparison is shown and decides nothing. An "
-        "example has one label here, read off the mean of its tokens, which also averages out wrong experts: "
-        "with a label for each token, methods would stand further apart."
+        "the paper, where it was trained on text tasks; that comparison is shown and decides nothing. Every "
+        "token has a label of its own. This was first declared with one label an example, read off the mean of "
+        "its tokens, which averages wrong experts out: all stood closer together, and nothing but the cost "
+        "was reproduced."
     ),
 )
 

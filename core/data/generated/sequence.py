@@ -1,4 +1,4 @@
-"""Sixteen tokens that share one hidden domain, which each of them shows only faintly.
+"""Sixteen tokens that share one hidden domain, which each of them shows only faintly, each with its class.
 
 As an image of 16 x 16 px in patches of 4: each patch is a token of 16 numbers. They are standardised, as a
 table's are, and not shades from 0 to 1. F numbers of a token, S tokens, N examples.
@@ -7,7 +7,7 @@ table's are, and not shades from 0 to 1. F numbers of a token, S tokens, N examp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -23,17 +23,18 @@ HALF, CUE, LOUDNESS = FEATURES // 2, 0.6, 0.25
 
 @dataclass(frozen=True)
 class Sequence(Generated):
-    """Tokens x_s = (z / 4, mu_m + e_s): eight numbers that all tokens share and eight about the domain.
+    """Tokens x_s = (z_s / 4, mu_m + e_s): eight numbers that are asked about and eight about the domain.
 
-    z, e_s ~ N(0, I) and the means mu_m ~ N(0, 0.6^2 I) are short; the class is argmax(z W_m). So every token
-    says what is asked, and only half of the tokens show by which rule; the mean of sixteen nearly always
-    does. One decision for a whole example can be right where a decision for each token cannot.
+    z_s, e_s ~ N(0, I) and the means mu_m ~ N(0, 0.6^2 I) are short; the class of token s is argmax(z_s W_m).
+    So every token says what is asked, and only half of the tokens show by which rule; the mean of sixteen
+    nearly always does. One decision for a whole example can be right where a decision for each token cannot.
     """
 
     n_train: int = 32_768
     n_held_out: int = 4_096
     kind: ClassVar[DataKind] = "image"
     tokens: ClassVar[int] = SIDE * SIDE
+    labels: ClassVar[Literal["example", "token"]] = "token"
 
     @property
     def domains(self) -> tuple[str, ...]:
@@ -47,16 +48,17 @@ class Sequence(Generated):
         mean_MF, rule_MFC = means_and_rules(CUE, HALF)
         rng = np.random.default_rng([SEED, 4])
         domain_N = take_turns(DOMAINS, self.n_train + self.n_held_out)
-        z_NF = rng.standard_normal((len(domain_N), HALF))
+        z_NSF = rng.standard_normal((len(domain_N), self.tokens, HALF))
+        domain_T = domain_N.repeat(self.tokens)
         tokens_NSF = np.empty((len(domain_N), self.tokens, FEATURES), np.float32)
-        tokens_NSF[:, :, :HALF] = LOUDNESS * z_NF[:, None]
+        tokens_NSF[:, :, :HALF] = LOUDNESS * z_NSF
         tokens_NSF[:, :, HALF:] = rng.standard_normal((len(domain_N), self.tokens, HALF), np.float32)
         tokens_NSF[:, :, HALF:] += mean_MF[domain_N].astype(np.float32)[:, None]
         # The inverse of cutting an image into patches, row by row.
         grid = tokens_NSF.reshape(-1, SIDE, SIDE, PATCH, PATCH).swapaxes(2, 3)
         return Examples(
             inputs=np.ascontiguousarray(grid).reshape(-1, SIDE * PATCH, SIDE * PATCH, 1),
-            targets={"class": by_rule(z_NF, rule_MFC, domain_N)},
+            targets={"class": by_rule(z_NSF.reshape(-1, HALF), rule_MFC, domain_T).reshape(-1, self.tokens)},
             domain=domain_N,
             held_out=self.held,
             task=domain_N,
