@@ -39,6 +39,7 @@ class Differential:
     """
 
     names: tuple[str, ...]
+    paths: tuple[str, ...]
     map_GLE: npt.NDArray[np.float64]
     beyond_chance: float
     reading: Reading
@@ -79,9 +80,15 @@ def prompts(trace: TraceArrays) -> Prompts:
 
 
 def differential(
-    share_PLE: npt.ArrayLike, group_P: Ints, names: tuple[str, ...], seed: int = 0
+    share_PLE: npt.ArrayLike,
+    group_P: Ints,
+    names: tuple[str, ...],
+    seed: int = 0,
+    paths: tuple[str, ...] | None = None,
 ) -> Differential:
     """Maps of every group against the others. Groups are numbered as `names`; each needs two prompts.
+
+    `paths` names the layers; without, they are counted from 1.
 
     Raises:
         AnalysisError: fewer than two groups, or a group of fewer than two prompts.
@@ -101,7 +108,8 @@ def differential(
         np.nanmax(np.abs(_maps(known, there, rng.permutation(group_P), len(names)))) for _ in range(SHUFFLES)
     ]
     beyond_chance = float(np.quantile(largest, 0.95))
-    return Differential(names, map_GLE, beyond_chance, _reading(names, map_GLE, beyond_chance))
+    paths = paths or tuple(f"layer {layer + 1}" for layer in range(share.shape[1]))
+    return Differential(names, paths, map_GLE, beyond_chance, _reading(names, paths, map_GLE, beyond_chance))
 
 
 def _maps(known_PX: Floats, there_PX: Floats, group_P: Ints, groups: int) -> Floats:
@@ -114,10 +122,12 @@ def _maps(known_PX: Floats, there_PX: Floats, group_P: Ints, groups: int) -> Flo
     return np.asarray(mean_GX - others_GX)
 
 
-def _reading(names: tuple[str, ...], map_GLE: npt.NDArray[np.float64], beyond_chance: float) -> Reading:
+def _reading(
+    names: tuple[str, ...], paths: tuple[str, ...], map_GLE: npt.NDArray[np.float64], beyond_chance: float
+) -> Reading:
     group, layer, expert = np.unravel_index(int(np.nanargmax(map_GLE)), map_GLE.shape)
     largest = 100 * map_GLE[group, layer, expert]
-    shows = f"Most distinctive is expert {expert} of map row {layer + 1}: {names[group]} sends it"
+    shows = f"Most distinctive is expert {expert} of {paths[layer]}: {names[group]} sends it"
     shows += f" {figure(largest)} percentage points more of its choices than the others do."
     number = int((np.abs(map_GLE[group]) > beyond_chance).sum())
     chance = f"Shuffled prompts reach {figure(100 * beyond_chance)} points in 5 of 100 cases;"

@@ -162,6 +162,8 @@ def _best(
         known = [trait for trait in found if (trait.kind, trait.name) == same[f]]
         if not gain_F[f] or not holds_F[f] or (known and lift_E[expert] < BEATS * known[0].lift):
             continue
+        if any(trait.name == name for trait in found):  # a space is a byte and a kind of byte
+            continue
         found.append(Trait(kind, name, float(lift_E[expert]), float(share_E[expert])))
     return tuple(found[:MOST_TRAITS])
 

@@ -223,7 +223,8 @@ def _reading(
     )
     if told is None or by_chance is None:
         return Reading(f"There are not two values of {label.kind} to tell apart.", trap)
-    shows = f"The expert tells {figure(100 * told)} % of the {label.kind}."
+    shows = f"Knowing the expert tells {figure(100 * told)} % of what there is to know about the {label.kind}"
+    shows += "." if told > by_chance.high else ", no more than chance."
     # The most telling cell, by how many tokens it holds beyond chance.
     beyond = np.where(notable_GE & (lift_GE > 1), counts_GE * (1 - 1 / np.where(lift_GE > 0, lift_GE, 1)), 0)
     if beyond.max(initial=0) > 0:

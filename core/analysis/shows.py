@@ -62,7 +62,7 @@ def every_label(trace: TraceArrays) -> list[Any]:
 def maps(trace: TraceArrays) -> list[Any]:
     """Which experts each domain chooses above the others."""
     found = prompts(trace)
-    return [differential(found.share_PLE, found.group_P, trace.domains)]
+    return [differential(found.share_PLE, found.group_P, trace.domains, paths=found.paths)]
 
 
 SHOWS = {

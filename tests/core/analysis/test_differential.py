@@ -43,7 +43,7 @@ def test_a_planted_expert_is_the_most_distinctive() -> None:
     assert (result.map_GLE[2, 0] < result.beyond_chance).all()
     assert (1, 6) not in result.distinctive(0, 16)
     assert len(result.distinctive(0, 16)) < 16
-    assert "expert 6 of map row 2: domain 2" in result.reading.shows
+    assert "expert 6 of layer 2: domain 2" in result.reading.shows
 
 
 def test_without_structure_no_cell_is_beyond_chance() -> None:

@@ -22,7 +22,7 @@ def test_a_routing_by_domain_is_told_in_full() -> None:
     assert found.counts_GE.sum() == T
     assert found.chance is not None
     assert found.chance.high < 0.1
-    assert "100 % of the domain" in found.reading.shows
+    assert "100 % of what there is to know about the domain." in found.reading.shows
 
 
 def test_a_random_routing_tells_nothing() -> None:
