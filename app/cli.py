@@ -25,6 +25,10 @@ COMMANDS = {
     "train": "train a design and follow the run",
     "runs": "list runs; show, pause, resume, stop or delete one",
     "routing": "load and specialization of the layers of a run",
+    "inspect": "which experts take each token of a text, and what they add",
+    "whatif": "what experts switched off, on or favoured do to losses and to what is generated",
+    "expertise": "whether a router picks the experts that do better, against routers that know nothing",
+    "trace": "write down how texts of your own are routed",
     "papers": "claims of papers and what was measured; measure one",
     "export": "take a trained model away as a file, checked against the run",
 }

@@ -13,6 +13,7 @@ from core.claims.statistics import estimate
 from core.data.base import Batch
 from core.design.override import Override
 from core.probe.answers import Shift
+from core.probe.errors import ProbeError
 from core.probe.subject import Subject
 from core.trace.collect import pass_of
 from core.train.evaluate import nll_of
@@ -29,11 +30,17 @@ def by_phase(wanted: Mapping[str, Override]) -> bool:
 
 
 def losses(subject: Subject, batch: Batch, wanted: Mapping[str, Override], *, halves: bool = False) -> Floats:
-    """Mean loss of each sequence [B]. halves: the second half of every sequence counts as generated, and only
-    its loss is told."""
+    """Mean loss of each labelled sequence [B]. halves: the second half of every sequence counts as generated,
+    and only its loss is told. Raises ProbeError where nothing has a loss."""
     with subject.overridden(wanted):
         found = [_losses(subject, piece, halves) for piece in batch.pieces(subject.plan.batch)]
-    return np.concatenate(found)
+    found_B: Floats = np.concatenate(found) if found else np.empty(0)
+    if not len(found_B):
+        raise ProbeError(
+            "None of these examples has an answer to compare with, so there is no loss. To fix this, use"
+            " other ones."
+        )
+    return found_B
 
 
 def _losses(subject: Subject, batch: Batch, halves: bool) -> Floats:
@@ -47,7 +54,7 @@ def _losses(subject: Subject, batch: Batch, halves: bool) -> Floats:
     if decode is not None:
         nll = nll.masked_fill(~decode, torch.nan)
     each_B: Floats = nll.reshape(len(nll), -1).nanmean(1).double().numpy()
-    return each_B
+    return each_B[np.isfinite(each_B)]  # an example without any label has no loss
 
 
 def _second_half(inputs_BS: Tensor) -> Tensor:

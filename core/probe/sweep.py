@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 Cell = tuple[str, int]
 
 RESAMPLES = 4000
+#: Held-out examples of a domain: two to choose on, two to test on.
+FEWEST = 4
 
 
 class Ask(Spec):
@@ -54,6 +56,12 @@ def answer(subject: Subject, ask: Ask) -> Sweep:
             f" use sizes from 1 to {len(ask.cells)}."
         )
     _known(subject, ask.cells)
+    for name in domains:
+        if (held := len(subject.held_out(name, ask.examples))) < FEWEST:
+            raise ProbeError(
+                f"The domain {name!r} has {held} held-out examples here, and half of them choose experts, the"
+                f" other half tests them. To fix this, use at least {FEWEST} examples a domain."
+            )
     load_LE = subject.once(("usage", ask.examples), lambda: _usage(subject, ask.examples))
     steps = tuple(_step(subject, ask, load_LE, size) for size in ask.sizes)
     return Sweep(subject.run, subject.step, ask.target, domains, steps)

@@ -130,10 +130,12 @@ def test_the_interval_of_a_known_ratio() -> None:
 def test_a_sweep_that_cannot_be_done(of: Subject) -> None:
     def refused(match: str, **asked: object) -> None:
         whole = {"target": "digits", "cells": [["decoder.0.1", 0]], "sizes": [1], **asked}
+        whole |= {"examples": 8} if asked else {}
         with pytest.raises(ProbeError, match=match):
             ask(of, "sweep", whole)
 
     refused("knows no domain 'x'", target="x")
+    refused(r"'vowels' has 3 held-out examples here.*To fix this, use at least 4 examples")
     refused(r"Sizes are 2 and 1 experts are named. To fix this, use sizes from 1 to 1", sizes=[2])
     refused(r"no expert 9 in layer 'decoder.0.1'. To fix this", cells=[["decoder.0.1", 9]])
     many = [["decoder.0.1", i] for i in range(4)]
