@@ -85,12 +85,12 @@ X6 = Experiment(
     ),
     minutes=12,
     caveat=(
-        "Each token of this task says little about its domain, so whoever looks at a whole example wins. "
-        "A discrete router that does so, kept even by a balance loss, is a much stronger rival here than in "
-        "the paper, where it was trained on text tasks; that comparison is shown and decides nothing. Every "
-        "token has a label of its own. This was first declared with one label an example, read off the mean of "
-        "its tokens, which averages wrong experts out: all stood closer together, and nothing but the cost "
-        "was reproduced."
+        "Each token of this task says little about its domain, so whoever looks at a whole example wins. A "
+        "discrete router that does so, kept even by a balance loss, is a much stronger rival here than in "
+        "the paper, where it was trained on text tasks; that comparison is shown and decides nothing. Every"
+        " token has a label of its own. This was first declared with one label an example, read off the "
+        "mean of its tokens, which averages wrong experts out: all stood closer together, and nothing but "
+        "the cost was reproduced."
     ),
 )
 
