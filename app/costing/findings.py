@@ -23,6 +23,8 @@ _WAITS = {
     "overhead": "is launch overhead",
     "network": "waits for other devices",
 }
+#: What a step is mostly spent on, in words.
+BOUNDS = {"memory": "memory", "compute": "computing", "overhead": "launches", "network": "the network"}
 GROUPS = ("Launch and host", "Attention and cache", "Shared, dense, head, other", "Experts")
 
 
@@ -115,6 +117,26 @@ def operators(found: Estimate) -> pd.DataFrame:
         host = {"Operator": "Host", "Time": seconds(found.host), "Share": share, "Bound": "overhead"}
         rows.append({**host, "GFLOP": 0.0, "Moved": "–", "FLOP per byte": 0.0})
     return pd.DataFrame(rows)
+
+
+def spent(found: Estimate) -> pd.DataFrame:
+    """Seconds of the step by what they are spent on, and how each follows."""
+    local = [op for op in found.ops if op.bound != "network"]
+    sent = sum(op.seconds for op in found.ops if op.bound == "network")
+    rows = (
+        ("computing", sum(op.compute for op in local), "FLOPs / (peak × share that arrives)"),
+        ("memory", sum(op.memory for op in local), "bytes / (bandwidth × share that arrives)"),
+        ("launches", sum(op.launch for op in local), "kernels × seconds between them"),
+        ("the network", sent, "hops × latency + bytes / link"),
+        ("the host", found.host, "a constant of the software"),
+    )
+    return pd.DataFrame(
+        [
+            {"Spent on": name, "Time": seconds(value), "Share": percent(value / found.step.value), "How": how}
+            for name, value, how in rows
+            if value
+        ]
+    )
 
 
 def grouped(found: Estimate) -> dict[str, float]:

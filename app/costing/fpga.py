@@ -1,15 +1,17 @@
 """The Cost page for FPGA boards: resources against limits, time by part, where each figure comes from."""
 
+from functools import lru_cache
+
 import streamlit as st
 
 from app.costing import findings
-from app.costing.gpu import costed
 from components import page
 from components.charts import palette
 from components.charts.cost import bars, used
+from core.cost.asking import RefusedError
 from core.cost.devices import registry
 from core.cost.devices.fabric import Fabric
-from core.cost.estimate import Estimate
+from core.cost.estimate import Estimate, estimate
 from core.cost.format import digits, percent, seconds, size
 from core.cost.format import show as shown_figure
 from core.design.spec import Design
@@ -18,6 +20,16 @@ BOARDS = tuple(
     name for name in registry.names() if name != "this-cpu" and isinstance(registry.device(name), Fabric)
 )
 BITS = ("w8a8", "w4a8", "w4a4", "w16a16")
+
+
+@lru_cache(maxsize=128)
+def _costed(
+    design: Design, board: str, phase: str, batch: int, context: int, bits: str
+) -> Estimate | RefusedError:
+    try:
+        return estimate(design, board, phase=phase, batch=batch, context=context, weights=bits)
+    except RefusedError as error:
+        return error
 
 
 def show(design: Design) -> str:
@@ -36,8 +48,8 @@ def show(design: Design) -> str:
         if language:
             context = st.number_input("Context", 1, max(1, design.task.tokens), own, width=140)
     command = f"--target {board} --phase {phase} --batch {batch} --context {context} --weights {bits}"
-    found = costed(design, board, phase, int(batch), int(context), bits)
-    if isinstance(found, str) or found.fit is None:
+    found = _costed(design, board, phase, int(batch), int(context), bits)
+    if isinstance(found, RefusedError) or found.fit is None:
         st.warning(page.plain(str(found)), icon=":material/warning:")
         return command
     left, right = st.columns([1, 1.2], gap="small")

@@ -17,9 +17,9 @@ def main() -> None:
     wanted = state.design_id()
     if wanted is None:
         return no_design("Cost", text.COST_EMPTY)
-    desk = state.desk()
+    desk, db = state.desk(), database.open(data_root())
     try:
-        desk.open(database.open(data_root()), wanted)
+        desk.open(db, wanted)
     except NotFoundError as error:
         state.open_design(None)
         return no_design("Cost", str(error))
@@ -30,7 +30,7 @@ def main() -> None:
         )
         st.space("stretch")
         st.page_link(pages.page("design"), label="Change the design", icon=":material/edit:")
-    arguments = fpga.show(desk.design) if half == "FPGA" else gpu.show(desk.design)
+    arguments = fpga.show(desk.design) if half == "FPGA" else gpu.show(db, desk.design)
     page.command(f"python -m app cost {argument(desk.design)[0]} {arguments}")
     return None
 

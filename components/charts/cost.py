@@ -37,8 +37,11 @@ class Dot:
     share: float
 
 
-def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette) -> Drawing:
-    """Both axes logarithmic; the area of a dot is its share of the step. Dots without FLOPs are left out."""
+def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence[Roof] = ()) -> Drawing:
+    """Both axes logarithmic; the area of a dot is its share of the step. Dots without FLOPs are left out.
+
+    `others` are thin and dashed, for comparison.
+    """
     seen = [dot for dot in dots if dot.intensity > 0 and dot.rate > 0]
     low = min([roof.peak / roof.bandwidth / 100, *(dot.intensity / 2 for dot in seen)])
     high = max([roof.peak / roof.bandwidth * 10, *(dot.intensity * 3 for dot in seen)])
@@ -57,10 +60,13 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette) -> Drawing:
         title="TFLOP/s",
         axis=alt.Axis(values=[d for d in _DECADES if floor <= d <= top], labelExpr=_DECIMAL),
     )
-    line = pd.DataFrame(
-        {"x": [low, ridge, high], "y": [low * roof.bandwidth / 1e12, roof.peak / 1e12, roof.peak / 1e12]}
-    )
-    roofs = alt.Chart(line).mark_line(strokeWidth=2, color=palette.ink2, clip=True).encode(x, y)
+    roofs = _lines(roof, (low, high)).mark_line(strokeWidth=2, color=palette.ink2, clip=True).encode(x, y)
+    # Names of peaks that are close stand one below the other.
+    heights = [-math.log10(other.peak / 1e12) / math.log10(top / floor) * ROOF_HEIGHT for other in others]
+    beside = [
+        _beside(other, (low, high), x, y, palette, at - height)
+        for other, height, at in zip(others, heights, apart(heights, 14), strict=True)
+    ]
     caps = pd.DataFrame(
         {
             "x": [high, max(low, ridge / 8)],
@@ -96,12 +102,31 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette) -> Drawing:
         )
     )
     return alt.layer(
-        roofs, names, marks, *_dot_labels(seen, x, y, palette, (low, high), math.log10(top / floor))
+        *beside, roofs, names, marks, *_dot_labels(seen, x, y, palette, (low, high), math.log10(top / floor))
     )
 
 
 _SMALL = "datum.value > 0 && datum.value < 0.001 ? format(datum.value, '.0e') : "
 _DECIMAL = _SMALL + "replace(format(datum.value, ',~g'), /,/g, '\u2009')"
+
+
+def _lines(roof: Roof, ends: tuple[float, float]) -> alt.Chart:
+    """Bandwidth up to the ridge, then the peak."""
+    low, high = ends
+    corners = [low, min(high, max(low, roof.peak / roof.bandwidth)), high]
+    heights = [min(roof.peak, at * roof.bandwidth) / 1e12 for at in corners]
+    return alt.Chart(pd.DataFrame({"x": corners, "y": heights}))
+
+
+def _beside(
+    roof: Roof, ends: tuple[float, float], x: alt.X, y: alt.Y, palette: Palette, moved: float
+) -> Drawing:
+    """Another device, quiet, with its name at the right end."""
+    lines = _lines(roof, ends).mark_line(strokeWidth=1, strokeDash=[4, 3], color=palette.ink2, clip=True)
+    end = pd.DataFrame({"x": [ends[1]], "y": [roof.peak / 1e12], "text": [roof.peak_label]})
+    name = alt.Chart(end).encode(x, y, text="text:N")
+    words = text_with_halo(name, palette, size=11, align="right", dy=9 + moved)
+    return alt.layer(lines.encode(x, y), words)
 
 
 def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: object) -> Drawing:
@@ -160,6 +185,16 @@ def stacked(
         alt.Chart(ends).mark_text(dy=-9, fontSize=11, color=palette.ink2).encode(x, y="high:Q", text="note:N")
     )
     return alt.layer(bars, rule, note)
+
+
+def limited(bars: Drawing, limit: float | None, palette: Palette) -> Drawing:
+    """Bars under a red line at `limit`; without one as they are."""
+    if limit is None:
+        return bars
+    line = alt.Chart(pd.DataFrame({"limit": [limit]})).mark_rule(
+        strokeWidth=2, strokeDash=[6, 3], color=palette.categorical[6]
+    )
+    return alt.layer(bars, line.encode(alt.Y("limit:Q", title=None)))
 
 
 def used(rows: Sequence[tuple[str, float, float, float, str]], palette: Palette) -> Drawing:

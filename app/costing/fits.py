@@ -1,0 +1,133 @@
+"""The fit matrix: devices x number formats; where something does not fit, the smallest change that helps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from app.costing.controls import Chosen
+from app.costing.findings import listed
+from app.costing.question import Question, costed, needed
+from components import page
+from components.fit.mount import Cell, Row, fit_table
+from core.cost.asking import RefusedError
+from core.cost.devices.base import Processor
+from core.cost.estimate import Estimate
+from core.cost.format import letters, percent, size
+from core.design.bodies.moe import Moe
+from core.design.spec import Design
+
+COLUMNS = (("bf16", "bf16"), ("8 bits", "int8"), ("4 bits", "int4"), ("train, AdamW", "train"))
+TIGHT = 0.85
+#: Devices that a change may ask for.
+_MORE = (2, 4, 8, 16, 32, 64)
+_NARROWER = {"bf16": ("int8", "int4"), "fp32": ("bf16", "int8", "int4"), "int8": ("int4",)}
+
+
+def show(design: Design, chosen: Chosen) -> None:
+    """The table of the chosen devices."""
+    question = chosen.question
+    rows = [_row(design, on, question, first=on is chosen.targets[0]) for on in chosen.targets]
+    said = finding(rows, _lacks(design, chosen))
+    several = f" of each of {question.devices}" if question.devices > 1 else ""
+    page.head(
+        said,
+        f"Share of the memory{several} that is needed, and tokens per second, at batch {question.batch}."
+        " Where it does not fit: what is missing, and the smallest change that helps.",
+    )
+    fit_table([title for title, _ in COLUMNS], rows, said, key="fit")
+
+
+def _row(design: Design, on: Processor, question: Question, *, first: bool) -> Row:
+    cells = []
+    for _, weights in COLUMNS:
+        asked = _for(design, on, question, weights)
+        shown = first and (asked.phase, asked.weights) == (question.phase, question.weights)
+        found = costed(design, on, asked)
+        if isinstance(found, RefusedError):
+            cells.append(Cell("none", "–", str(found.problems[0].message), shown))
+        else:
+            cells.append(_cell(design, on, asked, found, shown))
+    return Row(on.title, size(on.memory), tuple(cells))
+
+
+def _for(design: Design, on: Processor, question: Question, weights: str) -> Question:
+    """The question in one column: a format of the asked phase, or training."""
+    trains = question.phase == "train"
+    if weights == "train":
+        stored = question.weights if trains else on.compute
+        return question.but(phase="train", weights=stored if stored in ("bf16", "fp32") else "fp32")
+    if not trains:
+        return question.but(weights=weights)
+    usual = "decode" if design.task.causal_loss else "prefill"
+    return question.but(phase=usual, weights=weights)
+
+
+def _cell(design: Design, on: Processor, asked: Question, found: Estimate, shown: bool) -> Cell:
+    wanted = found.needs.total.value
+    share = wanted / found.has
+    if share > 1:
+        return Cell(
+            "not", f"+{size(wanted - found.has)}", change(design, on, asked) or "no plan here fits", shown
+        )
+    rate = f"{letters(found.rate.value)} tok/s"
+    return Cell("tight" if share > TIGHT else "fits", percent(share), rate, shown)
+
+
+def change(design: Design, on: Processor, question: Question) -> str:
+    """The first change that makes it fit, from the least to the most; empty where none of them does."""
+    for words, changed in changes(design, question):
+        bytes_ = needed(design, on, changed)
+        if bytes_ is not None and bytes_ <= on.usable:
+            return words
+    return ""
+
+
+def changes(design: Design, question: Question) -> Iterator[tuple[str, Question]]:
+    """(words, question) from the least to the most: narrower weights, less kept, more devices."""
+    plan = dict(question.plan)
+    counts = [p.part.body.count for p in design.parts() if isinstance(p.part.body, Moe)]
+
+    def spread(devices: int) -> int:
+        """Ways that experts of every layer can be spread over so many devices."""
+        return math.gcd(devices, *counts) if counts else 1
+
+    if question.phase == "train":
+        small = plan | {"micro_batch": 1}
+        yield "micro-batch 1", question.but(plan=tuple(small.items()))
+        again = small | {"recompute": "full"}
+        yield "recompute", question.but(plan=tuple(again.items()))
+        for n in _MORE:
+            shared = again | {"zero": 3, "dp": n, "ep": spread(n)}
+            more = question.but(plan=tuple(shared.items()), batch=max(n, question.batch))
+            yield f"{n} devices, ZeRO 3", more
+        return
+    for weights in _NARROWER.get(question.weights, ()):
+        yield f"{weights} fits", question.but(weights=weights)
+    for n in _MORE:
+        yield f"{n} devices", question.but(plan=tuple((plan | {"tp": n, "ep": spread(n)}).items()))
+
+
+def _lacks(design: Design, chosen: Chosen) -> float:
+    """Bytes that the first device lacks in the format that asks for least."""
+    on = chosen.targets[0]
+    asked = [_for(design, on, chosen.question, weights) for _, weights in COLUMNS[:-1]]
+    wanted = [bytes_ for each in asked if (bytes_ := needed(design, on, each)) is not None]
+    return min(wanted, default=0.0) - on.usable
+
+
+def finding(rows: list[Row], lacks: float) -> str:
+    """What fits where, in a sentence; `lacks` bytes are missing on the first device at least."""
+    full = [
+        title
+        for (title, _), *cells in zip(COLUMNS, *(row.cells for row in rows), strict=True)
+        if all(cell.kind in ("fits", "tight") for cell in cells)
+    ]
+    if len(full) == len(COLUMNS):
+        return "It fits every target in every format, and trains on all of them"
+    if full:
+        return f"It fits every target in {listed(full)}"
+    some = [row.name for row in rows if any(cell.kind in ("fits", "tight") for cell in row.cells)]
+    if some:
+        return f"It fits {listed(some)} in some formats only"
+    return f"It fits no single device; {rows[0].name} misses {size(max(0.0, lacks))} at least"

@@ -1,0 +1,132 @@
+"""What is asked on the Cost page, and the command that asks the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from core.cost import gpu
+from core.cost.asking import Asked, RefusedError, scenario
+from core.cost.count import Counts, count
+from core.cost.demand import Demand
+from core.cost.devices.base import Processor
+from core.cost.efficiency import Constants
+from core.cost.estimate import Estimate, on_processor
+from core.cost.rates import Measured
+from core.design.spec import Design
+
+#: Flags of the command for what is asked besides target, phase, batch, context and weights.
+_FLAGS = ("tp", "ep", "pp", "dp", "micro_batch", "zero", "recompute", "optimizer", "stack")
+_USUAL = {"tp": 1, "ep": 1, "pp": 1, "dp": 1, "zero": 1, "recompute": "none", "optimizer": "adamw"}
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Rates of experts that a run measured (`core.cost.routing`), known by the run."""
+
+    run: str
+    rates: Measured
+
+    def __hash__(self) -> int:
+        return hash(self.run)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Constants that two timings of a user gave a device, known by those timings."""
+
+    name: str
+    device: str
+    constants: Constants
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@dataclass(frozen=True)
+class Question:
+    """`plan` are those items of `core.cost.asking.Asked` that differ from the usual. The price is that of a
+    device and hour, `watts` are of one device."""
+
+    phase: str
+    batch: int
+    context: int
+    weights: str
+    plan: tuple[tuple[str, int | str], ...] = ()
+    routing: Routing | None = None
+    stack: Stack | None = None
+    price: float | None = None
+    watts: float | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """As the estimator takes it."""
+        found: Asked = {
+            "phase": self.phase,
+            "batch": self.batch,
+            "context": self.context,
+            "weights": self.weights,
+        }
+        known = dict(self.plan)
+        for name in _FLAGS:
+            if name in known:
+                found[name] = known[name]  # type: ignore[literal-required]  # _FLAGS are keys of Asked
+        return found
+
+    @property
+    def devices(self) -> int:
+        """All that share the work."""
+        plan = dict(self.plan)
+        return int(plan.get("tp", 1)) * int(plan.get("pp", 1)) * int(plan.get("dp", 1))
+
+    def command(self, target: str) -> str:
+        """Flags of `python -m app cost DESIGN`."""
+        words = [f"--target {target} --phase {self.phase} --batch {self.batch} --context {self.context}"]
+        words.append(f"--weights {self.weights}")
+        words += [f"--{name.replace('_', '-')} {value}" for name, value in self.plan]
+        if self.routing is not None:
+            words.append(f"--run {self.routing.run}")
+        return " ".join(words)
+
+    def but(self, **changes: object) -> Question:
+        """The same with other words."""
+        return replace(self, **changes)  # type: ignore[arg-type]  # names of fields, as replace checks
+
+
+def plan_of(values: Mapping[str, int | str | None]) -> tuple[tuple[str, int | str], ...]:
+    """What differs from the usual, in the order of the flags."""
+    return tuple(
+        (name, value)
+        for name in _FLAGS
+        if (value := values.get(name)) is not None and value != _USUAL.get(name)
+    )
+
+
+@lru_cache(maxsize=4096)
+def costed(design: Design, on: Processor, question: Question) -> Estimate | RefusedError:
+    """The estimate on a device, or what makes no sense."""
+    try:
+        load = scenario(design, question.asked, on.compute)
+    except RefusedError as error:
+        return error
+    counts = _counted(design, question.routing, load.phase == "train")
+    stack = question.stack
+    constants = stack.constants if stack and stack.device == on.name else None
+    return on_processor(Demand(counts, load), on, gpu.step(counts, load, on, constants))
+
+
+@lru_cache(maxsize=4096)
+def needed(design: Design, on: Processor, question: Question) -> float | None:
+    """Bytes that a device of the plan needs; None where the plan makes no sense."""
+    try:
+        load = scenario(design, question.asked, on.compute)
+    except RefusedError:
+        return None
+    asks = Demand(_counted(design, None, load.phase == "train"), load)
+    return asks.memory.on(on.reserved, load.parallel.devices).total.value
+
+
+@lru_cache(maxsize=32)
+def _counted(design: Design, routing: Routing | None, training: bool) -> Counts:
+    return count(design, routing.rates if routing else None, training=training)

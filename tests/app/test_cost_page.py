@@ -1,0 +1,90 @@
+"""The Cost page: what it asks, what it says, and what it does with nonsense."""
+
+import pytest
+
+from app.composer.desk import document
+from app.costing import batches, compare, fits
+from app.costing.controls import Chosen
+from app.costing.question import Question, costed, needed, plan_of
+from core.cost.asking import RefusedError
+from core.cost.devices import registry
+from core.cost.estimate import Estimate, estimate
+from core.design.presets.registry import preset
+from storage import drafts
+from tests.app.test_composer import studio as opened
+
+H100 = registry.device("h100-sxm")
+ASKED = Question("decode", 8, 2048, "bf16")
+
+
+def test_the_page_says_what_the_estimator_says():
+    design = preset("mixtral-8x7b")
+    found = costed(design, H100, ASKED)
+    told = estimate(design, "h100-sxm", phase="decode", batch=8, context=2048, weights="bf16")
+    assert isinstance(found, Estimate)
+    assert (found.step, found.needs.total) == (told.step, told.needs.total)
+
+
+def test_the_command_names_what_is_unusual_only():
+    plan = plan_of({"tp": 8, "ep": 8, "pp": 1, "dp": 1, "stack": None, "zero": 1, "recompute": "full"})
+    asked = Question("train", 8, 2048, "bf16", plan)
+    said = "--phase train --batch 8 --context 2048 --weights bf16 --tp 8 --ep 8 --recompute full"
+    assert asked.command("h100-sxm") == f"--target h100-sxm {said}"
+    assert asked.devices == 8
+
+
+def test_a_plan_that_does_not_divide_is_refused_in_words():
+    found = costed(preset("mixtral-8x7b"), H100, ASKED.but(plan=(("tp", 3),)))
+    assert isinstance(found, RefusedError)
+    assert "To fix this" in str(found.problems[0].fix)
+    assert needed(preset("mixtral-8x7b"), H100, ASKED.but(plan=(("tp", 3),))) is None
+
+
+@pytest.mark.parametrize(("target", "weights"), [("h100-sxm", "bf16"), ("rtx4090", "int8"), ("l4", "int4")])
+def test_the_smallest_change_makes_it_fit_and_nothing_less_does(target, weights):
+    design, on = preset("mixtral-8x7b"), registry.device(target)
+    asked = ASKED.but(weights=weights)
+    wanted = needed(design, on, asked)
+    assert wanted is not None
+    assert wanted > on.usable
+    words = fits.change(design, on, asked)
+    assert words
+    for said, changed in fits.changes(design, asked):
+        bytes_ = needed(design, on, changed)
+        enough = bytes_ is not None and bytes_ <= on.usable
+        assert enough == (said == words)
+        if said == words:
+            break
+
+
+def test_batches_say_where_every_expert_is_read():
+    design = preset("mixtral-8x7b")
+    found = [costed(design, H100, ASKED.but(batch=batch)) for batch in (1, 8, 32, 256)]
+    said = batches.time_finding([each for each in found if isinstance(each, Estimate)])
+    assert said.endswith("every expert is read from batch 32 on")
+    distinct = found[1].asks.distinct
+    assert distinct is not None
+    assert distinct.figure.value == pytest.approx(8 * (1 - 0.75**8), rel=1e-6)
+
+
+def test_the_dense_twin_has_the_active_parameters():
+    design = preset("mixtral-8x7b")
+    chosen = Chosen((H100,), ASKED.but(price=2.0))
+    mine, theirs = compare.figures(design, chosen), compare.figures(compare.twin(design), chosen)
+    assert theirs["Total parameters"].value == pytest.approx(mine["Active parameters"].value, rel=1e-3)
+    assert mine["Cost of a million tokens"].value == pytest.approx(
+        2.0 / 3600 * mine["Time of a step"].value / 8 * 1e6, rel=1e-6
+    )
+    assert compare.finding(compare.TWIN, mine, theirs).endswith("the time of its dense twin")
+
+
+def test_no_target_and_a_plan_that_does_not_divide_are_said_on_the_page(db):
+    app = opened("cost", drafts.create(db, document(preset("mixtral-8x7b"))).id)
+    next(box for box in app.number_input if box.label == "Tensor").set_value(3).run()
+    assert not app.exception
+    assert any("To fix this" in text.value for text in app.markdown)
+    next(box for box in app.number_input if box.label == "Tensor").set_value(2).run()
+    assert "--tp 2" in app.code[-1].value
+    app.multiselect[0].set_value([]).run()
+    assert not app.exception
+    assert any("No target is chosen" in text.value for text in app.markdown)
