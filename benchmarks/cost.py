@@ -11,13 +11,18 @@ efficiency for each phase, refitted as the median of the same folds; its authors
   batch, of min(K T, E) in a prefill; all-reduce by bytes alone.
 - active only, all experts: max(2 active T / F, bytes / BW) of the whole model, as calculators have it.
 
+Where `llm_analysis` is installed (`pip install --no-deps llm-analysis`), the program itself is called too.
 Rules get the exact counts of the design, so they are better here than in their programs, which do not know
 most of these models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import importlib.util
+import logging
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +96,45 @@ RULES: Mapping[str, Callable[[Point], float]] = {
 }
 
 
+def program(point: Point) -> float:
+    """llm-analysis itself (PyPI, 0.2.2); E, K and the width of an expert are given to it by hand.
+
+    Raises ImportError where it is not installed, and ValueError for what it cannot be asked.
+    """
+    # Its command line needs `fire`; what is called here does not.
+    sys.modules.setdefault("fire", types.ModuleType("fire"))
+    logging.disable(logging.WARNING)
+    from llm_analysis.analysis import LLMAnalysis
+    from llm_analysis.config import DtypeConfig, GPUConfig, ModelConfig, ParallelismConfig
+
+    load, on, counts = point.load, point.on, point.counts()
+    if load.phase == "train":
+        raise ValueError("Training is compared by rule alone.")
+    bodies = [part.placed.part.body for part in counts.parts if part.placed]
+    mixer = next(body for body in bodies if hasattr(body, "heads"))
+    bank = next(part for part in counts.parts if part.groups)
+    width, inner = counts.design.width, bank.groups[0].hidden
+    model = ModelConfig(
+        point.design, counts.design.depth, mixer.heads, width, counts.design.task.heads_out[0].outputs,
+        num_key_value_heads=getattr(mixer, "kv_heads", mixer.heads), ffn_embed_dim=inner,
+        expansion_ratio=inner / width, moe_num_experts=bank.groups[0].experts,
+        moe_top_k=round(bank.groups[0].rows),
+    )  # fmt: skip
+    bits = round(min(16, load.weights.matrices("expert").bits))
+    peak = {form: value / 1e12 for form, value in on.peak.items()}
+    plain = peak[on.compute]
+    gpu = GPUConfig(
+        on.name, on.memory / 1e9, on.bandwidth / 1e9, (on.link or on.pcie or 1e9) / 1e9, 8e-6, plain,
+        peak.get("fp8", plain), peak.get("fp4", plain),
+    )  # fmt: skip
+    numbers = DtypeConfig("", bits, 8 if load.weights.name == "fp8" else 16, 16)
+    it = LLMAnalysis(model, gpu, numbers, ParallelismConfig(tp_size=load.parallel.tp))
+    if load.phase == "prefill":
+        return it.get_latency_fwd(load.batch, load.context)[0]
+    cached = it.get_memory_kv_cache_per_layer(load.batch, load.context) * counts.design.depth
+    return it.get_latency_fwd(load.batch, 1)[0] + cached / on.bandwidth
+
+
 def _refitted(
     mine: Sequence[Laid], raw: Mapping[str, float], key: Callable[[Point], str]
 ) -> dict[str, float]:
@@ -105,6 +149,12 @@ def _refitted(
 def _marks(ratios: Sequence[float]) -> str:
     off = np.abs(np.array(ratios) - 1)
     return " | ".join(f"{np.quantile(off, q):.0%}" for q in (0.5, 0.9, 1.0))
+
+
+def _programs() -> Iterator[tuple[str, Callable[[Point], float]]]:
+    """Other estimators that are installed here."""
+    if importlib.util.find_spec("llm_analysis") is not None:
+        yield "llm-analysis 0.2.2 (program)", program
 
 
 def side_by_side(done: Calibration) -> list[str]:
@@ -125,7 +175,7 @@ def side_by_side(done: Calibration) -> list[str]:
                 [blind_m[o.point.id] for o in mine],
             ),
         }
-        for name, rule in RULES.items():
+        for name, rule in RULES.items() if phase == "train" else (*RULES.items(), *_programs()):
             raw = {one.point.id: rule(one.point) / one.point.seconds for one in mine}
             rows[name] = (
                 list(_refitted(mine, raw, lambda p: p.device).values()),
