@@ -104,6 +104,15 @@ def test_expertise(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_experts(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(capsys, "experts", run_id, "--json")
+    found = json.loads(out)
+    assert (status, found["layer"]) == (0, PATH)
+    assert [len(found[name]["value_EE"]) for name in ("weights", "outputs", "CKA")] == [4, 4, 4]
+    lines = call(capsys, "experts", run_id, "--layer", "1")[1].splitlines()
+    assert [line.split(":")[0] for line in lines[1:]] == ["weights", "outputs", "CKA", "router"]
+
+
 def test_trace(run_id: str, db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     texts = [tmp_path / "one.txt", tmp_path / "two.txt"]
     for path in texts:
