@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
@@ -32,4 +32,4 @@ def guarded(act: Act) -> Act:
         except Exception as error:
             show_defect("What you asked for", error)
 
-    return run  # type: ignore[return-value]
+    return cast("Act", run)

@@ -19,7 +19,12 @@ ShapeKind = Literal[
     "table",
     "either",
 ]
-_SCALAR = {"boolean": "flag", "integer": "integer", "number": "number", "string": "text"}
+_SCALAR: dict[str, ShapeKind] = {
+    "boolean": "flag",
+    "integer": "integer",
+    "number": "number",
+    "string": "text",
+}
 
 
 class UndrawableError(Exception):
@@ -64,7 +69,7 @@ def shape(node: Node, defs: dict[str, Node]) -> Shape:
     if "anyOf" in node:
         return _any_of(node, defs)
     if node.get("type") in _SCALAR:
-        return Shape(_SCALAR[node["type"]], node)  # type: ignore[arg-type]
+        return Shape(_SCALAR[node["type"]], node)
     if node.get("type") == "array" and "items" in node:
         return _list(node, defs)
     if node.get("type") == "object":

@@ -218,11 +218,11 @@ def _arrays(trace: Trace) -> Iterator[tuple[str, Array]]:
 def _trace(header: Header, arrays: dict[str, Array]) -> Trace:
     tokens = Tokens(**{entry.name: arrays[entry.name] for entry in fields(Tokens)})
     names = ("expert", "weight", "accepted", "entropy", "margin", "probability")
-    layers = tuple(
-        RoutedLayer(layer, **{name: arrays.get(f"{i}.{name}") for name in names})  # type: ignore[arg-type]
-        for i, layer in enumerate(header.layers)
-    )
-    return Trace(header, tokens, layers)
+    layers = []
+    for i, layer in enumerate(header.layers):
+        held: dict[str, Any] = {name: arrays.get(f"{i}.{name}") for name in names}
+        layers.append(RoutedLayer(layer, **held))
+    return Trace(header, tokens, tuple(layers))
 
 
 def _refuse_unknown(archive: zipfile.ZipFile, names: set[str]) -> None:

@@ -45,10 +45,10 @@ def route_family_nmi(subject: Subject, argument: str) -> float | None:
 
     1 where every expert serves the tasks of one family alone.
     """
-    batches = [batch for batch in subject.held_out if batch.task_id is not None]
-    if not batches:
+    told = [(batch.task_id, batch.domain) for batch in subject.held_out if batch.task_id is not None]
+    if not told:
         return None
-    seen = Counter((int(t), int(d)) for b in batches for t, d in zip(b.task_id, b.domain, strict=True))  # type: ignore[arg-type]
+    seen = Counter((int(t), int(d)) for task, domain in told for t, d in zip(task, domain, strict=True))
     family = {task: max((n, -d) for (t, d), n in seen.items() if t == task)[1] * -1 for task, _ in seen}
     found: list[float | None] = []
     routes = {task: _experts(subject, task) for task in family}

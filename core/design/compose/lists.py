@@ -46,7 +46,8 @@ def _neighbour(first: Spot, spots: Sequence[Spot]) -> JSON | None:
     at = next(i for i, entry in enumerate(first.holder) if entry is first.entry)
     for entry in [*first.holder[at + 1 :], *reversed(first.holder[:at])]:
         if id(entry) not in gone:
-            return entry  # type: ignore[no-any-return]
+            kept: JSON = entry
+            return kept
     return None
 
 

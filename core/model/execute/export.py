@@ -4,6 +4,8 @@ operators.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,11 +47,14 @@ class UnboundExperts(ExpertGroup):
     def __init__(self, stacked: StackedExperts) -> None:
         super().__init__(stacked.count)
         self.experts = nn.ModuleList(_Slice(stacked, e) for e in range(stacked.count))
-        self.batched = stacked.batched  # type: ignore[method-assign]
+        self._batched = stacked.batched
 
     def rows(self, x_ND: Tensor, expert: int) -> Tensor:
         y_ND: Tensor = self.experts[expert](x_ND)
         return y_ND
+
+    def batched(self, x_GND: Tensor, tensors_G: Sequence[Tensor | None]) -> Tensor:
+        return self._batched(x_GND, tensors_G)
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         each = (expert._parameters.values() for expert in self.experts)
