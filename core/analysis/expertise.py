@@ -42,8 +42,8 @@ class Expertise:
     `chance_predictive` and `chance_prognostic` are what 95 of 100 shuffles of the choices stay below.
     `variability` needs the router's own probabilities: 0 for one that always decides alike on a token, 1 for
     a random one. `predictive_EE` and `prognostic_EE` [E, E] are of pairs, NaN for those with few tokens.
-    `verdict` is "predictive", "predictive of the worse expert", "prognostic only", "no expertise" or
-    "undefined". `pairs` of `all_pairs` were told.
+    `verdict` is "predictive", "predictive of the worse expert", "mostly prognostic", "prognostic only",
+    "no expertise" or "undefined". `pairs` of `all_pairs` were told.
     """
 
     predictive: float | None
@@ -197,9 +197,11 @@ def _verdict(
 ) -> str:
     if predictive <= chance_predictive and prognostic <= chance_prognostic:
         return "no expertise"
-    if predictive > chance_predictive and predictive > HALF * prognostic:
-        return "predictive of the worse expert" if worse else "predictive"
-    return "prognostic only"
+    if predictive <= chance_predictive:
+        return "prognostic only"
+    if predictive <= HALF * prognostic:
+        return "mostly prognostic"
+    return "predictive of the worse expert" if worse else "predictive"
 
 
 def _undefined(experts: int, used_E: npt.NDArray[np.int64]) -> Expertise:
@@ -216,6 +218,7 @@ def _undefined(experts: int, used_E: npt.NDArray[np.int64]) -> Expertise:
 _WORDS = {
     "predictive": "The router's choices follow which expert does better on a token.",
     "predictive of the worse expert": "The choices follow which expert does better, and take the worse one.",
+    "mostly prognostic": "The choices follow how hard a token is, and less which expert does better on it.",
     "prognostic only": "The choices follow how hard a token is, not which expert does better on it.",
     "no expertise": "The choices say nothing about how the experts do on a token.",
 }

@@ -43,6 +43,13 @@ def test_policies_with_known_answers(name: str) -> None:
     assert found.verdict == verdict
 
 
+def test_a_little_knowledge_of_the_effect_is_not_called_none() -> None:
+    found = under(logistic(BASE + 0.3 * EFFECT))
+    assert found.verdict == "mostly prognostic"
+    assert found.chance_predictive is not None
+    assert found.chance_predictive < 0.03 < found.predictive < found.prognostic / 2
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_facts(name: str) -> None:
     found = under(POLICIES[name][0])
