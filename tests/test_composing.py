@@ -142,7 +142,7 @@ def test_any_acts_in_any_order(db: Database, start: Design, data: st.DataObject)
         shas.append(after.sha)
     for sha in reversed(shas):
         assert draft.sha == sha
-        last, draft = draft, drafts.undo(db, draft.id, draft.revision)  # type: ignore[assignment]
+        last, draft = draft, drafts.undo(db, draft.id, draft.revision)
     assert last.undo is None
     assert draft.sha == start.sha
 

@@ -74,8 +74,8 @@ class Studio:
             time.sleep(0.02)
 
     def close(self) -> None:
-        self.engine._runs.launch = lambda: None  # type: ignore[method-assign]
-        self.engine._jobs.launch = lambda: None  # type: ignore[method-assign]
+        self.engine._runs.launch = lambda: None
+        self.engine._jobs.launch = lambda: None
         for summary in (*runs.listing(self.db), *jobs.listing(self.db)):
             if lives(summary.pid, summary.pid_started) and summary.pid:
                 with contextlib.suppress(ProcessLookupError):

@@ -120,7 +120,7 @@ def save(checkpoints: Path, step: int, content: bytes) -> None:
 
 
 def trainer() -> worker.Trainer:
-    return worker.Trainer(load, resolve, train, files.newest_checkpoint, (RefusedError,))  # type: ignore[arg-type]
+    return worker.Trainer(load, resolve, train, files.newest_checkpoint, (RefusedError,))
 
 
 if __name__ == "__main__":

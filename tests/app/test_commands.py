@@ -209,7 +209,7 @@ def test_progress_is_one_line_on_a_terminal(studio: Studio) -> None:
     assert describe(run, None) == "running  step 25 of 100"
 
     terminal = io.StringIO()
-    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    terminal.isatty = lambda: True
     progress = Progress(terminal)
     for last in (False, True):
         progress.show(run, row, last=last)

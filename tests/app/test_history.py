@@ -302,7 +302,7 @@ def incompressible() -> Design:
     for n in range(8):
         at = f"/stacks/0/layers/{n}/pattern/0/parts/1/body/experts"
         moved = [g | {"hidden": g["hidden"] + 1000 * n} for g in groups[n:] + groups[:n]]
-        design = apply(design, SetValue(path=at, value=moved))  # type: ignore[arg-type]
+        design = apply(design, SetValue(path=at, value=moved))
     assert isinstance(design, Design)
     return design
 

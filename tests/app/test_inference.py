@@ -53,7 +53,7 @@ def test_it_starts_on_demand_answers_two_tabs_and_comes_back_after_a_crash(
     assert first is not None
     try:
         assert stat.S_IMODE((db.root / address.FILE).stat().st_mode) == 0o600
-        assert set(status(db)["runs"]) == set(two)  # type: ignore[index]
+        assert set(status(db)["runs"]) == set(two)
         assert not serve(db.root)  # one process for a data folder
 
         # It falls over while an answer is awaited.

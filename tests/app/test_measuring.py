@@ -36,8 +36,8 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.engine = LocalEngine(root)
-        self.engine._runs.launch = lambda: None  # type: ignore[method-assign]
-        self.engine._jobs.launch = lambda: None  # type: ignore[method-assign]
+        self.engine._runs.launch = lambda: None
+        self.engine._jobs.launch = lambda: None
         self.db = self.engine.db
         self.count = 0
         self.said: list[str] = []

@@ -16,7 +16,7 @@ PATHS = ("decoder.1.1", "decoder.2.1")
 
 def routed() -> Routed:
     layers = tuple({"path": path, "load": [3, 1], "domain_expert": [[3, 0], [0, 1]]} for path in PATHS)
-    return Routed(SimpleNamespace(), Path("trace.npz"), layers, (), {path: path for path in PATHS})  # type: ignore[arg-type]  # only layers are read
+    return Routed(SimpleNamespace(), Path("trace.npz"), layers, (), {path: path for path in PATHS})
 
 
 def test_switches_become_overrides_of_their_layers():

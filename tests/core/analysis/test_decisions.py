@@ -13,7 +13,7 @@ from tests.core.analysis.planted import planted, soft_only
 DOMAIN = np.repeat([0, 1], 10)
 
 
-def layer_with(**arrays: np.ndarray):  # type: ignore[no-untyped-def]
+def layer_with(**arrays: np.ndarray):
     trace = planted(4, [np.zeros((20, 1))], length=10, domain=DOMAIN)
     return trace, replace(trace.layers[0], **arrays)
 

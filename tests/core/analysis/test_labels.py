@@ -15,7 +15,7 @@ DIGIT = (BYTE >= 48) & (BYTE <= 57)
 RANDOM = np.random.default_rng(0).integers(2, 4, len(BYTE))
 
 
-def routed(expert: np.ndarray, **values: object):  # type: ignore[no-untyped-def]
+def routed(expert: np.ndarray, **values: object):
     trace = planted(4, [np.asarray(expert)[:, None]], length=LENGTH, token=BYTE, **values)
     return labels(trace, trace.layers[0])
 

@@ -62,7 +62,7 @@ def test_bounds(counts: list[int]) -> None:
 
 
 @given(LOADS, st.integers(1, 9), st.randoms(use_true_random=False))
-def test_order_and_scale_do_not_matter(counts: list[int], factor: int, random) -> None:  # type: ignore[no-untyped-def]
+def test_order_and_scale_do_not_matter(counts: list[int], factor: int, random) -> None:
     other = [count * factor for count in random.sample(counts, len(counts))]
     assert cv(other) == pytest.approx(cv(counts), abs=1e-9)
     assert max_violation(other) == pytest.approx(max_violation(counts), abs=1e-9)

@@ -46,7 +46,7 @@ def test_bounds_and_scale(counts: np.ndarray, factor: int) -> None:
 
 
 @given(COUNTS, st.randoms(use_true_random=False))
-def test_names_do_not_matter(counts: np.ndarray, random) -> None:  # type: ignore[no-untyped-def]
+def test_names_do_not_matter(counts: np.ndarray, random) -> None:
     rows = random.sample(range(len(counts)), len(counts))
     columns = random.sample(range(counts.shape[1]), counts.shape[1])
     value, other = specialization(counts), specialization(counts[rows][:, columns])

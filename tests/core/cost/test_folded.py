@@ -37,7 +37,7 @@ def test_folding_equal_parts_changes_no_sum(design: Design) -> None:
 def test_measured_parts_are_not_folded() -> None:
     design = starter()
     routed = next(placed for placed in design.parts() if placed.part.body.kind == "moe")
-    counts = count(design, {routed.pointer: [2 / routed.part.body.count] * routed.part.body.count})  # type: ignore[attr-defined]
+    counts = count(design, {routed.pointer: [2 / routed.part.body.count] * routed.part.body.count})
     assert counts.folded() is counts
 
 

@@ -315,4 +315,4 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("values", [{"side": 2}, {"side": 1000}, {"held_out": 0.0}, {"held_out": 0.9}])
 def test_options_out_of_range(values: dict[str, float]) -> None:
     with pytest.raises(DataError, match="To fix this"):
-        Options(**values)  # type: ignore[arg-type]
+        Options(**values)

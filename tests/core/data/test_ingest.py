@@ -30,10 +30,10 @@ GIVEN = {
 
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN.keys())
 def test_stored_data_comes_back_the_same(given: object, tmp_path: Path) -> None:
-    preview = inspect(given)  # type: ignore[arg-type]
+    preview = inspect(given)
     assert preview.problems == ()
     assert everything_in(tmp_path) == []
-    facts = ingest(given, tmp_path)  # type: ignore[arg-type]
+    facts = ingest(given, tmp_path)
     assert preview.facts is not None
     assert facts == preview.facts.model_copy(update={"name": facts.name})
     assert sum(preview.sizes.values()) == facts.n_train + facts.n_held_out
@@ -64,7 +64,7 @@ def test_the_same_data_is_stored_once(tmp_path: Path) -> None:
 
 def test_fingerprints_follow_content_and_reading() -> None:
     def fingerprint(data: bytes, **options: object) -> str:
-        facts = inspect(upload("pets.csv", data), Options(**options)).facts  # type: ignore[arg-type]
+        facts = inspect(upload("pets.csv", data), Options(**options)).facts
         assert facts is not None
         return facts.fingerprint
 
@@ -166,7 +166,7 @@ def test_a_folder_and_its_zip_are_the_same_data(tmp_path: Path) -> None:
 )
 def test_domains_of_files(sizes: list[int], rule: str, domains: tuple[str, ...], tmp_path: Path) -> None:
     given = tuple(upload(f"f{i}.txt", WORDS * size) for i, size in enumerate(sizes))
-    assert ingest(given, tmp_path, Options(domains=rule)).domains == domains  # type: ignore[arg-type]
+    assert ingest(given, tmp_path, Options(domains=rule)).domains == domains
 
 
 def test_text_is_kept_byte_for_byte_without_its_mark(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_every_kind_of_picture_becomes_bytes(mode: str, color: bool) -> None:
     white: object = {"1": 1, "I;16": 65535, "LA": (255, 255), "RGB": (255,) * 3, "RGBA": (255,) * 4}.get(
         mode, 255
     )
-    image = Image.new("L", (20, 30), 255).convert("P") if mode == "P" else Image.new(mode, (20, 30), white)  # type: ignore[arg-type]
+    image = Image.new("L", (20, 30), 255).convert("P") if mode == "P" else Image.new(mode, (20, 30), white)
     image.save(out, "PNG")
     pixels = decode("a.png", out.getvalue(), 8, color)
     assert pixels.shape == (8, 8, 3 if color else 1)

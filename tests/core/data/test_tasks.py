@@ -21,8 +21,8 @@ def test_the_task_of_text_is_its_domain() -> None:
     two, one = build_text("t", "T", files), build_text("t", "T", {"a": files["a"]})
     assert two.facts.task_names == ("a", "b")
     batch = two.batch(0, seed=0, size=6, context=16)
-    assert np.array_equal(batch.task_id, batch.domain)  # type: ignore[arg-type]
-    assert all(np.array_equal(p.task_id, p.domain) for p in two.held_out(3, context=16))  # type: ignore[arg-type]
+    assert np.array_equal(batch.task_id, batch.domain)
+    assert all(np.array_equal(p.task_id, p.domain) for p in two.held_out(3, context=16))
     assert not one.facts.has_task_id
     assert one.batch(0, seed=0, size=6, context=16).task_id is None
 
@@ -33,8 +33,8 @@ def test_a_table_of_several_targets_draws_a_task_for_each_example() -> None:
     both, one = (build_table("t", "T", columns, targets) for targets in (["y", "z"], ["z"]))
     assert both.facts.task_names == ("y", "z")
     batch, again = (both.batch(2, seed=1, size=40, context=1) for _ in range(2))
-    assert np.array_equal(batch.task_id, again.task_id)  # type: ignore[arg-type]
-    assert set(batch.task_id.tolist()) == {0, 1}  # type: ignore[union-attr]
+    assert np.array_equal(batch.task_id, again.task_id)
+    assert set(batch.task_id.tolist()) == {0, 1}
     assert not any(np.isnan(target).any() for target in batch.targets.values())
     assert not one.facts.has_task_id
     assert open_table("iris").facts.task_names == ()
@@ -60,7 +60,7 @@ def test_every_picture_is_asked_each_question_once() -> None:
     answered = np.stack([t >= 0 if t.dtype.kind == "i" else ~np.isnan(t) for t in batch.targets.values()], 1)
     assert list(batch.targets) == names
     assert (answered.sum(1) == 1).all()
-    assert np.array_equal(answered.argmax(1), batch.task_id)  # type: ignore[arg-type]
+    assert np.array_equal(answered.argmax(1), batch.task_id)
     assert set(data.sizes().values()) == {1797}
 
 

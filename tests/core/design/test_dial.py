@@ -171,5 +171,5 @@ def test_a_wider_state_space_has_no_fewer_heads(heads: int, groups: int, then: i
     parts = document["stacks"][0]["layers"][0]["pattern"][0]["parts"]
     parts[0]["body"] = {"kind": "mamba2", "heads": heads, "head_width": 8, "state": 16, "groups": groups}
     wide = sized(Design.model_validate(document), width=2).stacks[0].layers[0].pattern[0].parts[0].body
-    assert wide.heads == then  # type: ignore[attr-defined]
-    assert wide.heads % wide.groups == 0  # type: ignore[attr-defined]
+    assert wide.heads == then
+    assert wide.heads % wide.groups == 0

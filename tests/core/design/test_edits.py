@@ -40,7 +40,7 @@ def test_lists_grow_shrink_and_move() -> None:
     grown = edited(Insert(path=f"{BODY}/experts", value=group))
     assert [g["hidden"] for g in at(grown, f"{BODY}/experts")] == [128, 96]
     moved = apply(grown, Move(path=f"{BODY}/experts/1", to=0))
-    assert [g["hidden"] for g in at(moved, f"{BODY}/experts")] == [96, 128]  # type: ignore[arg-type]
+    assert [g["hidden"] for g in at(moved, f"{BODY}/experts")] == [96, 128]
     doubled = edited(Duplicate(path="/stacks/0/layers/0"))
     assert doubled.depth == 2 * starter().depth
     assert apply(doubled, Remove(path="/stacks/0/layers/0")) == starter()
@@ -52,13 +52,13 @@ def test_isolating_a_turn_changes_nothing_but_the_writing() -> None:
     assert [o.path for o in apart.occurrences()] == [o.path for o in starter().occurrences()]
     only = apply(apart, SetValue(path="/stacks/0/layers/1/pattern/0/parts/1/body/experts/0/count", value=16))
     assert isinstance(only, Design)
-    assert [o.body.count for o in only.occurrences() if o.body.kind == "moe"] == [8, 16, 8]  # type: ignore[attr-defined]
+    assert [o.body.count for o in only.occurrences() if o.body.kind == "moe"] == [8, 16, 8]
 
 
 @pytest.mark.parametrize("strategy", ["equal", "arithmetic", "geometric"])
 def test_width_strategies_keep_the_sum(strategy: str) -> None:
-    after = edited(Widths(path=BODY, strategy=strategy, ratio=4, multiple=1))  # type: ignore[arg-type]
-    widths = next(p.part.body for p in after.parts() if p.part.body.kind == "moe").widths()  # type: ignore[attr-defined]
+    after = edited(Widths(path=BODY, strategy=strategy, ratio=4, multiple=1))
+    widths = next(p.part.body for p in after.parts() if p.part.body.kind == "moe").widths()
     assert abs(sum(widths) - 8 * 128) <= 8
     assert list(widths) == sorted(widths)
     if strategy != "equal":
@@ -68,7 +68,7 @@ def test_width_strategies_keep_the_sum(strategy: str) -> None:
 def test_fine_graining_keeps_parameters_and_active_width() -> None:
     after = edited(FineGrain(path=BODY, factor=4))
     moe = next(p.part.body for p in after.parts() if p.part.body.kind == "moe")
-    assert (moe.count, moe.per_token, moe.experts[0].inner) == (32, 8, 32)  # type: ignore[attr-defined]
+    assert (moe.count, moe.per_token, moe.experts[0].inner) == (32, 8, 32)
 
 
 def test_a_stale_edit_is_refused() -> None:

@@ -137,7 +137,7 @@ def test_names_of_tasks_change_the_sha_and_none_does_not() -> None:
 
 
 @pytest.mark.parametrize("made", GENERATED, ids=lambda made: made.name)
-def test_starters_fit_generated_data(made) -> None:  # type: ignore[no-untyped-def]
+def test_starters_fit_generated_data(made) -> None:
     if made.n_train > 1000:
         made = type(made)(**{**vars(made), "n_train": 1000, "n_held_out": 100})
     facts = made.open().facts

@@ -92,9 +92,9 @@ def test_the_siblings_have_the_starters_active_width() -> None:
     def active(name: str) -> float:
         body = next(p.part.body for p in preset(name).parts() if p.part.body.kind in ("moe", "dense"))
         if body.kind == "dense":
-            return float(body.expert.inner)  # type: ignore[attr-defined]
-        shared = sum(group.count * group.inner for group in body.shared)  # type: ignore[attr-defined]
-        return float(body.per_token * body.experts[0].inner + shared)  # type: ignore[attr-defined]
+            return float(body.expert.inner)
+        shared = sum(group.count * group.inner for group in body.shared)
+        return float(body.per_token * body.experts[0].inner + shared)
 
     assert active("fine-grained") == active("starter") == active("dense-twin")
 

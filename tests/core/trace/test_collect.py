@@ -11,7 +11,7 @@ from core.trace.record import Trace
 from tests.core.train.tiny import text_data, tiny_design
 
 
-def traced(model, batches, domains: tuple[str, ...] = ("vowels", "digits")) -> Trace:  # type: ignore[no-untyped-def]
+def traced(model, batches, domains: tuple[str, ...] = ("vowels", "digits")) -> Trace:
     """A trace whose loss is the number of the example."""
     return collect(
         model,

@@ -39,7 +39,7 @@ def by_hand(of: Case, row: int, at: int, expert: int) -> float:
     """One example, one token of which gets the whole output of one expert instead of the layer's mixture."""
     part = dict(of.model.parts())[of.path].body
 
-    def instead(_module: object, given: tuple, y_TD: Tensor) -> Tensor:  # type: ignore[type-arg]
+    def instead(_module: object, given: tuple, y_TD: Tensor) -> Tensor:
         group, x_TD = part.experts.members()[0], given[1].x_TD
         y_TD = y_TD.clone()
         y_TD[at] = group.rows(x_TD[at : at + 1], expert)[0]

@@ -172,7 +172,7 @@ def test_the_newest_trace_of_a_run(tmp_path: Path) -> None:
     assert newest_trace(tmp_path) == trace_path(tmp_path, 100)
 
 
-def empty(trace):  # type: ignore[no-untyped-def]
+def empty(trace):
     """The same trace without tokens."""
     tokens = Tokens(**{entry.name: getattr(trace.tokens, entry.name)[:0] for entry in fields(Tokens)})
     layer = trace.layers[0]

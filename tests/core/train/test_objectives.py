@@ -196,7 +196,7 @@ def test_gradients_of_tasks_add_up_to_that_of_the_summed_loss(router: dict[str, 
         passing = replace(
             at.passing,
             task_id=torch.full_like(known_B, task),
-            domain=at.passing.domain[known_B],  # type: ignore[index]
+            domain=at.passing.domain[known_B],
             pass_index=task,
         )
         output = model(at.inputs[known_B], passing)
@@ -374,7 +374,7 @@ def test_frozen_from_half_on(tmp_path: Path) -> None:
 def test_sampling_weighs_domains_by_size() -> None:
     data, design = text_data(), tiny_design()
     model = build(design)
-    data.sizes = lambda: {"vowels": 9, "digits": 1}  # type: ignore[method-assign]
+    data.sizes = lambda: {"vowels": 9, "digits": 1}
     shares = []
     for temperature in (1.0, 2.0, 1000.0):
         plan = tiny_plan(sampling=temperature, batch=400)

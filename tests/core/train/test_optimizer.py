@@ -18,7 +18,7 @@ from core.train.optimizer import decays, make_optimizer, rate
     [p for p in PRESETS if p.kind == "starter" and preset_design(p.name).depth],
     ids=lambda preset: preset.name,
 )
-def test_norms_biases_embeddings_and_routers_do_not_decay(preset) -> None:  # type: ignore[no-untyped-def]
+def test_norms_biases_embeddings_and_routers_do_not_decay(preset) -> None:
     model = build(Design.model_validate(preset.write()))
     names = {name for name, parameter in model.named_parameters() if decays(name, parameter)}
     assert names

@@ -102,10 +102,10 @@ def test_the_trace_at_the_end(whole: Run) -> None:
 def test_the_trace_keeps_to_its_cap(tmp_path: Path) -> None:
     small = Run(tmp_path / "small", tiny_plan(trace_tokens=40))
     small.train()
-    assert read(newest_trace(small.folder)).header.tokens == 32  # type: ignore[arg-type]
+    assert read(newest_trace(small.folder)).header.tokens == 32
     least = Run(tmp_path / "least", tiny_plan(trace_tokens=1))
     least.train()
-    assert read(newest_trace(least.folder)).header.tokens == 16  # type: ignore[arg-type]
+    assert read(newest_trace(least.folder)).header.tokens == 16
     none = Run(tmp_path / "none", tiny_plan(trace_tokens=0))
     none.train()
     assert newest_trace(none.folder) is None
@@ -116,7 +116,7 @@ def test_small_traces_on_the_way_are_of_the_first_tokens_of_the_last_trace(
 ) -> None:
     assert [step for step, _ in small_traces(whole.folder)] == sorted(whole.plan.waypoints)
     assert len(whole.plan.waypoints) > 2
-    last = read(newest_trace(whole.folder))  # type: ignore[arg-type]
+    last = read(newest_trace(whole.folder))
     for step, path in small_traces(whole.folder):
         found = read(path)
         assert (found.header.checkpoint, found.header.seed) == (step, last.header.seed)
@@ -127,7 +127,7 @@ def test_small_traces_on_the_way_are_of_the_first_tokens_of_the_last_trace(
     none = Run(tmp_path / "none", tiny_plan(small_traces=0))
     none.train()
     assert small_traces(none.folder) == ()
-    np.testing.assert_array_equal(read(newest_trace(none.folder)).layers[0].expert, last.layers[0].expert)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(read(newest_trace(none.folder)).layers[0].expert, last.layers[0].expert)
 
 
 @pytest.mark.parametrize("step", [1, 5, 6, 8, 9, 12])
@@ -216,7 +216,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, whole: Run) -> None
 def test_a_run_that_was_done_stays_as_it_is(tmp_path: Path, whole: Run) -> None:
     run = Run(tmp_path / "whole")
     shutil.copytree(whole.folder, run.folder)
-    newest_trace(run.folder).unlink()  # type: ignore[union-attr]
+    newest_trace(run.folder).unlink()
     assert run.train() == "done"
     assert newest_trace(run.folder) is not None
     assert_same(run, whole)
@@ -230,7 +230,7 @@ def test_stopped_keeps_what_it_reached(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(run.rows()) == [0, 3]
     assert run.rows()[3].held_out
     assert restore(run.folder)[3] == 3
-    assert newest_trace(run.folder).name == "3.npz"  # type: ignore[union-attr]
+    assert newest_trace(run.folder).name == "3.npz"
 
 
 def test_no_steps_at_all(tmp_path: Path) -> None:
@@ -321,11 +321,11 @@ def repeat_dense() -> dict[str, object]:
     return {"times": 1, "pattern": [{"parts": [{"body": dense(mlp(8))}]}]}
 
 
-def explode_from(step: int):  # type: ignore[no-untyped-def]
+def explode_from(step: int):
     """A sum of losses that is NaN from a step on."""
     calls, whole_total = [0], single.total
 
-    def total(losses):  # type: ignore[no-untyped-def]
+    def total(losses):
         calls[0] += 1
         return whole_total(losses) * (math.nan if calls[0] >= step else 1)
 

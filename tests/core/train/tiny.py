@@ -62,7 +62,7 @@ class Run:
             self.plan,
             self.data,
             emit=emit or self.said.append,
-            wanted=wanted,  # type: ignore[arg-type]
+            wanted=wanted,
         )
 
     def rows(self) -> dict[int, MetricsRow]:

@@ -83,7 +83,7 @@ def test_it_is_stored_with_its_tasks(small: Generated) -> None:
     data = small.open()
     again = restore(data.facts, about_of(data), arrays_of(data))
     old, new = (d.batch(1, seed=0, size=9, context=1) for d in (data, again))
-    assert np.array_equal(old.task_id, new.task_id)  # type: ignore[arg-type]
+    assert np.array_equal(old.task_id, new.task_id)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,8 +166,8 @@ def test_an_example_is_asked_for_one_task_and_answers_no_other() -> None:
 def test_known_and_new_tasks_share_operations_heads_and_nothing_else() -> None:
     known, new = (made for made in SMALL if isinstance(made, Skills))
     assert known.heads == new.heads
-    assert set(known.draw().task.tolist()) == set(range(KNOWN))  # type: ignore[union-attr]
-    assert set(new.draw().task.tolist()) == {KNOWN}  # type: ignore[union-attr]
+    assert set(known.draw().task.tolist()) == set(range(KNOWN))
+    assert set(new.draw().task.tolist()) == {KNOWN}
     both = np.concatenate([known.draw().inputs, new.draw().inputs])
     assert len(np.unique(both, axis=0)) == len(both)
     used = {a for task in list(SKILLS)[:KNOWN] for a in SKILLS[task]}

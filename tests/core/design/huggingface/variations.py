@@ -510,7 +510,7 @@ def forms(config: JSON, made: Built) -> dict[str, JSON]:
 
 def plain(config: JSON) -> JSON:
     """As it would come back from the file."""
-    return json.loads(json.dumps(config, default=str))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(config, default=str))
 
 
 def older(config: JSON) -> JSON:
