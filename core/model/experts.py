@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core.model.execute.activation import ACTIVATIONS
+from core.model.execute.hidden import Hidden
 
 Kind = Literal["glu", "mlp", "zero", "identity"]
 
@@ -127,6 +128,7 @@ class StackedExperts(ExpertGroup):
         self.shape = shape
         E, H = shape.count, shape.hidden
         self.gated = shape.kind == "glu"
+        self.between = Hidden(self.gated, shape.activation, shape.alpha, shape.limit)
         name, rows = ("gate_up", 2 * H) if self.gated else ("up", H)
         self._names = (f"{name}_EHD", "down_EDH", f"{name}_bias_EH", "down_bias_ED")
         self.register_parameter(self._names[0], nn.Parameter(torch.empty(E, rows, width)))

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.model.execute.hidden import Hidden
 from core.model.execute.slots import no_expert
 from core.model.experts import ExpertBank, ExpertGroup, FreeExperts, StackedExperts
 
@@ -25,60 +24,60 @@ def hit(
     kept_TER: Tensor | None = None,
 ) -> Tensor:
     """The same sum as `sparse`, token by token. Not differentiable. Raises ValueError as it does."""
-    x_TD, weight_TK = x_TD.detach(), weight_TK.detach()
-    y_TD = torch.zeros_like(x_TD)
-    chosen_TK = expert_TK.tolist()
-    for experts in chosen_TK:
+    x_TD = x_TD.detach()
+    x, y = x_TD.numpy(), np.zeros(x_TD.shape, x_TD.numpy().dtype)
+    routes = list(zip(expert_TK.tolist(), weight_TK.tolist(), strict=True))
+    for experts, _ in routes:
         if experts and (max(experts) >= bank.count or min(experts) < -1):
             raise no_expert(min(experts), max(experts), bank.count)
     for first, group in zip(bank.starts, bank.members(), strict=True):
         if isinstance(group, FreeExperts) and group.shape.kind == "zero":
             continue
-        numpy = _Stacked(group) if type(group) is StackedExperts else None
-        for t, (experts, weights) in enumerate(zip(chosen_TK, weight_TK.tolist(), strict=True)):
+        stacked = _Stacked(group) if type(group) is StackedExperts else None
+        for t, (experts, weights) in enumerate(routes):
             chosen = [
                 (e - first, w) for e, w in zip(experts, weights, strict=True) if 0 <= e - first < group.count
             ]
-            if numpy is not None and chosen:
-                numpy.add(x_TD[t], chosen, y_TD[t])
+            if stacked is not None and chosen:
+                stacked.add(x[t], chosen, y[t])
             elif chosen:
                 kept_ER = None if kept_TER is None else kept_TER[t, first : first + group.count]
-                _add(group, x_TD[t], chosen, y_TD[t], kept_ER)
-    return y_TD
+                _add(group, x_TD[t], chosen, y[t], kept_ER)
+    return torch.from_numpy(y)
 
 
 class _Stacked:
     """The memory of a group's tensors as NumPy sees it."""
 
     def __init__(self, group: StackedExperts) -> None:
-        arrays = [None if t is None else t.detach().numpy() for t in group.tensors()]
-        into, down, self.into_bias, self.down_bias = arrays
-        assert into is not None
-        assert down is not None
-        self.into, self.down = into, down
-        self.hidden = Hidden(group.gated, group.shape.activation, group.shape.alpha, group.shape.limit)
+        into, down, into_bias, down_bias = group.tensors()
+        self.into, self.down = into.detach().numpy(), down.detach().numpy()
+        self.into_bias = None if into_bias is None else into_bias.detach().numpy()
+        self.down_bias = None if down_bias is None else down_bias.detach().numpy()
+        self.hidden = group.between
 
-    def add(self, x_D: Tensor, chosen: list[tuple[int, float]], y_D: Tensor) -> None:
+    def add(self, x_D: Floats, chosen: list[tuple[int, float]], y_D: Floats) -> None:
         """Adds the weighted outputs of the `chosen` (expert, weight) for one token to y_D."""
-        h_KH = x_D.new_empty(len(chosen), self.into.shape[1])
-        x, y, h = x_D.numpy(), y_D.numpy(), h_KH.numpy()
-        for i, (e, _) in enumerate(chosen):
-            np.dot(self.into[e], x, out=h[i])
+        h_KH = np.empty((len(chosen), self.into.shape[1]), x_D.dtype)
+        a_KH = np.empty((len(chosen), self.down.shape[2]), x_D.dtype)
+        for (e, _), h_H in zip(chosen, h_KH, strict=True):
+            np.dot(self.into[e], x_D, out=h_H)
             if self.into_bias is not None:
-                h[i] += self.into_bias[e]
-        a_KH = x_D.new_empty(len(chosen), self.down.shape[2])
-        a = self.hidden.forward(h_KH, a_KH, a_KH).numpy()
-        a *= np.array([[weight] for _, weight in chosen], a.dtype)
-        for i, (e, weight) in enumerate(chosen):
-            y += np.dot(self.down[e], a[i])
+                h_H += self.into_bias[e]
+        active = torch.from_numpy(a_KH)
+        self.hidden.forward(torch.from_numpy(h_KH), active, active)
+        for (e, weight), a_H in zip(chosen, a_KH, strict=True):
+            out_D = np.dot(self.down[e], a_H)
             if self.down_bias is not None:
-                y += weight * self.down_bias[e]
+                out_D += self.down_bias[e]
+            out_D *= weight
+            y_D += out_D
 
 
 def _add(
-    group: ExpertGroup, x_D: Tensor, chosen: list[tuple[int, float]], y_D: Tensor, kept_ER: Tensor | None
+    group: ExpertGroup, x_D: Tensor, chosen: list[tuple[int, float]], y_D: Floats, kept_ER: Tensor | None
 ) -> None:
     """The same for a group of any kind."""
     for e, weight in chosen:
         kept_NR = None if kept_ER is None else kept_ER[e, None]
-        y_D.add_(group.finished(x_D[None], e, kept_NR)[0], alpha=weight)
+        y_D += weight * group.finished(x_D[None], e, kept_NR)[0].detach().numpy()

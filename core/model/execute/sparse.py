@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from core.model.execute.dispatch import BLOCK, Group, Sparse, combine, plan
-from core.model.execute.hidden import Hidden
 from core.model.execute.hit import hit
 from core.model.execute.products import ByNumpy, Grouped, Products, reaches
 from core.model.execute.slots import Slots, sort_slots
@@ -100,13 +99,12 @@ def _stacked(
     """The group, ragged where it is not of what the strategy takes."""
     into, shape = tensors[0], group.shape
     rows = max(1, RUN_BYTES // (dtype.itemsize * (into.shape[1] + shape.hidden)))
-    hidden = Hidden(group.gated, shape.activation, shape.alpha, shape.limit)
     products = Products
     if strategy == "numpy" and reaches(into.device, dtype):
         products = ByNumpy
     elif strategy == "grouped" and _groupable(into, shape.hidden, dtype):
         products = Grouped
-    return Group(first, group.count, shape.kind, hidden, len(tensors), rows, products)
+    return Group(first, group.count, shape.kind, group.between, len(tensors), rows, products)
 
 
 def _groupable(into_EHD: Tensor, hidden: int, dtype: torch.dtype) -> bool:
