@@ -102,7 +102,9 @@ class Demand:
 def _work(counts: Counts, part: PartCount, load: Scenario) -> PartWork:
     """FLOPs of a part; the head answers at the last token of each sequence, in training at every one."""
     each = part_flops(part, load.context)
-    rows = answers(counts, load) if part.kind == "head" and _language(counts) else load.rows
+    # Where an example has one answer, its work is counted for each of its tokens.
+    apart = part.kind == "head" and counts.design.task.answers_tokens
+    rows = answers(counts, load) if apart else load.rows
     body = part.placed.part.body if part.placed else None
     attention = each.attention
     if isinstance(body, Mixer) and load.phase == "decode":
@@ -115,10 +117,6 @@ def _work(counts: Counts, part: PartCount, load: Scenario) -> PartWork:
         return PartWork(part.pointer, part.kind, forward)
     again = forward if load.training.recompute == "full" and part.placed else 0.0
     return PartWork(part.pointer, part.kind, forward, rows * each.backward + 2 * once, again)
-
-
-def _language(counts: Counts) -> bool:
-    return counts.design.task.kind == "language_model"
 
 
 def _distinct(counts: Counts, load: Scenario) -> Distinct | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,7 +15,7 @@ from core.design.base import Role, Weight
 
 @dataclass(frozen=True)
 class Format:
-    """`bits` of a number and one scale of `scale_bits` for each `block` of numbers along a row.
+    """`bits` of a number and one scale of `scale_bits` for each `block` of numbers.
 
     `kept` are the bits of what a narrow format leaves alone: norms, biases, routers.
     """
@@ -31,13 +32,11 @@ class Format:
         return self.bits + self.scale_bits / self.block
 
     def stored(self, shape: tuple[int, ...]) -> int:
-        """Bits of a tensor whose rows are its last axis; a block that a row does not fill has its scale."""
-        numbers = 1
-        for n in shape:
-            numbers *= n
+        """Bits of a tensor; a last block that is not full has its scale, and none grows above 16 bits."""
+        numbers = math.prod(shape)
         if not self.scale_bits:
             return numbers * self.bits
-        return numbers * self.bits + numbers // shape[-1] * -(-shape[-1] // self.block) * self.scale_bits
+        return min(16 * numbers, numbers * self.bits + -(-numbers // self.block) * self.scale_bits)
 
 
 FORMATS: dict[str, Format] = {

@@ -129,7 +129,9 @@ def _live(counts: Counts, stage: Stage, load: Scenario) -> float:
     # In serving, every device of a tensor-parallel group holds the whole stream.
     stream = tokens * (2 * width * number + wide)
     ends = any(part.kind == "head" for part, _ in stage)
-    logits = 4.0 * sequences * sum(head.outputs for head in counts.design.task.heads_out) / plan.tp
+    every = counts.design.task.answers_tokens and not counts.design.task.causal_loss
+    rows = tokens if every else sequences
+    logits = 4.0 * rows * sum(head.outputs for head in counts.design.task.heads_out) / plan.tp
     return max(stream, logits if ends else 0.0)
 
 

@@ -111,7 +111,7 @@ def _moments(counts: Counts, stage: Stage, index: int, load: Scenario) -> list[t
     moments = [("activations, in the backward", under_way * kept + backward)]
     if any(part.kind == "head" for part, _ in stage):
         task = counts.design.task
-        answers = tokens if task.kind == "language_model" else load.micro_batch
+        answers = tokens if task.answers_tokens else load.micro_batch
         outputs = answers * sum(head.outputs for head in task.heads_out) / plan.tp
         last = 2 * tokens * width * number / plan.tp
         moments.append(("activations and logits", under_way * kept + last + outputs * (number + 4)))

@@ -20,9 +20,10 @@ def running(counts: Counts, phase: Phase) -> Iterator[PartCount]:
 
 
 def answers(counts: Counts, load: Scenario) -> int:
-    """Rows of the head: every token in training, the last one of each sequence in serving."""
-    every = counts.design.task.answers_tokens
-    return load.rows if load.phase == "train" and every else load.batch
+    """Rows of the head: every token where each is asked for, only the last one when a text is served."""
+    task = counts.design.task
+    every = task.answers_tokens and (load.phase == "train" or not task.causal_loss)
+    return load.rows if every else load.batch
 
 
 def pairs(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> tuple[float, float]:

@@ -13,10 +13,12 @@ STARTER = count(preset("starter"))
 BANK = next(part for part in STARTER.parts if part.groups)
 
 
-def test_a_row_that_does_not_fill_its_blocks_still_has_their_scales():
+def test_a_block_that_is_not_full_still_has_its_scale():
     form = Format("odd", 4, 32, 8)
-    assert form.stored((3, 64)) == 3 * (64 * 4 + 2 * 8)
-    assert form.stored((3, 65)) == 3 * (65 * 4 + 3 * 8)
+    assert form.stored((3, 64)) == 192 * 4 + 6 * 8
+    assert form.stored((5, 13)) == 65 * 4 + 3 * 8
+    # A scale of its own would make so small a tensor wider than it was.
+    assert Format("coarse", 4, 256, 216).stored((2, 2)) == 4 * 16
     assert FORMATS["q4_k_m"].width == pytest.approx((5 * 144 + 210) * 8 / (6 * 256))
 
 
