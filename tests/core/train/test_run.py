@@ -296,7 +296,8 @@ def test_every_kind_of_data_trains(tmp_path: Path) -> None:
         task = {"kind": "table", "features": facts.features, "heads": facts.heads}
         if facts.kind == "image":
             size = {"height": facts.height, "width": facts.width, "channels": facts.channels}
-            task = {"kind": "image_classifier", "patch": 4, "heads": facts.heads, **size}
+            each = "patch" if facts.labels == "token" else "image"
+            task = {"kind": "image_classifier", "patch": 4, "each": each, "heads": facts.heads, **size}
         design = Design.model_validate(
             {
                 "width": 8,
