@@ -54,11 +54,23 @@ def open_digits_tasks() -> ExampleData:
         "brightness": bright_N.astype(np.float32),
         "scrambled": np.array(SCRAMBLED)[digit_N],
     }
-    task = np.repeat(np.arange(len(HEADS)), len(digit_N))
+    examples = _asked_all(image_N, turned_N, held_N, answers)
+    digits = tuple(str(d) for d in range(10))
+    return ExampleData(
+        _facts(examples),
+        examples,
+        scales={"brightness": scale},
+        classes={"digit": digits, "scrambled": digits},
+    )
+
+
+def _asked_all(image_N: Array, turned_N: Array, held_N: Array, answers: dict[str, Array]) -> Examples:
+    """Every picture once for each question; those asked whether they are upside down are turned first."""
+    task = np.repeat(np.arange(len(HEADS)), len(image_N))
     images = np.tile(image_N, (len(HEADS), 1, 1, 1))
     turn = (task == TURNED) & np.tile(turned_N, len(HEADS))
     images[turn] = images[turn, ::-1, ::-1]
-    examples = Examples(
+    return Examples(
         inputs=images,
         targets={name: asked(answer, task == q) for q, (name, answer) in enumerate(answers.items())},
         domain=task,
@@ -66,8 +78,11 @@ def open_digits_tasks() -> ExampleData:
         scale=1 / 16,
         task=task,
     )
+
+
+def _facts(examples: Examples) -> DataFacts:
     held = int(examples.held_out.sum())
-    facts = DataFacts(
+    return DataFacts(
         name="digits-tasks",
         kind="image",
         title="Handwritten digits, one question each",
@@ -77,12 +92,8 @@ def open_digits_tasks() -> ExampleData:
         width=8,
         channels=1,
         has_task_id=True,
-        n_train=len(task) - held,
+        n_train=len(examples.held_out) - held,
         n_held_out=held,
-    )
-    digits = tuple(str(d) for d in range(10))
-    return ExampleData(
-        facts, examples, scales={"brightness": scale}, classes={"digit": digits, "scrambled": digits}
     )
 
 
