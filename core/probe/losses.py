@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from core.claims.statistics import estimate
+from core.claims.statistics import student_quantile
 from core.data.base import Batch
 from core.design.override import Override
 from core.probe.answers import Shift
@@ -20,8 +21,8 @@ from core.train.evaluate import nll_of
 
 Floats = npt.NDArray[np.float64]
 
-WHOLE = "all tokens of held-out sequences"
-HALF = "the second half of held-out sequences, as if it were generated after the first"
+WHOLE = "all tokens"
+HALF = "the second half of every sequence, as if it were generated after the first"
 
 
 def by_phase(wanted: Mapping[str, Override]) -> bool:
@@ -64,17 +65,31 @@ def _second_half(inputs_BS: Tensor) -> Tensor:
 
 def shift(domain: str, before_B: Floats, after_B: Floats) -> Shift:
     """The difference with its interval, paired over sequences."""
-    difference = after_B - before_B
-    sure = estimate(difference.tolist()) if len(difference) > 1 else None
+    difference_B = after_B - before_B
+    ends = interval(difference_B)
     return Shift(
         domain,
-        len(difference),
+        len(difference_B),
         float(before_B.mean()),
         float(after_B.mean()),
-        float(difference.mean()),
-        sure.low if sure else None,
-        sure.high if sure else None,
+        float(difference_B.mean()),
+        *(ends or (None, None)),
     )
+
+
+def interval(difference_B: Floats) -> tuple[float, float] | None:
+    """Student's 95 % interval of the mean of paired differences; None for a single one."""
+    B = len(difference_B)
+    if B < 2:
+        return None
+    mean = float(difference_B.mean())
+    reach = _quantile(B - 1) * float(difference_B.std(ddof=1)) / B**0.5
+    return mean - reach, mean + reach
+
+
+@cache
+def _quantile(degrees: int) -> float:
+    return student_quantile(0.975, degrees)
 
 
 def chosen_domains(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:

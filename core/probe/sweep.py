@@ -15,12 +15,11 @@ import torch
 
 from core.analysis.controls import usage_matched
 from core.analysis.errors import AnalysisError
-from core.claims.statistics import estimate
 from core.design.base import Spec, field
 from core.design.override import Override
 from core.probe.answers import Sweep, SweepStep
 from core.probe.errors import ProbeError
-from core.probe.losses import losses
+from core.probe.losses import interval, losses
 from core.probe.parts import moe_layers
 from core.probe.subject import Subject
 from core.probe.trace import part_of
@@ -109,16 +108,16 @@ def _step(subject: Subject, ask: Ask, load_LE: Floats, size: int) -> SweepStep:
     own = [_rise(subject, ask, name, chosen) for name in domains]
     draws = [[(paths[layer], expert) for layer, expert in draw.tolist()] for draw in controls.cells_DC2]
     others = [[_rise(subject, ask, name, draw) for name in domains] for draw in draws]
-    sure = [estimate(rise_B.tolist()) for rise_B in own]
+    ends = [interval(rise_B) or (np.nan, np.nan) for rise_B in own]
     target = domains.index(ask.target)
     rise_S, rise_DS = own[target], np.stack([draw[target] for draw in others])
     ratio, difference = _against(rise_S, rise_DS, ask.seed)
     return SweepStep(
         size=size,
         cells=tuple(chosen),
-        delta_N=np.array([one.mean for one in sure], np.float32),
-        low_N=np.array([one.low for one in sure], np.float32),
-        high_N=np.array([one.high for one in sure], np.float32),
+        delta_N=np.array([rise_B.mean() for rise_B in own], np.float32),
+        low_N=np.array([low for low, _ in ends], np.float32),
+        high_N=np.array([high for _, high in ends], np.float32),
         control_DN=np.array([[rise_B.mean() for rise_B in draw] for draw in others], np.float32),
         usage=controls.usage,
         usage_D=controls.usage_D.astype(np.float32),

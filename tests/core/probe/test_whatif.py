@@ -9,7 +9,7 @@ from core.design.override import Override
 from core.model.passing import Pass
 from core.probe.answers import KINDS, WhatIf
 from core.probe.errors import ProbeError
-from core.probe.losses import HALF, WHOLE, losses
+from core.probe.losses import HALF, WHOLE, interval, losses
 from core.probe.subject import ask
 from core.probe.wire import pack, unpack
 from core.train.evaluate import evaluate
@@ -56,6 +56,15 @@ def test_the_difference_is_paired_with_itself() -> None:
     rise = losses(of, batch, off) - losses(of, batch, {})
     shift = whatif(of, {PATH: {"suppress": [0, 1]}}, domains=["digits"]).shifts[0]
     assert shift.delta == pytest.approx(rise.mean())
+
+
+def test_the_interval_is_students() -> None:
+    from scipy import stats
+
+    differences = np.random.default_rng(0).gamma(2.0, size=40)
+    wanted = stats.t.interval(0.95, 39, differences.mean(), stats.sem(differences))
+    assert interval(differences) == pytest.approx(wanted, abs=1e-6)
+    assert interval(differences[:1]) is None
 
 
 def test_texts_of_ones_own_and_too_few_experts() -> None:
