@@ -1,1 +1,1 @@
-"""Arrays of a trace -> load, specialization. NumPy; no torch."""
+"""Arrays of a trace, or of a record -> what routing did, with what chance would do beside it. No torch."""
