@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 from app.commands.routing import stored_trace
 from app.costing.document import document, refused
@@ -137,13 +138,14 @@ def _counted(counts: Counts, context: int, stored: Widths) -> dict[str, Figure]:
     forward, attention, _ = flops(counts, context).figures()
     train = flops(count(counts.design, training=True), context).figures()[2]
     square = flops(counts, context, causal_half=False).figures()[1]
+    # What reads all its tokens at once keeps none of them.
+    held = {"cached KV, no window": cached, "cached KV, windows applied": counts.cached(context)}
     return {
         "total parameters": total,
         "active parameters (R1)": r1,
         "active, no input table (R2)": r2,
         "active, no embedding or head (R3)": r3,
-        "cached KV, no window": cached,
-        "cached KV, windows applied": counts.cached(context),
+        **(held if counts.design.task.causal_loss else {}),
         "forward": forward,
         "of it attention, causal": attention,
         "attention over all keys": square,
@@ -155,13 +157,21 @@ def _counted(counts: Counts, context: int, stored: Widths) -> dict[str, Figure]:
 def _print_figures(figures: dict[str, Figure]) -> None:
     wide = max(map(len, figures))
     for name, figure in figures.items():
-        print(f"{name:{wide}}  {fmt.show(figure)}")
+        print(f"{name:{wide}}  {_counted_words(fmt.show(figure))}")
+
+
+def _counted_words(shown: fmt.Shown) -> fmt.Shown:
+    """`1 expert / token`, not `1 experts`."""
+    noun, slash, per = shown.unit.partition(" / ")
+    one = shown.value == "1" and noun in ("experts", "devices")
+    return replace(shown, unit=noun.removesuffix("s") + slash + per) if one else shown
 
 
 def _print_step(step: Estimate) -> None:
     load = step.load
     asked = f"batch {load.batch}, context {fmt.fixed(load.context, 0)}, {load.weights.name}"
-    print(f"\n{step.title}, {load.phase}, {asked}")
+    together = f"{load.parallel.devices} x " if load.parallel.devices > 1 else ""
+    print(f"\n{together}{step.title}, {load.phase}, {asked}")
     uses = {use.name: use.used for use in step.fit.uses} if step.fit else {}
     memory = {} if step.fit else {**dict(step.needs.rows), "memory in all": step.needs.total}
     _print_figures({"time": step.step, "rate": step.rate, **memory, **uses})

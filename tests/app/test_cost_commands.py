@@ -118,6 +118,90 @@ def test_json_is_one_object_and_nothing_else(target, capsys):
     assert ("estimate" in document) == bool(target)
 
 
+EVERY_FLAG = [
+    "--batch",
+    "8",
+    "--context",
+    "32",
+    "--sequence",
+    "16",
+    "--tp",
+    "1",
+    "--ep",
+    "2",
+    "--pp",
+    "1",
+    "--dp",
+    "4",
+    "--gpus",
+    "4",
+    "--micro-batch",
+    "1",
+    "--zero",
+    "2",
+    "--recompute",
+    "selective",
+    "--optimizer",
+    "muon",
+    "--stack",
+    "vllm",
+    "--weights",
+    "bf16",
+]
+
+
+@pytest.mark.parametrize("phase", ["decode", "prefill", "train"])
+@pytest.mark.parametrize("target", [[], ["--target", "h200-sxm"]])
+def test_every_flag_is_taken_in_every_phase(phase, target, capsys):
+    assert cli.main(["cost", "starter", "--json", "--phase", phase, *target, *EVERY_FLAG]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["problems"] == []
+    assert found["context"] == (32 if phase == "decode" else 16)
+    assert found["plan"] == {"tp": 1, "ep": 2, "pp": 1, "dp": 4, "devices": 4}
+    assert found["parameters"].keys() == {"total", "active_r1", "active_r2", "active_r3"}
+    assert found["kv_bytes_per_token"] == 2 * 3 * 2 * 2 * 32
+    assert 0 < found["memory"]["weights_bytes"] < found["memory"]["peak_bytes"]
+    assert min(found["flops"], found["bytes"]) > 0
+    assert 0 < found["distinct_experts"] <= 8
+    timed = [found[name] for name in ("time_s", "time_band_s", "tokens_per_s", "bound")]
+    if not target:
+        assert timed == [None] * 4
+        return
+    low, high = found["time_band_s"]
+    assert low <= found["time_s"] <= high
+    assert found["tokens_per_s"] == pytest.approx((8 if phase == "decode" else 8 * 16) / found["time_s"])
+    assert found["bound"] in ("compute", "memory", "overhead", "network")
+
+
+def test_what_makes_no_sense_is_a_problem_and_never_a_number(capsys):
+    asked = ["--batch", "-3", "--context", "100000", "--tp", "3", "--target", "h1000", "--stack", "vlm"]
+    assert cli.main(["cost", "mixtral-8x7b", "--json", *asked]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [p["path"] for p in found["problems"]] == ["/target", "/stack", "/batch", "/context", "/tp"]
+    assert all(p["message"] and p["fix"].startswith("To fix this") for p in found["problems"])
+    nothing = (
+        "memory",
+        "time_s",
+        "time_band_s",
+        "tokens_per_s",
+        "bound",
+        "flops",
+        "bytes",
+        "distinct_experts",
+    )
+    assert [found[name] for name in nothing] == [None] * len(nothing)
+
+
+def test_widths_may_be_a_file(tmp_path, capsys):
+    path = tmp_path / "widths.json"
+    path.write_text('{"default": "bf16", "expert": "mxfp4"}')
+    sizes = []
+    for weights in (str(path), "mxfp4", "bf16"):
+        assert cli.main(["cost", "starter", "--json", "--weights", weights]) == 0
+        sizes.append(json.loads(capsys.readouterr().out)["memory"]["weights_bytes"])
+    assert sizes[0] == sizes[1] < sizes[2]
+
+
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
