@@ -47,6 +47,7 @@ def _row(row: Mapping[str, Any]) -> Processor:
         interconnect=row.get("interconnect", ""),
         unified=row.get("unified", False),
         note=row.get("note", ""),
+        measured=row.get("measured", False),
     )
 
 
@@ -70,8 +71,8 @@ def device(name: str) -> Processor | Fabric:
 def own(row: Mapping[str, Any]) -> Processor:
     """A user's own device from an object with the keys of a row of the table.
 
-    `memory_gb`, `bandwidth_gbs` and `peak_tflops` (at least fp32, bf16 or fp16) are needed; the rest has
-    defaults. Raises ValueError in words for a user.
+    `memory_gb`, `bandwidth_gbs` and `peak_tflops` (fp32, bf16 or fp16) are needed; the rest has defaults.
+    What `python -m app probe --json` prints is such an object. Raises ValueError in words for a user.
     """
     known = set(_DEFAULTS) | {"memory_gb", "bandwidth_gbs", "peak_tflops"}
     if not isinstance(row, Mapping):
@@ -119,6 +120,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "source": "as typed",
     "confidence": "as typed",
     "note": "",
+    "measured": False,
+    "launch_us": 0,
 }
 
 
