@@ -30,7 +30,8 @@ def counted(counts: Counts) -> dict[str, object]:
 
 def refused(counts: Counts, problems: Sequence[Problem]) -> dict[str, object]:
     """The object where nothing can be said: every figure is null."""
-    return {**counted(counts), **dict.fromkeys(_ASKED), "problems": [_problem(p) for p in problems]}
+    nothing = {**dict.fromkeys(_ASKED), "memory": dict.fromkeys(("weights_bytes", "peak_bytes"))}
+    return {**counted(counts), **nothing, "problems": [_problem(p) for p in problems]}
 
 
 def _problem(problem: Problem) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """presets, check and cost from the command line."""
 
 import json
+import shlex
 
 import pytest
 
@@ -58,6 +59,15 @@ def test_cost_counts_without_a_target(capsys):
     assert "46.7 B parameters  exact" in out
     assert "93.4 GB  exact" in out
     assert "H100" not in out
+
+
+def test_cost_of_what_reads_all_at_once_names_no_cache(capsys):
+    assert cli.main(["cost", "tabular"]) == 0
+    assert "cached" not in capsys.readouterr().out
+    assert cli.main(["cost", "method/hash"]) == 0
+    said = capsys.readouterr().out
+    assert "cached KV" in said
+    assert "1\u2009expert / token  exact" in said
 
 
 def test_cost_lists_what_routing_costs(capsys):
@@ -118,36 +128,10 @@ def test_json_is_one_object_and_nothing_else(target, capsys):
     assert ("estimate" in document) == bool(target)
 
 
-EVERY_FLAG = [
-    "--batch",
-    "8",
-    "--context",
-    "32",
-    "--sequence",
-    "16",
-    "--tp",
-    "1",
-    "--ep",
-    "2",
-    "--pp",
-    "1",
-    "--dp",
-    "4",
-    "--gpus",
-    "4",
-    "--micro-batch",
-    "1",
-    "--zero",
-    "2",
-    "--recompute",
-    "selective",
-    "--optimizer",
-    "muon",
-    "--stack",
-    "vllm",
-    "--weights",
-    "bf16",
-]
+EVERY_FLAG = shlex.split(
+    "--batch 8 --context 32 --sequence 16 --tp 1 --ep 2 --pp 1 --dp 4 --gpus 4 --micro-batch 1 --zero 2"
+    " --recompute selective --optimizer muon --stack vllm --weights bf16"
+)
 
 
 @pytest.mark.parametrize("phase", ["decode", "prefill", "train"])
@@ -179,17 +163,9 @@ def test_what_makes_no_sense_is_a_problem_and_never_a_number(capsys):
     found = json.loads(capsys.readouterr().out)
     assert [p["path"] for p in found["problems"]] == ["/target", "/stack", "/batch", "/context", "/tp"]
     assert all(p["message"] and p["fix"].startswith("To fix this") for p in found["problems"])
-    nothing = (
-        "memory",
-        "time_s",
-        "time_band_s",
-        "tokens_per_s",
-        "bound",
-        "flops",
-        "bytes",
-        "distinct_experts",
-    )
+    nothing = ("time_s", "time_band_s", "tokens_per_s", "bound", "flops", "bytes", "distinct_experts")
     assert [found[name] for name in nothing] == [None] * len(nothing)
+    assert found["memory"] == {"weights_bytes": None, "peak_bytes": None}
 
 
 def test_widths_may_be_a_file(tmp_path, capsys):
