@@ -134,6 +134,5 @@ def sweep_lines(found: Sweep) -> list[str]:
             for name, delta in zip(found.domains, step.delta_N.tolist(), strict=True)
             if name != found.target
         )
-        usage = float(step.usage_D.mean())
-        rows.append(f"  elsewhere: {others}; picks {step.usage:,.0f}, of controls {usage:,.0f}")
+        rows.append(f"  elsewhere: {others}; controls have {figure(step.matched)} times the picks")
     return rows

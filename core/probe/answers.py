@@ -150,6 +150,12 @@ class SweepStep:
     difference_low: float
     difference_high: float
 
+    @property
+    def matched(self) -> float:
+        """Mean usage of the controls over that of the experts; near 1 they are alike, far below they are not
+        the control they should be."""
+        return float(self.usage_D.mean()) / self.usage if self.usage else float("nan")
+
 
 @dataclass(frozen=True)
 class Sweep:

@@ -46,7 +46,7 @@ def test_a_domain_with_experts_of_its_own_needs_them(starter: Subject) -> None:
     assert step.ratio_low > 3
     assert step.difference_low > 0
     assert step.low_N[target] > 0
-    assert 0.5 < float(step.usage_D.mean()) / step.usage < 2
+    assert 0.5 < step.matched < 2
     others = np.delete(step.delta_N, target)
     assert others.max() < step.delta_N[target] / 3
 

@@ -109,6 +109,7 @@ def test_a_map_finds_what_was_planted_and_a_sweep_weighs_it(of: Subject) -> None
     load_LE = _usage(of, 12)
     assert load_LE.sum() == 2 * 2 * 12 * 8  # layers, k, half of both domains, tokens
     assert one.usage == load_LE[1, 0]
+    assert one.matched == pytest.approx(one.usage_D.mean() / load_LE[1, 0])
     again = ask(of, "sweep", asked)
     np.testing.assert_array_equal(again.steps[1].control_DN, two.control_DN)
 
