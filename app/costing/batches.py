@@ -148,9 +148,7 @@ def memory_finding(found: list[Estimate]) -> str:
     rows = found[0].needs.rows
     most = humanise(max(rows, key=lambda row: row[1].value)[0]).lower()
     if not fits:
-        return f"It does not fit at any batch; {most} take most of it"
-    if len(fits) == len(found):
-        return (
-            f"It fits at every batch up to {fits[-1]}; at batch {found[0].load.batch} {most} take most of it"
-        )
-    return f"It fits up to batch {max(fits)}; at batch {found[0].load.batch} {most} take most of it"
+        return f"It does not fit at any batch; most of it is {most}"
+    first = found[0].load.batch
+    upto = "at every batch up to" if len(fits) == len(found) else "up to batch"
+    return f"It fits {upto} {max(fits)}; at batch {first} most of it is {most}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.views._routing import layer, overview, tokens, training, whatif
+from app.views._routing import expertise, layer, overview, tokens, training, whatif
 from app.views._routing.shown import Shown
 
 KEY = "routing.section"
@@ -34,6 +34,7 @@ SECTIONS = (
     Section("Layer", layer.show, layer.commands),
     Section("Tokens", tokens.show, tokens.commands),
     Section("What if", whatif.show, whatif.commands),
+    Section("Expertise", expertise.show, expertise.commands),
 )
 
 

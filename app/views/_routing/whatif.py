@@ -7,7 +7,10 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app import state
 from app.errors import UserError
+from app.guard import guarded
+from app.inference.keeping import keep
 from app.routed import Routed
 from app.views._routing import imaging
 from app.views._routing.asked import asked
@@ -23,8 +26,11 @@ from core.analysis.reading import figure
 from core.cost.format import MINUS
 from core.design.override import Override, Overrides, Scope
 from core.probe.answers import WhatIf
+from storage.errors import StorageError
 
-CELLS, SCOPE, SHADE, PROMPT = (f"routing.whatif.{name}" for name in ("cells", "scope", "shade", "prompt"))
+CELLS, SCOPE, SHADE, PROMPT, NAME = (
+    f"routing.whatif.{name}" for name in ("cells", "scope", "shade", "prompt", "name")
+)
 SCOPES: dict[Scope, str] = {"all": "Prompt and answer", "prefill": "Prompt only", "decode": "Answer only"}
 #: What is added to the logit of a favoured expert.
 BOOST = 2.0
@@ -67,11 +73,14 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
                 )
                 or "all"
             )
+        cells = _cells(shown)
+        if cells:
+            _keeping(shown, overrides(routed, cells, scope))
         st.button(
             "As learned",
             on_click=_turn,
             args=(shown, {}),
-            disabled=not _cells(shown),
+            disabled=not cells,
             key="routing.whatif.reset",
         )
     left, right = st.columns([1.2, 1], gap="small")
@@ -85,6 +94,33 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
         with below:
             _generations(found)
     imaging.show(shown, routed)
+
+
+def _keeping(shown: Shown, wanted: Overrides) -> None:
+    """Keeps the run with its switches as a run of its own."""
+    with st.popover("Keep as a run", icon=":material/account_tree:", key="routing.whatif.keep"):
+        name = st.text_input("Name", f"{shown.run.name}, switched"[:80], max_chars=80, key=NAME)
+        st.caption("The same weights with these switches: it can be asked, traced and compared like any run.")
+        st.button(
+            page.primary("Keep"),
+            type="primary",
+            key="routing.whatif.kept",
+            on_click=guarded(_keep),
+            args=(shown, wanted, name),
+        )
+    if said := state.take_message():
+        page.problems([("warning", said, "")])
+
+
+def _keep(shown: Shown, wanted: Overrides, name: str) -> None:
+    try:
+        sent = {path: each.model_dump(mode="json") for path, each in wanted.items()}
+        child = keep(shown.db, shown.run.id, sent, name.strip() or shown.run.name, state.request_id("keep"))
+    except (UserError, StorageError) as error:
+        state.leave_message(str(error))
+        return
+    state.renew_request("keep")
+    state.open_run(child)
 
 
 def _cells(shown: Shown) -> dict[Cell, State]:
