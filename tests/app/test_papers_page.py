@@ -258,6 +258,10 @@ def test_what_all_arms_set_alike_is_said_once() -> None:
     (experiment,) = paper("skillnet").experiments
     alike = sets.shared(experiment.arms)
     assert sets.changes(alike) == "5 experts of width 32, gated; experts per token 3"
-    each = [sets.changes(arm.sets, alike) for arm in experiment.arms]
-    assert all(text.startswith("experts of each task: ") for text in each)
+    each = [sets.changes(arm.sets, experiment.arms) for arm in experiment.arms]
+    assert all("experts of each task: " in text for text in each)
     assert len(set(each)) > 1
+    (experiment,) = paper("moec").experiments
+    arms = {arm.name: sets.changes(arm.sets, experiment.arms) for arm in experiment.arms}
+    assert arms["clusters-gated"].startswith("16 experts of width 32, gated; ")
+    assert not any("4 islands" in text for text in arms.values())

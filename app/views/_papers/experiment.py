@@ -222,12 +222,12 @@ def differences_table(row: Row) -> pd.DataFrame:
 
 def arms(row: Row) -> pd.DataFrame:
     """Each arm: what it sets, and what was measured of it."""
-    lines, alike = [], sets.shared(row.experiment.arms)
+    lines = []
     for arm, result in zip(row.experiment.arms, row.result.arms, strict=True):
         line: dict[str, object] = {
             "Arm": arm.title,
             "Method": method(arm.method).title if arm.method else "as the base",
-            "Sets": sets.changes(arm.sets, alike),
+            "Sets": sets.changes(arm.sets, row.experiment.arms),
         }
         if any(other.start_from for other in row.experiment.arms):
             line["Starts from"] = words.arm_title(row.experiment, arm.start_from) if arm.start_from else ""

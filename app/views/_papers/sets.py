@@ -36,10 +36,17 @@ def shared(arms: Sequence[Arm]) -> dict[str, object]:
     }
 
 
-def changes(sets: Mapping[str, object], but: Mapping[str, object] | None = None) -> str:
-    """`no capacity; load balance 0.1`: what is set after a method, `but` what is said elsewhere."""
-    own = ((name, value) for name, value in sets.items() if name not in (but or ()))
-    return "; ".join(_change(name.rpartition("/")[2], value) for name, value in own) or DASH
+def changes(sets: Mapping[str, object], among: Sequence[Arm] = ()) -> str:
+    """`no capacity; load balance 0.1`: what is set after a method.
+
+    Beside other arms, what they all set alike is left out, and what few of them do comes first.
+    """
+
+    def alike(name: str) -> int:
+        return sum(name in arm.sets and arm.sets[name] == sets[name] for arm in among)
+
+    own = sorted((name for name in sets if not among or alike(name) < len(among)), key=alike)
+    return "; ".join(_change(name.rpartition("/")[2], sets[name]) for name in own) or DASH
 
 
 def _change(name: str, value: Any) -> str:
