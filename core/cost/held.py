@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.cost.count import PartCount
-from core.cost.rates import routed
 from core.cost.scenario import Parallel, Recompute
-from core.cost.spread import fullest, heaviest
+from core.cost.spread import crowded
 from core.design.bodies.base import Mixer
 from core.design.bodies.dense import Dense
 from core.design.bodies.moe import Moe
@@ -78,18 +77,5 @@ def _share(part: PartCount, plan: Parallel, tokens: float, training: bool) -> fl
         return 0.0
     # Copies of the batch that share one copy of the experts send their tokens to it.
     pooled = plan.dp // min(plan.dp, plan.expert_dp)
-    turns = [group.turns for group in part.groups]
-    if plan.ep > 1 and all(turns):
-        uneven = heaviest([[p for each in turn for p in each] for turn in zip(*turns, strict=True)], plan.ep)
-    else:
-        uneven = fullest(pooled * tokens * sum(group.rows for group in part.groups), plan.ep)
-    return pooled / plan.ep * uneven * padding(part, training)
-
-
-def padding(part: PartCount, training: bool) -> float:
-    """Rows computed over rows of use where every expert is padded to its capacity; dropless: 1."""
-    bank = routed(part.placed.part.body, training) if part.placed else None
-    if bank is None or bank.router.capacity is None:
-        return 1.0
-    capacity = bank.router.capacity
-    return max(1.0, capacity.train if training else capacity.eval)
+    rows = pooled * tokens * sum(group.rows for group in part.groups)
+    return pooled / plan.ep * crowded(part, rows, plan.ep, training)

@@ -81,6 +81,20 @@ def most_touched(part: PartCount, load: Scenario, together: float = 1.0) -> tupl
     return tuple(value * scale for value in fullest)
 
 
+def crowded(part: PartCount, rows: float, ep: int, training: bool) -> float:
+    """Rows that the fullest device computes over an even share of `rows`, those that tokens ask for.
+
+    Experts padded to a capacity are all equally full. Others hold what was measured, else what chance makes.
+    """
+    bank = routed(part.placed.part.body, training) if part.placed else None
+    if bank is not None and bank.router.capacity is not None:
+        return bank.router.capacity.train if training else bank.router.capacity.eval
+    turns = [group.turns for group in part.groups]
+    if ep > 1 and all(turns):
+        return heaviest([[p for each in turn for p in each] for turn in zip(*turns, strict=True)], ep)
+    return fullest(rows, ep)
+
+
 def heaviest(turns: Sequence[Sequence[float]], ep: int) -> float:
     """Load of the fullest of `ep` devices over the mean, as measured: worst device of each turn, averaged."""
     found = []

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 from core.cost.count import Counts, PartCount
 from core.cost.formats import Format, number_format
-from core.cost.rates import routed
 from core.cost.scenario import Scenario
-from core.cost.spread import fullest, heaviest, here, most_touched, pooled, stages
+from core.cost.spread import crowded, here, most_touched, pooled, stages
 from core.cost.stored import expert_bytes, role_bytes
 from core.cost.work import answers, hits, pairs, running
 from core.design.bodies.base import Mixer
@@ -158,8 +157,7 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
     cut = plan.ep * plan.expert_tp
     chosen = sum(group.rows for group in part.groups)
     rows = pool.rows * chosen
-    uneven = _unevenness(part, rows, plan.ep)
-    wasted = uneven * _padding(part, load.phase == "train")
+    wasted = crowded(part, rows, plan.ep, load.phase == "train")
     each = dict(part.macs).get("expert", 0.0) + part.token_macs
     flops = 2 * (pool.rows * each / cut * wasted + part.pass_macs / cut)
     moved = 0.0
@@ -179,25 +177,6 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
         "experts", part.pointer, part.times, flops, moved, met, side, form, kernels,
         grouped=True, weights=weights,
     )  # fmt: skip
-
-
-def _unevenness(part: PartCount, rows: float, ep: int) -> float:
-    """Rows of the fullest device over the mean: as measured, else by chance alone."""
-    if ep < 2:
-        return 1.0
-    turns = [group.turns for group in part.groups]
-    if all(turns):
-        return heaviest([[p for group in each for p in group] for each in zip(*turns, strict=True)], ep)
-    return fullest(rows, ep)
-
-
-def _padding(part: PartCount, training: bool) -> float:
-    """Rows computed over rows of use where every expert is padded to its capacity; dropless: 1."""
-    bank = routed(part.placed.part.body, training) if part.placed else None
-    if bank is None or bank.router.capacity is None:
-        return 1.0
-    capacity = bank.router.capacity
-    return max(1.0, capacity.train if training else capacity.eval)
 
 
 def _with_backward(work: Work, part: PartCount, load: Scenario) -> Work:
