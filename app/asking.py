@@ -29,11 +29,9 @@ def answered(run_id: str, question: str, step: int | None = None, **payload: Any
     # torch takes seconds to load; a wrong run should not wait for it.
     from app.inference.server import share_of_memory
     from app.inference.shelf import Shelf
-    from core.probe.subject import ask
 
-    shelf = Shelf(db, share_of_memory())
     try:
-        return ask(shelf.subject(run_id, shelf.place(run_id), step), question, payload)
+        return Shelf(db, share_of_memory()).answer(run_id, question, payload, step)
     except ProbeError as error:
         raise UserError(str(error)) from error
 

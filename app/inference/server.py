@@ -25,7 +25,6 @@ from app.inference.address import HOST, MOST_BYTES, TOKEN, Address
 from app.inference.shelf import Shelf
 from app.processes import started_at
 from core.probe.errors import ProbeError
-from core.probe.subject import ask
 from core.probe.wire import pack
 from storage import database
 from storage.errors import StorageError
@@ -64,11 +63,8 @@ class Server(ThreadingHTTPServer):
 
     def answer(self, wanted: dict[str, Any]) -> bytes:
         """The packed answer to a request. Raises ProbeError and StorageError."""
-        run_id = str(wanted.get("run"))
-        place = self.shelf.place(run_id)
-        with place.lock:
-            subject = self.shelf.subject(run_id, place, wanted.get("step"))
-            return pack(ask(subject, str(wanted.get("question")), wanted.get("payload") or {}))
+        run_id, question = str(wanted.get("run")), str(wanted.get("question"))
+        return pack(self.shelf.answer(run_id, question, wanted.get("payload") or {}, wanted.get("step")))
 
     def status(self) -> dict[str, Any]:
         """What is loaded, and how much may be."""

@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from core.data.load import load as load_data
 from core.design.files import MODEL
 from core.probe.errors import ProbeError
-from core.probe.subject import Subject, load
+from core.probe.subject import Subject, ask, load
 from storage import files, runs
 from storage.database import Database
 
@@ -33,6 +34,20 @@ class Shelf:
         self.db, self.memory = db, memory
         self._places: OrderedDict[str, Place] = OrderedDict()
         self._lock = threading.Lock()
+
+    def answer(self, run_id: str, question: str, payload: dict[str, Any], step: int | None = None) -> Any:
+        """What a run's checkpoint answers, one of `core.probe.answers`. Raises ProbeError and StorageError."""
+        place = self.place(run_id)
+        with place.lock:
+            found = ask(self.subject(run_id, place, step), question, payload)
+        if run_id not in runs.ids(self.db):
+            # A trace makes its folders anew, and nobody would remove them any more.
+            self.forget(run_id)
+            files.remove(self.db.root, "runs", run_id)
+            raise ProbeError(
+                f"The run {run_id} was deleted while it was asked. To fix this, choose another run."
+            )
+        return found
 
     def place(self, run_id: str) -> Place:
         """The place of a run, now the most recently used. Raises NotFoundError for a run that is gone."""

@@ -8,14 +8,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
+from typing import Any
 
 import numpy as np
 import pytest
 
-from app.inference import address, client
+from app.inference import address, client, shelf
 from app.inference.client import InferenceError, ask, status
 from app.inference.server import Server, serve
 from app.processes import kill, lives
+from core.probe import subject
 from storage import database, files, runs
 from storage.database import Database
 from storage.errors import NotFoundError
@@ -147,6 +149,24 @@ def test_a_run_deleted_meanwhile_is_said_to_be_gone(db: Database) -> None:
         with pytest.raises(InferenceError, match="no run"):  # deleted after the page had looked
             client._asked(server.address, json.dumps({"run": run, "question": "inspect"}).encode())
         assert server.shelf.loaded() == {}
+
+
+def test_a_run_deleted_while_it_is_asked_leaves_nothing(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(db, "going")
+    folder = files.folder(db.root, "runs", run)
+
+    def deleted_first(*asked: Any) -> Any:
+        files.remove(db.root, "runs", run)
+        runs.erase(db, run)
+        return subject.ask(*asked)
+
+    monkeypatch.setattr(shelf, "ask", deleted_first)
+    texts = [{"name": "a", "text": TEXT}]
+    with serving(db.root), pytest.raises(InferenceError, match="was deleted while it was asked"):
+        ask(db, run, "trace", texts=texts)
+    assert not folder.exists()
 
 
 def test_what_cannot_be_asked_is_said_in_words(db: Database, two: tuple[str, str]) -> None:
