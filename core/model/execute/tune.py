@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -14,13 +13,13 @@ from torch import Tensor
 from core.model.execute.sparse import Batched, Strategy, choose, sparse
 from core.model.experts import ExpertBank, GroupShape, StackedExperts
 
-#: Seconds of timing a shape may take, beyond three rounds.
+#: Seconds of timing a shape may take, beyond five rounds.
 PATIENCE = 0.05
 #: What replaces the usual choice must be this much faster: less is lost in the noise of a shared machine.
 CLEARLY = 1.05
 #: bfloat16 changes the arithmetic, so it must pay.
 WORTH_BFLOAT16 = 1.15
-ROUNDS = 3
+ROUNDS = 5
 
 
 class Shape(NamedTuple):
@@ -73,7 +72,7 @@ def _products_faster() -> bool:
     """A single product: without the instructions for it bfloat16 is many times slower, not worth a pass."""
     a = torch.ones(256, 256)
     low = a.bfloat16()
-    exact_s, low_s = _median([lambda: torch.mm(a, a), lambda: torch.mm(low, low)])
+    exact_s, low_s = _least([lambda: torch.mm(a, a), lambda: torch.mm(low, low)])
     return exact_s > WORTH_BFLOAT16 * low_s
 
 
@@ -93,11 +92,13 @@ def _timed(shape: Shape, ways: Sequence[tuple[Strategy, torch.dtype]]) -> list[f
             sparse(bank, x_TD, expert_TK, weight_TK, strategy, dtype=dtype), leaves, dy_TD, allow_unused=True
         )
 
-    return _median([work(strategy, dtype) for strategy, dtype in ways])
+    return _least([work(strategy, dtype) for strategy, dtype in ways])
 
 
-def _median(works: Sequence[Callable[[], object]]) -> list[float]:
-    """Median seconds of each, in turns after a first one that is not counted."""
+def _least(works: Sequence[Callable[[], object]]) -> list[float]:
+    """Least seconds of each, in turns after a first one that is not counted: what others do with the caches
+    meanwhile only adds.
+    """
     # One thread's work is not charged for what others do with its core meanwhile.
     clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: list[list[float]] = [[] for _ in works]
@@ -109,4 +110,4 @@ def _median(works: Sequence[Callable[[], object]]) -> list[float]:
             start = clock()
             work()
             times.append(clock() - start)
-    return [median(times) for times in seconds]
+    return [min(times) for times in seconds]

@@ -53,7 +53,7 @@ def test_only_a_clearly_faster_way_replaces_the_usual_one(
 
 
 def test_bfloat16_must_pay_in_the_product_and_in_the_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "_median", lambda works: [1.0] * len(works))
+    monkeypatch.setattr(tune, "_least", lambda works: [1.0] * len(works))
     assert not bfloat16_pays(SHAPE)
     bfloat16_pays.cache_clear()
     monkeypatch.setattr(tune, "_products_faster", lambda: True)
