@@ -150,11 +150,11 @@ X15 = Experiment(
     minutes=30,
     caveat=(
         "MoEC's own two parts are added to Switch; experts are plain networks of two matrices, as in the "
-        "paper. This was first declared with gated experts, whose gap widens: they still fit every training"
-        " example with half of them dropped. Two trial seeds were looked at before that changed. Five seeds of plain ones left the gap open and twelve the "
-        "likeness, so 24 were run and no more; the last twelve alone show all three. Gated experts, and a "
-        "rate that never falls, are shown and decide nothing. Dropping explains the lower loss, and the "
-        "accuracy falls: fewer answers are wildly wrong, not more of them right."
+        "paper. First declared with gated ones, whose gap widens: they still fit every training example with"
+        " half of them dropped. Two trial seeds were seen before that changed. Five seeds left the gap open "
+        "and twelve the likeness, so 24 were run and no more; the last twelve alone show all three. Gated "
+        "experts, and a rate that never falls, are shown and decide nothing. Dropping explains the lower "
+        "loss, and the accuracy falls: fewer answers are wildly wrong, not more of them right."
     ),
 )
 
