@@ -36,7 +36,7 @@ class Shelf:
         self._lock = threading.Lock()
 
     def answer(self, run_id: str, question: str, payload: dict[str, Any], step: int | None = None) -> Any:
-        """What a run's checkpoint answers, one of `core.probe.answers`. Raises ProbeError and StorageError."""
+        """What a checkpoint answers, one of `core.probe.answers`. Raises ProbeError and StorageError."""
         place = self.place(run_id)
         with place.lock:
             found = ask(self.subject(run_id, place, step), question, payload)
