@@ -73,9 +73,12 @@ def head(finding: str, note: str = "") -> None:
     st.markdown(f"**{plain(finding)}**" + (f"  \n:gray[:small[{plain(note)}]]" if note else ""))
 
 
-def primary(label: str) -> str:
-    """The label of a primary button: the accent of the dark theme is bright, so its ink is the paper's."""
-    if palette.theme() != "dark":
+def primary(label: str, ready: bool = True) -> str:
+    """The label of a primary button: the accent of the dark theme is bright, so its ink is the paper's.
+
+    A button that is not `ready` has no accent, and its words would not be seen.
+    """
+    if palette.theme() != "dark" or not ready:
         return label
     return f':color[{label}]{{foreground="{palette.current().paper}"}}'
 

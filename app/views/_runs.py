@@ -26,9 +26,9 @@ def own(listed: Sequence[RunSummary]) -> tuple[RunSummary, ...]:
 
 
 def shown(db: Database) -> RunPublic | None:
-    """The open run, else the newest that has ended by itself or by stop, else the newest; None without runs.
+    """The open run, else the newest that has ended by itself or by stop, else the newest that has trained.
 
-    One of the user's own goes before those of experiments.
+    The user's own go before those of experiments. None without runs.
 
     A link to a run that is not there says so and is dropped.
     """
@@ -42,7 +42,9 @@ def shown(db: Database) -> RunPublic | None:
     everything = runs.listing(db)
     listed = own(everything) or everything
     ended = [run for run in listed if run.status in {Status.DONE, Status.STOPPED}]
-    return runs.get(db, (ended or listed)[0].id) if listed else None
+    begun = [run for run in listed if run.step]
+    newest = next(iter([*ended, *begun, *listed]), None)
+    return None if newest is None else runs.get(db, newest.id)
 
 
 def choose(db: Database, run: RunPublic, key: str) -> None:

@@ -27,7 +27,7 @@ def draw(db: Database, run: RunPublic) -> None:
         page.title(f"Export {run.name}", f"{run.id}, step {run.step}", run.status.value)
         _runs.choose(db, run, "export.run")
         st.button(
-            page.primary("Export"),
+            page.primary("Export", possible),
             type="primary",
             key="export.start",
             disabled=not possible,

@@ -16,10 +16,13 @@ from app.views._train.choice import Choice
 from core.data.ingest import Options, ingest
 from core.data.load import sources
 from core.data.own.files import Upload
+from core.design.bodies.moe import Moe
 from core.design.edit import SetValue
 from core.design.edits import apply
 from core.design.plan import Plan
+from core.design.presets.methods import method_edit
 from core.design.presets.registry import preset
+from core.design.spec import Design
 from core.trace.record import write
 from storage import drafts, jobs, metrics, runs, work
 from storage.database import Database
@@ -116,6 +119,18 @@ def test_where_weights_come_from_is_always_said(db):
     app = visit(TRAIN)
     assert app.selectbox(key="train.plan.starter.start").disabled
     assert "No run has weights of this shape yet" in said(app)
+
+
+def test_export_says_that_a_file_asks_for_the_task(db):
+    base = preset("digits-vit")
+    (bank, *_) = (placed.pointer for placed in base.parts() if isinstance(placed.part.body, Moe))
+    design = apply(base, method_edit(base, bank, "m3vit"))
+    assert isinstance(design, Design)
+    run = runs.create(
+        db, Document(design.name, design.model_dump_json(), design.sha), Plan(), "digits-tasks", "asked"
+    )
+    app = visit(EXPORT, run.id)
+    assert f"in its input task_ids: 0 is {design.task.task_names[0]}, 1 is" in said(app)
 
 
 def test_runs_of_experiments_are_listed_when_asked_for(db, ids):

@@ -133,7 +133,10 @@ def add_own() -> None:
     preview = inspect(given, options := _options(kind, given))
     _preview(preview)
     if st.button(
-        page.primary("Add this data"), type="primary", disabled=bool(preview.problems), key="own.add"
+        page.primary("Add this data", not preview.problems),
+        type="primary",
+        disabled=bool(preview.problems),
+        key="own.add",
     ):
         _store(given, options)
 

@@ -50,7 +50,7 @@ def show() -> None:
         page.title("Train", "Pick a design, data and a length. One run trains at a time, others wait.")
         # Not a callback: its arguments would be those of the last rerun, before a length typed just now.
         pressed = st.button(
-            page.primary("Train"),
+            page.primary("Train", ready),
             type="primary",
             key="train.start",
             disabled=not ready,
