@@ -1,4 +1,4 @@
-"""The operators of one pass through one device, before any device is named: FLOPs, bytes, rows, kernels.
+"""The operators of one pass through one device, before any device is named: FLOPs, bytes, kernels.
 
 A pass is a decode step, a prefill, or one micro-batch of training. With a parallel plan these are the
 operators of the busiest device: matrices are cut `tp` ways, experts spread `ep` ways, layers `pp` ways.
@@ -14,7 +14,7 @@ from core.cost.formats import Format, number_format
 from core.cost.scenario import Scenario
 from core.cost.spread import crowded, here, most_touched, pooled, stages
 from core.cost.stored import expert_bytes, role_bytes
-from core.cost.work import answers, hits, pairs, running
+from core.cost.work import answers, pairs, running
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
 
@@ -29,7 +29,7 @@ _NORM, _ROUTING = 1, 4
 class Work:
     """One operator of one turn of a part, `times` turns in this stage.
 
-    `rows` meet each weight matrix, whose smaller side is `side`; `form` is the number format of its weights.
+    `side` is the smaller side of its matrices, `form` the number format of its weights.
     `grouped` marks products of routed experts, `fused` those of queries and keys. `kernels` are launches,
     `weights` the bytes that are weights of experts.
     """
@@ -39,7 +39,6 @@ class Work:
     times: float
     flops: float
     bytes: float
-    rows: float
     side: float
     form: Format
     kernels: float
@@ -53,7 +52,7 @@ Stages = tuple[tuple[Work, ...], ...]
 
 
 def works(counts: Counts, load: Scenario, together: float = 1.0) -> Stages:
-    """Operators of one pass of `load` through a device of each pipeline stage; `together` as for `hits`."""
+    """Operators of one pass of `load` through a device of each pipeline stage; `together` as in `reached`."""
     local, plan = here(load), load.parallel
     placed = stages(counts, plan) if plan.pp > 1 else {}
     out: list[list[Work]] = [[] for _ in range(plan.pp)]
@@ -90,7 +89,6 @@ def _part(counts: Counts, part: PartCount, load: Scenario, together: float) -> I
         part.times,
         0.0,
         4 * rows * width * number,
-        rows,
         width,
         plain,
         _NORM,
@@ -104,7 +102,7 @@ def _part(counts: Counts, part: PartCount, load: Scenario, together: float) -> I
             form = load.weights.matrices(role)
             kernels = max(1, len(matrices)) + sum(w.role == "norm" for w in part.weights if role == "mixer")
             yield Work(
-                what, part.pointer, part.times, 2 * rows * macs[role] / cut, moved, rows, side, form, kernels
+                what, part.pointer, part.times, 2 * rows * macs[role] / cut, moved, side, form, kernels
             )
     if isinstance(body, Mixer) and (part.pair_macs or body.state_elements(width)):
         yield _attention(counts, part, body, load)
@@ -123,13 +121,13 @@ def _end(counts: Counts, part: PartCount, load: Scenario) -> Iterator[Work]:
         form = load.weights.matrices("embedding")
         moved = part.gemm_macs * form.width / 8 + 2 * load.rows * width * number
         flops = 2 * load.rows * part.gemm_macs
-        yield Work("embedding", part.pointer, 1, flops, moved, load.rows, width, form, 1)
+        yield Work("embedding", part.pointer, 1, flops, moved, width, form, 1)
     elif part.kind == "head":
         rows, form = answers(counts, load), load.weights.matrices("head")
         outputs = sum(head.outputs for head in counts.design.task.heads_out) / tp
         moved = outputs * width * form.width / 8 + rows * (width * number + 4 * outputs)
         flops = 2 * rows * outputs * width
-        yield Work("head", part.pointer, 1, flops, moved, rows, min(width, outputs), form, 2)
+        yield Work("head", part.pointer, 1, flops, moved, min(width, outputs), form, 2)
 
 
 def _attention(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> Work:
@@ -144,7 +142,7 @@ def _attention(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> 
         moved = 2 * rows * (cached + width / tp) * number + state
     form = number_format(load.numbers)
     return Work(
-        "attention", part.pointer, part.times, flops, moved, rows, width, form, body.launches, fused=True
+        "attention", part.pointer, part.times, flops, moved, width, form, body.launches, fused=True
     )  # fmt: skip
 
 
@@ -153,7 +151,6 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
     plan, number, pool = load.parallel, _number(load), pooled(load)
     body = part.placed.part.body if part.placed else None
     outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
-    hit = hits(part, pool, together)
     cut = plan.ep * plan.expert_tp
     chosen = sum(group.rows for group in part.groups)
     rows = pool.rows * chosen
@@ -170,11 +167,10 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
     moved += (2 * rows * outer + inner / plan.expert_tp) * number / plan.ep * wasted
     wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0) / plan.expert_tp
     side = min(outer, max(wide, 1.0))
-    met = max(rows, 1e-9) / max(sum(hit), 1e-9)
     kernels = max((len([w for w in g.weights if w.gemm]) for g in part.groups), default=1) + _ROUTING
     form = load.weights.matrices("expert")
     return Work(
-        "experts", part.pointer, part.times, flops, moved, met, side, form, kernels,
+        "experts", part.pointer, part.times, flops, moved, side, form, kernels,
         grouped=True, weights=weights,
     )  # fmt: skip
 
