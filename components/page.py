@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from components.charts import palette
 from components.charts.base import Drawing, framed
+from components.save.mount import save, slug
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 
@@ -84,11 +85,12 @@ def primary(label: str, ready: bool = True) -> str:
 
 
 def card_head(finding: str, note: str, name: str, frame: Callable[[], pd.DataFrame], key: str) -> None:
-    """A card's finding, its note, and beside them the table of `name`, one click away."""
+    """A card's finding, its note, and beside them the table of `name` and its picture, one click away."""
     with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
         with st.container(width="stretch"):
             head(finding, note)
         table(name, frame, key)
+        save(name, key=f"{key}.save")
 
 
 def small(text: str) -> None:
@@ -102,9 +104,13 @@ def chart(
     *,
     height: int,
     key: str,
+    vector: bool = False,
 ) -> None:
-    """An altair chart whose alternative text is its finding."""
-    st.altair_chart(framed(drawing, palette.current(), height), alt=finding, key=key)
+    """An altair chart whose alternative text is its finding; drawn as SVG where it is to be saved as one."""
+    shown = framed(drawing, palette.current(), height)
+    if vector:
+        shown = shown.properties(usermeta={"embedOptions": {"renderer": "svg"}})
+    st.altair_chart(shown, alt=finding, key=key)
 
 
 def table(name: str, frame: Callable[[], pd.DataFrame] | pd.DataFrame, key: str) -> None:
@@ -120,7 +126,7 @@ def table(name: str, frame: Callable[[], pd.DataFrame] | pd.DataFrame, key: str)
         st.download_button(
             "Download CSV",
             csv(rows),
-            f"{re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-')}.csv",
+            f"{slug(name)}.csv",
             "text/csv",
             icon=":material/download:",
             key=f"{key}.csv",

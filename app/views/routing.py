@@ -6,7 +6,7 @@ from app.paths import data_root
 from app.routed import read_trace
 from app.views import _runs
 from app.views._empty import no_run
-from app.views._routing import sections
+from app.views._routing import sections, tour
 from app.views._routing.shown import Shown
 from components import page
 from core.cost.format import count
@@ -32,6 +32,7 @@ def show(db: Database, run: RunPublic) -> None:
     with controls:
         section = sections.choose()
         st.space("stretch")
+    tour.show(shown)
     section.show(shown, controls)
     page.command(*section.commands(shown))
 

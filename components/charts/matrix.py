@@ -71,7 +71,8 @@ def lifts(
         )
         .encode(x, y)
     )
-    return alt.layer(fill, *numbers, dots)
+    # An empty layer would be a group of marks without a word for those who do not see it.
+    return alt.layer(fill, *numbers, *([dots] if notable_GE.any() else []))
 
 
 def alikeness(

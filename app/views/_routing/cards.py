@@ -84,9 +84,8 @@ def specialization(routed: Routed) -> None:
         )
         if rows:
             height = min(300, 44 + 30 * len(rows))
-            page.chart(
-                against_chance(against, palette.current()), finding, height=height, key="routing.special"
-            )
+            drawing = against_chance(against, palette.current())
+            page.chart(drawing, finding, height=height, key="routing.special", vector=True)
 
 
 def domains(routed: Routed, cell: tuple[int, int]) -> None:

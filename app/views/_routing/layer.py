@@ -41,4 +41,4 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
             bind="query-params",
         )
         index = choices.layer(routed)
-    PANELS[titles.index(chosen or titles[0])].show(routed, index)
+    PANELS[titles.index(chosen or titles[0])].show(shown, routed, index)

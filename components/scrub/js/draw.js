@@ -37,6 +37,11 @@ function paint(canvas, play, view, look) {
   }
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, at.width, at.height);
+  sketch(pen, play, view, look);
+}
+
+function sketch(pen, play, view, look) {
+  const at = view.places;
   labels(pen, play, at, look);
   pen.textAlign = "center";
   const gap = at.wide > 8 && at.tall > 8 ? 1 : 0.5;

@@ -30,6 +30,11 @@ function build(root, state, play) {
   stop(state);
   const view = (state.view = begin(play, state.view));
   const canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "heat map" });
+  canvas.toSvg = () => {
+    const pen = new SvgPen(view.places.width, view.places.height);
+    sketch(pen, play, view, state.look);
+    return pen.svg;
+  };
   const parts = controls(play, view),
     told = h("p", { class: "told", role: "status" }),
     words = h("div", { class: "legend" }),

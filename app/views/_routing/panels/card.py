@@ -6,10 +6,14 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
+from app.errors import UserError
 from app.routed import Routed
+from app.views._routing.asked import asked
+from app.views._routing.shown import Shown
 from components import page
 from core.analysis.errors import AnalysisError
 from core.analysis.reading import Reading
+from core.probe.answers import Experts
 
 Found = TypeVar("Found")
 
@@ -29,6 +33,15 @@ def kept(routed: Routed, of: str, analyse: Callable[..., Found], *arguments: Any
         return _kept(f"{routed.path}:{routed.path.stat().st_mtime_ns}", of, arguments, analyse)
     except AnalysisError as error:
         page.problems([("warning", str(error), "")])
+        return None
+
+
+def experts(shown: Shown, path: str) -> Experts | None:
+    """Weights, outputs and router rows of a layer, asked of the run; None once its words are said."""
+    try:
+        return asked(shown.db, shown.run.id, "experts", "Reading the experts of the layer", path=path)
+    except UserError as error:
+        page.problems([("error", str(error), "")])
         return None
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.routed import Routed
 from app.views._routing.panels import card
+from app.views._routing.shown import Shown
 from components import page
 from components.charts import palette
 from components.charts.bars import histogram, quantiles, rates
@@ -13,7 +14,7 @@ from core.analysis.decisions import BINS, NEAR_TIE, QUANTILES, Decisions, decisi
 from core.analysis.reading import figure
 
 
-def show(routed: Routed, index: int) -> None:
+def show(shown: Shown, routed: Routed, index: int) -> None:
     """Tokens by entropy; means by domain; the gap between in and out."""
     path = routed.layers[index]["path"]
     found = card.kept(routed, "decisions", lambda at: decisions(routed.trace, routed.trace.layer(at)), path)
@@ -30,7 +31,7 @@ def show(routed: Routed, index: int) -> None:
             "routing.entropy",
         )
         drawing = histogram(found.entropy_B, (0, 100), "entropy, % of undecided", colours)
-        page.chart(drawing, found.reading.shows, height=230, key="routing.entropy")
+        page.chart(drawing, found.reading.shows, height=230, key="routing.entropy", vector=True)
     with right, page.card():
         finding = by_domain(routed.trace.domains, found.entropy_N)
         rows = [
@@ -47,9 +48,8 @@ def show(routed: Routed, index: int) -> None:
             "routing.entropy_domain",
         )
         mean = float(np.average((np.arange(BINS) + 0.5) / BINS, weights=found.entropy_B))
-        page.chart(
-            rates(rows, mean, colours), finding, height=34 + 26 * len(rows), key="routing.entropy_domain"
-        )
+        drawing, height = rates(rows, mean, colours), 34 + 26 * len(rows)
+        page.chart(drawing, finding, height=height, key="routing.entropy_domain", vector=True)
     if found.margin_Q is not None and found.near_ties is not None:
         margins(found, name)
 
@@ -74,7 +74,7 @@ def margins(found: Decisions, name: str) -> None:
         drawing = quantiles(
             [(name, *found.margin_Q.tolist())], palette.current(), "gap in the router's scores"
         )
-        page.chart(drawing, finding, height=70, key="routing.margin")
+        page.chart(drawing, finding, height=70, key="routing.margin", vector=True)
 
 
 def by_domain(domains: tuple[str, ...], entropy_N: np.ndarray) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.routed import Routed
 from app.views._routing.panels import card
+from app.views._routing.shown import Shown
 from components import page
 from components.charts import palette
 from components.charts.bars import rates
@@ -14,7 +15,7 @@ from core.analysis.drops import Drops, drops
 Rows = list[tuple[str, float]]
 
 
-def show(routed: Routed, index: int) -> None:
+def show(shown: Shown, routed: Routed, index: int) -> None:
     """Rates apart: by expert, rank of the choice, position, domain; beside each the rate of all choices."""
     path = routed.layers[index]["path"]
     found = card.kept(routed, "drops", lambda at: drops(routed.trace, routed.trace.layer(at)), path)
@@ -45,7 +46,7 @@ def one(name: str, rows: Rows, rate: float) -> None:
     finding = f"{worst}: {100 * most:.1f} % turned away, the most by {name}"
     page.head(finding)
     drawing = rates(rows, rate, palette.current())
-    page.chart(drawing, finding, height=34 + 22 * len(rows), key=f"routing.drops.{name}")
+    page.chart(drawing, finding, height=34 + 22 * len(rows), key=f"routing.drops.{name}", vector=True)
 
 
 def groups(found: Drops, domains: tuple[str, ...]) -> dict[str, Rows]:

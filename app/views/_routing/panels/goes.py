@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.routed import Routed
 from app.views._routing.panels import card
+from app.views._routing.shown import Shown
 from components import page
 from components.charts import palette
 from components.charts.matrix import lifts
@@ -18,7 +19,7 @@ KEY = "routing.label"
 SAID = {"domains": "Domains", "tasks": "Tasks", "positions": "Positions", "classes": "Kinds of byte"}
 
 
-def show(routed: Routed, index: int) -> None:
+def show(shown: Shown, routed: Routed, index: int) -> None:
     """Lift on top, since counts make busy experts look special; below it the shares themselves."""
     label = st.segmented_control(
         "Rows",
@@ -48,7 +49,7 @@ def show(routed: Routed, index: int) -> None:
             "routing.lift",
         )
         drawing = lifts(rows, found.lift_GE[used], found.notable_GE[used], palette.current(), found.label)
-        page.chart(drawing, found.reading.shows, height=26 * len(rows) + 90, key="routing.lift")
+        page.chart(drawing, found.reading.shows, height=26 * len(rows) + 90, key="routing.lift", vector=True)
     with page.card():
         page.head(
             "The same as shares of each row",

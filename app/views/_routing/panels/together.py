@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.routed import Routed
 from app.views._routing.panels import card
+from app.views._routing.shown import Shown
 from components import page
 from components.charts import palette
 from components.charts.matrix import lifts
@@ -19,7 +20,7 @@ DEVICES = "routing.devices"
 MOST_DEVICES = 8
 
 
-def show(routed: Routed, index: int) -> None:
+def show(shown: Shown, routed: Routed, index: int) -> None:
     """Groups as a graph and as a matrix, then a placement on devices of all layers."""
     path = routed.layers[index]["path"]
     found = card.kept(routed, "pairs", lambda at: coactivation(routed.trace, routed.trace.layer(at)), path)
@@ -60,7 +61,7 @@ def pairs(routed: Routed, found: Coactivation, load: list[int]) -> None:
         )
         none = np.zeros(lift_EE.shape, np.bool_)
         drawing = lifts(names, lift_EE, none, palette.current(), "expert", columns=names)
-        page.chart(drawing, finding, height=420, key="routing.pairs")
+        page.chart(drawing, finding, height=420, key="routing.pairs", vector=True)
 
 
 def strongest(found: Coactivation) -> str:
@@ -106,7 +107,8 @@ def proposal(routed: Routed) -> None:
             ("at random", found.random.out, found.random.back),
             ("as proposed", found.after.out, found.after.back),
         ]
-        page.chart(sent(rows, palette.current()), found.reading.shows, height=170, key="routing.placement")
+        drawing = sent(rows, palette.current())
+        page.chart(drawing, found.reading.shows, height=170, key="routing.placement", vector=True)
 
 
 def groups(found: Coactivation, load: list[int]) -> pd.DataFrame:

@@ -1,0 +1,68 @@
+// A few steps through a page. Whether it was seen is kept by the browser; where it stands, by this part.
+const kept = new WeakMap();
+
+export default function ({ parentElement, data, setStateValue }) {
+  const root = parentElement.querySelector(".tour"),
+    seen = `moe-studio.${data.name}`,
+    last = data.steps.length - 1;
+  let state = kept.get(parentElement);
+  // Moved to another place of the page it is made anew, and goes on where the page says it stands.
+  if (!state) kept.set(parentElement, (state = { at: data.at ?? (data.opens && !remembered(seen) ? 0 : null) }));
+  const go = (at) => {
+    state.at = at;
+    setStateValue("step", at);
+    draw("next");
+  };
+  const leave = () => {
+    state.at = null;
+    remember(seen);
+    setStateValue("step", -1);
+    draw("open");
+  };
+  const button = (name, words, onclick, more = {}) =>
+    h("button", { type: "button", class: name, onclick, ...more }, words);
+  const draw = (focus) => {
+    if (state.at === null)
+      root.replaceChildren(button("open", `Tour of this page, ${last + 1} steps`, () => go(0)));
+    else {
+      const [title, words] = data.steps[state.at];
+      const card = h(
+        "section",
+        { "aria-label": "Tour of this page" },
+        h("div", { class: "words", role: "status" }, h("b", {}, `${state.at + 1} of ${last + 1}: ${title}`), ` ${words}`),
+        h(
+          "div",
+          { class: "buttons" },
+          state.at > 0 && button("back", "Back", () => go(state.at - 1)),
+          state.at < last ? button("next", "Next", () => go(state.at + 1)) : button("next", "Done", leave),
+          button("leave", "Leave the tour", leave),
+        ),
+      );
+      card.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") leave();
+      });
+      root.replaceChildren(card);
+    }
+    if (focus) (root.querySelector(`.${focus}`) ?? root.querySelector("button")).focus();
+  };
+  // Each step redraws the page and this part with it; who walks by keys must not lose the place.
+  const inside = root.contains(root.getRootNode().activeElement);
+  draw(inside && state.at !== null ? "next" : null);
+}
+
+// A browser may keep nothing; then the tour opens again, and nothing else happens.
+function remembered(name) {
+  try {
+    return localStorage.getItem(name) === "1";
+  } catch {
+    return false;
+  }
+}
+
+function remember(name) {
+  try {
+    localStorage.setItem(name, "1");
+  } catch {
+    // Not kept.
+  }
+}
