@@ -59,7 +59,7 @@ def design_of(name: str) -> Design:
     return Design.model_validate(found)
 
 
-def ran(design: Design, training: bool, execution: str = "sparse"):
+def ran(design: Design, training: bool, execution: str = "ragged"):
     """(forward FLOPs, backward FLOPs, rates, tokens) of a pass in the middle of a training."""
     model = build(design, seed=0, execution=execution).train(training)
     assert sum(p.numel() for p in model.parameters()) == count(design).total
