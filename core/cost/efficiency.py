@@ -48,13 +48,14 @@ _READS = {"fp8": "fp8", "mxfp8": "fp4", "mxfp4": "fp4", "nvfp4": "fp4"}
 
 
 def software(load: Scenario, on: Processor) -> Class:
-    """The class of the stack asked for; without one, what such a step usually runs on."""
-    if load.stack is not None:
-        return STACKS[load.stack]
-    if on.measured:
+    """The class of the stack asked for, where it does such steps; else what they usually run on."""
+    asked = STACKS[load.stack] if load.stack is not None else None
+    if asked == "local" or (asked is None and on.measured):
         return "local"
     if load.phase == "train":
         return "trainer"
+    if asked is not None and asked != "trainer":
+        return asked
     return "ggml" if load.weights.name in _GGML_FORMATS or on.kind in _GGML_KINDS else "serving"
 
 
@@ -73,7 +74,8 @@ class Constants:
     def of(self, name: str, kind: Class, stack: str | None = None) -> float:
         """A constant for a class of software; a known stack has its own factor where one was fitted."""
         own = self.values.get(f"{name}.{kind}", 1.0)
-        return own * (self.values.get(f"{name}~{stack}", 1.0) if stack else 1.0)
+        factor = self.values.get(f"{name}~{stack}", 1.0) if stack and STACKS[stack] == kind else 1.0
+        return own * factor
 
     def launch(self, load: Scenario, kind: Class) -> float:
         """Seconds between kernels: of a replayed graph, or launched one by one where there is none."""

@@ -174,7 +174,10 @@ def test_capacity_pads_experts_and_recomputation_runs_again():
 def test_every_stack_has_a_class_and_a_known_one_its_own_factor():
     assert set(STACKS) == set(KNOWN)
     on, c = registry.device("h100-sxm"), fitted()
-    assert {software(load(stack=stack), on) for stack in STACKS} == set(STACKS.values())
+    assert {software(load(stack=stack), on) for stack in STACKS} == set(STACKS.values()) - {"trainer"}
+    # A server does not train, and a trainer does not serve: what usually does takes its place.
+    assert software(load("train", stack="vllm"), on) == software(load("train"), on) == "trainer"
+    assert software(load(stack="megatron"), on) == "serving"
     assert software(load(weights="q4_k_m"), on) == "ggml"
     assert software(load(), registry.device("m3max")) == "ggml"
     assert software(load(), on) == "serving"
