@@ -78,13 +78,6 @@ def weight_bytes(counts: Counts, weights: Widths) -> Figure:
     return exact(total_bytes(counts, weights), "bytes", "memory.weights", weights=weights.name)
 
 
-def cache_bytes(counts: Counts, batch: int, context: int, numbers: str = "bf16") -> Figure:
-    """Keys and values of `batch` sequences of `context` tokens, windows applied; states in float32."""
-    each = counts.kv_elements(context) + counts.index_elements() * context
-    value = batch * (each * number_format(numbers).width / 8 + counts.state_elements() * 4)
-    return exact(value, "bytes", "memory.kv", batch=batch, context=context, numbers=numbers)
-
-
 def inference(counts: Counts, load: Scenario) -> Memory:
     """Weights, cache, and the largest live set of a step, on the fullest device of the plan."""
     plan = load.parallel

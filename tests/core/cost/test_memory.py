@@ -5,7 +5,7 @@ import pytest
 from core.cost.count import count
 from core.cost.formats import FORMATS, number_format, widths
 from core.cost.held import held
-from core.cost.memory import cache_bytes, inference, weight_bytes
+from core.cost.memory import inference, weight_bytes
 from core.cost.scenario import Parallel, Scenario
 from core.cost.training import training
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
@@ -38,13 +38,15 @@ def test_mxfp4_is_for_experts_alone():
 
 
 def test_cache_is_windows_and_states():
-    assert cache_bytes(MIXTRAL, 3, 1000).value == 3 * 1000 * 65_536 * 2
-    gpt = count(preset("gpt-oss-120b"))
-    assert cache_bytes(gpt, 1, 4096).value == 36_864 / 2 * (4096 + 128) * 2
+    def cached(counts, batch, context):
+        return dict(inference(counts, asked("decode", batch, context, "bf16")).held)["cache"].value
+
+    assert cached(MIXTRAL, 3, 1000) == 3 * 1000 * 65_536 * 2
+    assert cached(count(preset("gpt-oss-120b")), 1, 4096) == 36_864 / 2 * (4096 + 128) * 2
     qwen = count(preset("qwen3-next-80b-a3b"))
-    grows = cache_bytes(qwen, 1, 2).value - cache_bytes(qwen, 1, 1).value
+    grows = cached(qwen, 1, 2) - cached(qwen, 1, 1)
     assert grows == 2 * qwen.kv_elements()
-    assert cache_bytes(qwen, 1, 1).value - grows == 4 * qwen.state_elements()
+    assert cached(qwen, 1, 1) - grows == 4 * qwen.state_elements()
 
 
 def asked(phase, batch, context, weights, **more):
