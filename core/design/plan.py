@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any, Literal
 
+from pydantic.json_schema import SkipJsonSchema
+
 from core.design.base import Choice, Spec, field
 from core.design.canonical import canonical_json
 from core.design.tasks.base import Task
@@ -117,7 +119,10 @@ class Plan(Spec):
     start_from: str | None = field(None, max_length=64, advanced=True)
     start_with: Taken = field("everything", advanced=True)
     threads: int | None = field(None, ge=1, le=256, advanced=True)
-    execution: Literal["auto", "reference"] | Way | dict[str, Way] = field("auto", advanced=True)
+    # A choice part by part is what resolving writes, not what a form offers.
+    execution: (
+        Literal["auto", "reference", "sparse", "ragged", "grouped", "numpy"] | SkipJsonSchema[dict[str, Way]]
+    ) = field("auto", advanced=True)
     expert_dtype: Literal["auto", "float32", "bfloat16"] = field("float32", advanced=True)
 
     @property
