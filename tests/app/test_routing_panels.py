@@ -10,7 +10,7 @@ from app.inference.client import Answer
 from app.slot import Slot
 from app.views._routing import asked, sections, tour
 from app.views._routing.counters import Counters, marks
-from app.views._routing.panels import PANELS
+from app.views._routing.panels.registry import PANELS
 from core.probe.answers import Experts
 from core.trace.newest import small_traces
 from core.trace.record import read, write

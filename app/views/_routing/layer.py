@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.views._routing import choices
 from app.views._routing.empty import no_trace, nothing
-from app.views._routing.panels import PANELS
+from app.views._routing.panels.registry import PANELS
 from app.views._routing.shown import Shown
 
 PANEL = "routing.panel"
