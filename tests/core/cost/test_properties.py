@@ -73,11 +73,12 @@ def test_a_better_device_is_never_slower_and_holds_no_less(design, field, factor
 def test_wider_formats_are_never_smaller(design):
     counts = count(design)
     # A last block may be all but empty, and still has a scale.
-    slack = 2.0 * sum(part.times * weight.copies for part in counts.parts for weight in part.weights)
-    order = ["mxfp4", "int4", "int8", "q8_0", "bf16", "fp32"]
-    for keys in (("default",), ("expert",), ("default", "expert")):
-        sizes = [total_bytes(counts, widths(dict.fromkeys(keys, name))) for name in order]
-        assert all(narrow <= wide + slack for narrow, wide in pairwise(sizes))
+    slack = 32.0 * sum(part.times * weight.copies for part in counts.parts for weight in part.weights)
+    # llama.cpp's formats keep norms and routers in float32, so they are compared with each other.
+    for order in (("mxfp4", "int4", "int8", "bf16", "fp32"), ("q4_0", "q4_k_m", "q8_0", "fp32")):
+        for keys in (("default",), ("expert",), ("default", "expert")):
+            sizes = [total_bytes(counts, widths(dict.fromkeys(keys, name))) for name in order]
+            assert all(narrow <= wide + slack for narrow, wide in pairwise(sizes))
     assert all(total_bytes(counts, widths(name)) <= 4 * counts.total for name in FORMATS)
 
 
