@@ -23,7 +23,7 @@ from components.heat.grid import row_shares
 
 #: Bytes of the whole payload, and what the shares may take of them.
 MOST_BYTES = 1_000_000
-_SHARES_BYTES = 960_000
+_SHARES_BYTES = 900_000
 #: From fine to coarse; the finest that fits is sent.
 LEVELS = (255, 223, 191, 159, 127, 111, 95, 79, 63, 55, 47, 39, 31, 23, 15)
 #: A running mean is kept in sixteenths and moves by a quarter of the way at each step.

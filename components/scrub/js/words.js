@@ -22,7 +22,7 @@ function controls(play, view) {
   return {
     play: h("button", { class: "play", type: "button" }, icon("M3 1.8v8.4L10 6z"), "Play"),
     range: h("input", { type: "range", min: 0, max: play.last, value: view.frame, "aria-label": "Training step" }),
-    out: h("output", {}),
+    out: h("span", { class: "step" }),
     domain: h(
       "label",
       {},
