@@ -61,6 +61,25 @@ def open_paper(name: str | None) -> None:
         st.query_params[_PAPER] = name
 
 
+def remembered(name: str) -> str | None:
+    """What the page keeps under `name`: the address says it, or the session, which brings the address up."""
+    linked: str | None = st.query_params.get(name)
+    if linked is not None:
+        st.session_state[_key(name)] = linked
+    elif (kept := _get(name)) is not None:
+        st.query_params[name] = linked = kept
+    return linked
+
+
+def remember(name: str, value: str | None) -> None:
+    """Keep `value` in the session and in the address, so that a link shows the same; None forgets it."""
+    if value is None:
+        st.session_state.pop(_key(name), None)
+        st.query_params.pop(name, None)
+    else:
+        st.session_state[_key(name)] = st.query_params[name] = value
+
+
 def request_id(action: str) -> str:
     """The id of the next `action`, kept until `renew_request`: a click that calls back twice asks once."""
     value: str = st.session_state.setdefault(_key(f"request.{action}"), uuid4().hex)

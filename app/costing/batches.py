@@ -137,9 +137,8 @@ def _memory(found: list[Estimate]) -> None:
     drawn = stacked(data, groups, palette.current(), x_title="batch", y_title="GB")
     # A limit far above the bars would flatten them.
     limit = has if has < 3 * float(data["high"].max()) else None
-    page.chart(
-        limited(drawn, limit, palette.current()), memory_finding(found), height=190, key="memory-by-batch"
-    )
+    drawn = limited(drawn, limit, palette.current(), y_title="GB")
+    page.chart(drawn, memory_finding(found), height=190, key="memory-by-batch")
 
 
 def memory_finding(found: list[Estimate]) -> str:

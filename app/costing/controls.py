@@ -28,6 +28,7 @@ WEIGHTS = ("bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4", "q8_0", "q4_0", "q4_
 TRAINED = ("bf16", "fp32")
 FIRST = ("h100-sxm", "rtx4090", "l4", "m4max")
 MOST = 8
+TARGETS, AT_HAND, OTHER = "cost.targets", "cost.targets.at-hand", "cost.targets.other"
 
 
 @dataclass(frozen=True)
@@ -51,19 +52,8 @@ def contexts(design: Design) -> list[int]:
 
 def choose(db: Database, design: Design) -> Chosen | None:
     """Draw the controls; None while no target is chosen."""
-    if (wanted := st.session_state.pop(own.NEXT, None)) is not None:
-        st.session_state["cost.targets"] = wanted[:MOST]
-    known = {**own.processors(), **{name: name for name in registry.names() if name != "zcu104"}}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        names = st.multiselect(
-            "Targets",
-            list(known),
-            list(FIRST),
-            format_func=own.title_of,
-            max_selections=MOST,
-            key="cost.targets",
-            help="Type to search among all devices. The first is drawn in full, all of them in the table.",
-        )
+        names = _targets()
         phase, weights, batch, context = _asked(design)
         plan, price, watts, routing = _more(db, design, phase)
     if not names:
@@ -73,6 +63,48 @@ def choose(db: Database, design: Design) -> Chosen | None:
         targets,
         Question(phase, batch, context, weights, plan_of(plan), routing, own.stack(), price, watts),
     )
+
+
+def _targets() -> list[str]:
+    """Pills of the devices at hand, and a box with all others; the first is drawn in full."""
+    if (described := st.session_state.pop(own.NEXT, None)) is not None:
+        _to_front(described)
+    at_hand: tuple[str, ...] = st.session_state.setdefault(AT_HAND, FIRST)
+    st.session_state.setdefault(TARGETS, list(FIRST))
+    names = st.pills(
+        "Devices",
+        at_hand,
+        selection_mode="multi",
+        format_func=own.title_of,
+        key=TARGETS,
+        width="content",
+        help=f"The first is drawn in full, at most {MOST} of them in the table.",
+    )
+    others = [name for name in (*own.processors(), *registry.processors(), "this-cpu") if name not in at_hand]
+    st.selectbox(
+        "Another device",
+        others,
+        index=None,
+        placeholder=f"{len(others)} more",
+        format_func=own.title_of,
+        key=OTHER,
+        width=130,
+        on_change=_other,
+    )
+    return sorted(names, key=at_hand.index)[:MOST]
+
+
+def _other() -> None:
+    if (name := st.session_state[OTHER]) is not None:
+        _to_front(name)
+        st.session_state[OTHER] = None
+
+
+def _to_front(name: str) -> None:
+    """Have a device at hand, chosen, and drawn in full."""
+    for key in (AT_HAND, TARGETS):
+        kept = st.session_state.get(key, FIRST)
+        st.session_state[key] = type(kept)([name, *(each for each in kept if each != name)])
 
 
 def _asked(design: Design) -> tuple[Phase, str, int, int]:
@@ -103,9 +135,13 @@ def _more(
         with st.container(horizontal=True, gap="small"):
             for name, label in (("tp", "Tensor"), ("ep", "Expert"), ("pp", "Pipeline"), ("dp", "Data")):
                 plan[name] = st.number_input(label, 1, 4096, 1, width=96, key=f"cost.{name}")
-        plan["stack"] = st.selectbox(
-            "Software", STACKS, index=None, placeholder="What such a step usually runs on", key="cost.stack"
+        stack = st.selectbox(
+            "Software",
+            ("", *STACKS),
+            format_func=lambda name: name or "What such a step usually runs on",
+            key="cost.stack",
         )
+        plan["stack"] = stack or None
         if phase == "train":
             plan |= _training()
         routing = _routing(db, design)

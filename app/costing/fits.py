@@ -67,9 +67,7 @@ def _cell(design: Design, on: Processor, asked: Question, found: Estimate, shown
     wanted = found.needs.total.value
     share = wanted / found.has
     if share > 1:
-        return Cell(
-            "not", f"+{size(wanted - found.has)}", change(design, on, asked) or "no plan here fits", shown
-        )
+        return Cell("not", f"+{size(wanted - found.has)}", change(design, on, asked) or "no plan fits", shown)
     rate = f"{letters(found.rate.value)} tok/s"
     return Cell("tight" if share > TIGHT else "fits", percent(share), rate, shown)
 

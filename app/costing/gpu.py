@@ -6,7 +6,7 @@ import json
 
 import streamlit as st
 
-from app.costing import batches, compare, controls, findings, fits, own
+from app.costing import batches, compare, controls, findings, fits, own, why
 from app.costing.controls import Chosen
 from app.costing.document import document
 from app.costing.question import costed
@@ -92,11 +92,7 @@ def _roofline(chosen: Chosen, found: Estimate) -> None:
             )
         page.table("operators", lambda: findings.operators(found), key="operators")
         with st.popover("Why", icon=":material/info:", type="tertiary", key="cost.why"):
-            st.markdown("**Where each figure comes from**")
-            st.dataframe(findings.grades(found), hide_index=True, alt="Figures with band and grade")
-            st.markdown("**What the step is spent on**")
-            st.table(findings.spent(found), border="horizontal", hide_index=True)
-            st.caption(page.plain(found.source))
+            why.draw(found)
     roofs = [_roof(on) for on in chosen.targets[:3]]
     drawn = roofline(roofs[0], findings.dots(found), palette.current(), others=roofs[1:])
     page.chart(drawn, finding, height=ROOF_HEIGHT, key="roofline")

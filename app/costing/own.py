@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import Any
 
 import streamlit as st
 
+from app.costing.findings import listed
 from app.costing.question import Question, Stack
 from components import page
 from core.cost.asking import RefusedError, scenario
@@ -17,7 +21,9 @@ from core.design.spec import Design
 
 _OWN, _STACK = "cost.own", "cost.sharpened"
 _PREFIX = "own:"
-#: Targets that the next run of the page chooses.
+_PROBE = ("-m", "app", "probe", "--json")
+_PROBE_SECONDS = 120
+#: The target that the next run of the page puts first.
 NEXT = "cost.targets.next"
 
 
@@ -41,21 +47,21 @@ def title_of(name: str) -> str:
     """The name on the page; this machine is not timed for it."""
     if name in processors():
         return str(processors()[name]["title"])
-    return "This machine" if name == "this-cpu" else registry.device(name).title
+    return "This CPU, timed briefly" if name == "this-cpu" else registry.device(name).title
 
 
 @st.dialog("Describe a device")
 def describe() -> None:
-    """A form; what makes no sense is said and nothing is lost."""
+    """A form, or a measurement; what makes no sense is said and nothing is lost."""
     st.caption("Dense peaks of the data sheet, without structured sparsity.")
     title = st.text_input("Name", "My device", max_chars=40)
     left, right = st.columns(2)
     with left:
-        memory = st.number_input("Memory, GB", 0.1, 1e5, 24.0)
+        memory = st.number_input("Memory, GB", 0.0, 1e5, 24.0)
         bf16 = st.number_input("bf16, TFLOP/s", 0.0, 1e5, 100.0)
         link = st.number_input("Link to others, GB/s one way", 0.0, 1e5, 0.0)
     with right:
-        bandwidth = st.number_input("Memory bandwidth, GB/s", 0.1, 1e6, 1000.0)
+        bandwidth = st.number_input("Memory bandwidth, GB/s", 0.0, 1e6, 1000.0)
         fp8 = st.number_input("fp8, TFLOP/s (0: none)", 0.0, 1e5, 0.0)
         power = st.number_input("Rated power, W", 0.0, 1e5, 300.0)
     row = {
@@ -67,16 +73,61 @@ def describe() -> None:
         "link_gbs": link,
         "power_w": power,
     }
-    if st.button(page.primary("Add"), type="primary"):
-        try:
-            registry.own(row)
-        except ValueError as error:
-            page.problems([("error", str(error), "")])
-            return
-        processors()[str(row["id"])] = row
-        chosen = st.session_state.get("cost.targets", [])
-        st.session_state[NEXT] = [str(row["id"]), *chosen]
-        st.rerun()
+    with st.container(horizontal=True, gap="small"):
+        typed = st.button(page.primary("Add"), type="primary")
+        measured = st.button(
+            "Measure this machine, 10 s",
+            icon=":material/speed:",
+            help="Times products, copies and the launch of an operator with PyTorch, in a process beside.",
+        )
+    if typed and (lacking := _lacking(memory, bandwidth, bf16)):
+        page.problems([("error", lacking, "")])
+    elif typed:
+        _add(row)
+    elif measured:
+        with st.spinner("Measuring this machine", show_time=True):
+            found = _probed()
+        if isinstance(found, str):
+            page.problems([("error", found, "")])
+        else:
+            _add({**found, "id": f"{_PREFIX}this-machine", "title": f"This machine, {found['title']}"})
+
+
+def _lacking(memory: float, bandwidth: float, bf16: float) -> str:
+    """What a device cannot do without; empty where it has all of it."""
+    named = {"Memory": memory, "Memory bandwidth": bandwidth, "bf16": bf16}
+    zero = [name for name, value in named.items() if not value]
+    if not zero:
+        return ""
+    return f"{listed(zero)}: 0 makes no device. To fix this, type a number above zero."
+
+
+def _add(row: dict[str, Any]) -> None:
+    """A device of this session, the first of the targets."""
+    try:
+        registry.own(row)
+    except ValueError as error:
+        page.problems([("error", str(error), "")])
+        return
+    name = str(row["id"])
+    processors()[name] = row
+    st.session_state[NEXT] = name
+    st.rerun()
+
+
+def _probed() -> dict[str, Any] | str:
+    """What `python -m app probe` measures, or why it could not."""
+    try:
+        done = subprocess.run(
+            [sys.executable, *_PROBE], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=True
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        return (
+            f"This machine could not be measured: {error}. To fix this, run python -m app probe and read what"
+            " it says."
+        )
+    return found
 
 
 def stack() -> Stack | None:

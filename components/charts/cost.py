@@ -63,8 +63,10 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence
     roofs = _lines(roof, (low, high)).mark_line(strokeWidth=2, color=palette.ink2, clip=True).encode(x, y)
     # Names of peaks that are close stand one below the other.
     heights = [-math.log10(other.peak / 1e12) / math.log10(top / floor) * ROOF_HEIGHT for other in others]
-    beside = [
-        _beside(other, (low, high), x, y, palette, at - height)
+    beside = [_beside(other, (low, high), palette).encode(x, y) for other in others]
+    # Words come after all lines, so that their halo covers what passes below them.
+    beside_names = [
+        _beside_name(other, high, x, y, palette, at - height)
         for other, height, at in zip(others, heights, apart(heights, 14), strict=True)
     ]
     caps = pd.DataFrame(
@@ -102,7 +104,12 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence
         )
     )
     return alt.layer(
-        *beside, roofs, names, marks, *_dot_labels(seen, x, y, palette, (low, high), math.log10(top / floor))
+        *beside,
+        roofs,
+        *beside_names,
+        names,
+        marks,
+        *_dot_labels(seen, x, y, palette, (low, high), math.log10(top / floor)),
     )
 
 
@@ -118,15 +125,16 @@ def _lines(roof: Roof, ends: tuple[float, float]) -> alt.Chart:
     return alt.Chart(pd.DataFrame({"x": corners, "y": heights}))
 
 
-def _beside(
-    roof: Roof, ends: tuple[float, float], x: alt.X, y: alt.Y, palette: Palette, moved: float
-) -> Drawing:
-    """Another device, quiet, with its name at the right end."""
-    lines = _lines(roof, ends).mark_line(strokeWidth=1, strokeDash=[4, 3], color=palette.ink2, clip=True)
-    end = pd.DataFrame({"x": [ends[1]], "y": [roof.peak / 1e12], "text": [roof.peak_label]})
+def _beside(roof: Roof, ends: tuple[float, float], palette: Palette) -> alt.Chart:
+    """Another device, quiet."""
+    return _lines(roof, ends).mark_line(strokeWidth=1, strokeDash=[4, 3], color=palette.ink2, clip=True)
+
+
+def _beside_name(roof: Roof, right: float, x: alt.X, y: alt.Y, palette: Palette, moved: float) -> Drawing:
+    """Its name at the right end, below its line."""
+    end = pd.DataFrame({"x": [right], "y": [roof.peak / 1e12], "text": [roof.peak_label]})
     name = alt.Chart(end).encode(x, y, text="text:N")
-    words = text_with_halo(name, palette, size=11, align="right", dy=9 + moved)
-    return alt.layer(lines.encode(x, y), words)
+    return text_with_halo(name, palette, size=11, align="right", dy=9 + moved)
 
 
 def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: object) -> Drawing:
@@ -187,14 +195,14 @@ def stacked(
     return alt.layer(bars, rule, note)
 
 
-def limited(bars: Drawing, limit: float | None, palette: Palette) -> Drawing:
-    """Bars under a red line at `limit`; without one as they are."""
+def limited(bars: Drawing, limit: float | None, palette: Palette, *, y_title: str) -> Drawing:
+    """Bars under a red line at `limit`; without one as they are. `y_title` is that of the bars."""
     if limit is None:
         return bars
     line = alt.Chart(pd.DataFrame({"limit": [limit]})).mark_rule(
         strokeWidth=2, strokeDash=[6, 3], color=palette.categorical[6]
     )
-    return alt.layer(bars, line.encode(alt.Y("limit:Q", title=None)))
+    return alt.layer(bars, line.encode(alt.Y("limit:Q", title=y_title)))
 
 
 def used(rows: Sequence[tuple[str, float, float, float, str]], palette: Palette) -> Drawing:

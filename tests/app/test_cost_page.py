@@ -3,7 +3,7 @@
 import pytest
 
 from app.composer.desk import document
-from app.costing import batches, compare, fits
+from app.costing import batches, compare, fits, why
 from app.costing.controls import Chosen
 from app.costing.question import Question, costed, needed, plan_of
 from core.cost.asking import RefusedError
@@ -85,6 +85,21 @@ def test_no_target_and_a_plan_that_does_not_divide_are_said_on_the_page(db):
     assert any("To fix this" in text.value for text in app.markdown)
     next(box for box in app.number_input if box.label == "Tensor").set_value(2).run()
     assert "--tp 2" in app.code[-1].value
-    app.multiselect[0].set_value([]).run()
+    next(box for box in app.button_group if box.label == "Devices").set_value([]).run()
     assert not app.exception
     assert any("No target is chosen" in text.value for text in app.markdown)
+
+
+def test_a_figure_says_its_formula_its_inputs_and_what_most_of_it_is():
+    found = costed(preset("mixtral-8x7b"), H100, ASKED)
+    assert isinstance(found, Estimate)
+    told = why.figures(found)
+    rows = why.reasons(found, told["Memory"]).set_index("")["This figure"]
+    assert rows["Formula"] == "sum of the rows above"
+    assert rows["Inputs"].startswith("weights 93.")
+    assert rows["Most of it"].startswith("weights, 9")
+    assert told["Step"].most.startswith("memory; the longest part is experts")
+    for one in told.values():
+        shown = why.reasons(found, one).set_index("")["This figure"]
+        assert shown["Formula"]
+        assert shown["Inputs"]

@@ -85,3 +85,12 @@ def test_shares_of_a_token_begin_with_its_picks_and_name_what_was_dropped():
     ]
     assert one_token.finding(layer(), 2) == "expert 2 took it"
     assert one_token.finding(layer(), 1) == "no expert took it"
+
+
+def test_a_text_is_cut_at_whole_characters_and_an_empty_one_is_said():
+    assert tokens.cut("a1e2") == ("a1e2", "")
+    text, said = tokens.cut("x" + "é" * 5_000)
+    assert text == "x" + "é" * 999
+    assert said.startswith("The text has 10\u2009000 bytes, and the first 2\u2009000 are read.")
+    assert tokens.cut(" \n\t")[0] == ""
+    assert "To fix this" in tokens.cut("")[1]

@@ -73,3 +73,16 @@ def test_the_sweep_is_told_by_its_surest_step(steps, said):
     found = Sweep("starter-1", 10, "code", ("code", "prose"), steps)
     assert imaging.finding(found).startswith(said)
     assert len(imaging.table(found)) == 2 * len(steps)
+
+
+def test_switches_go_through_the_address_and_nonsense_in_it_is_no_switch():
+    cells = {(1, 2): "boost", (0, 1): "off"}
+    assert whatif.write_cells(cells) == "0.1.off 1.2.boost"
+    assert whatif.read_cells("0.1.off 1.2.boost", (2, 3)) == cells
+    assert whatif.read_cells("0.9.off 7.0.on 0.0.half x.y.z 0.1 ²", (2, 3)) == {}
+
+
+def test_a_column_for_each_size_names_the_rise_and_its_controls():
+    found = Sweep("s", 1, "code", ("code", "prose"), (step(1, 4.0, 2.0), step(2, 4.0, 3.0)))
+    assert list(imaging.by_domain(found)) == ["domain", "1 off", "2 off"]
+    assert imaging.by_domain(found)["1 off"].tolist() == ["0.400 (0.100)", "0 (0)"]

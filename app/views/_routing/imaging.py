@@ -31,7 +31,12 @@ def show(shown: Shown, routed: Routed) -> None:
         with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
             words = st.container(width="stretch")
             target = st.selectbox(
-                "Domain", list(routed.trace.domains), label_visibility="collapsed", width=150, key=TARGET
+                "Domain",
+                list(routed.trace.domains),
+                label_visibility="collapsed",
+                width=150,
+                key=TARGET,
+                bind="query-params",
             )
             st.button(
                 "Test its experts",
@@ -56,7 +61,13 @@ def show(shown: Shown, routed: Routed) -> None:
             page.problems([("error", str(error), "")])
             return
         with words:
-            page.head(finding(found), reading(apart, found))
+            page.card_head(
+                finding(found),
+                reading(apart, found),
+                f"Experts of {target} switched off",
+                lambda: table(found),
+                "routing.imaging.table",
+            )
         _draw(found)
 
 
@@ -106,10 +117,11 @@ def reading(apart: Differential, found: Sweep) -> str:
     of_G = apart.map_GLE[apart.names.index(found.target)]
     path, expert = found.steps[0].cells[0]
     more, by_chance = figure(100 * float(np.nanmax(of_G))), figure(100 * apart.beyond_chance)
+    none = ", so which they are may be chance" if np.nanmax(of_G) <= apart.beyond_chance else ""
     return (
         f"First of them is expert {expert} of {layer_name(path)}: {found.target} sends it {more} percentage"
-        f" points more of its choices than others do; shuffled prompts reach {by_chance}. Found on one half"
-        " of the held-out text, tested on the other."
+        f" points more of its choices than others do; shuffled prompts reach {by_chance}{none}. Found on one"
+        " half of the held-out text, tested on the other."
     )
 
 
@@ -140,8 +152,25 @@ def _draw(found: Sweep) -> None:
         )
         page.small("Dot: its distinctive experts, 95 % interval. Box: 20 draws of others of like usage.")
     with right:
-        st.table(table(found), border="horizontal", hide_index=True)
-        page.table("Sweep", table(found), "routing.imaging.table")
+        page.small("Rise of loss in nats, by domain; in brackets the mean of the controls")
+        st.table(by_domain(found), border="horizontal", hide_index=True)
+        page.small(f"Switched off, in this order: {', '.join(map(_name, found.steps[-1].cells))}.")
+
+
+def _name(cell: tuple[str, int]) -> str:
+    path, expert = cell
+    return f"expert {expert} of {layer_name(path)}"
+
+
+def by_domain(found: Sweep) -> pd.DataFrame:
+    """A row for each domain, a column for each size."""
+    frame: dict[str, list[str]] = {"domain": list(found.domains)}
+    for step in found.steps:
+        frame[f"{step.size} off"] = [
+            f"{figure(float(rise))} ({figure(float(control))})"
+            for rise, control in zip(step.delta_N, step.control_DN.mean(0), strict=True)
+        ]
+    return pd.DataFrame(frame)
 
 
 def table(found: Sweep) -> pd.DataFrame:
@@ -151,7 +180,7 @@ def table(found: Sweep) -> pd.DataFrame:
         for n, name in enumerate(found.domains):
             rows.append(
                 {
-                    "experts off": ", ".join(f"{path}:{expert}" for path, expert in step.cells),
+                    "experts off": ", ".join(map(_name, step.cells)),
                     "domain": name,
                     "rise": figure(float(step.delta_N[n])),
                     "interval": f"{figure(float(step.low_N[n]))} to {figure(float(step.high_N[n]))}",

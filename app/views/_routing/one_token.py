@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from app import state
 from app.views._routing.expert import sign
 from components import page
 from components.charts import palette
@@ -118,7 +119,7 @@ def _layers(found: Inspection, at: int, names: dict[str, str]) -> None:
         cells.append(Cell(text, names[layer.path], expert, f"{names[layer.path]}: expert {text}"))
 
     def picked(position: int) -> None:
-        st.session_state[LAYER] = paths[position]
+        state.remember(LAYER, paths[position])
 
     page.small("Its first expert in each layer")
     tokens(

@@ -1,6 +1,7 @@
 """Tokens: a typed text, each token with its expert, and one token closely."""
 
 import math
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app import state
 from app.errors import UserError
 from app.record import layer_names, read_design
 from app.views._routing import one_token
@@ -17,11 +19,14 @@ from app.views._routing.expert import sign
 from app.views._routing.shown import Shown
 from components import page
 from components.tokens.mount import Cell, tokens
+from core.cost.format import digits
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
 from core.probe.answers import Inspection, LayerView
 from core.trace.record import Trace
 from storage import runs
+from storage.database import Database
+from storage.errors import NotFoundError
 from storage.records import RunPublic
 from storage.status import Status
 
@@ -40,13 +45,15 @@ def commands(shown: Shown) -> tuple[str, ...]:
 def show(shown: Shown, controls: DeltaGenerator) -> None:
     """The text of a run of text; else why there is none."""
     design = read_design(shown.run.design)
-    if (why := _why_not(shown.run, design)) is not None:
+    if (why := _why_not(design) or _why_not_yet(shown.run)) is not None:
         nothing(why)
         return
     with controls:
         domain = _domain(shown, design)
         other = _other(shown)
         text = _text(shown)
+    if said := state.take_message():
+        page.problems([("warning", said, "")])
     try:
         found = asked(shown.db, shown.run.id, "inspect", "Reading the text", text=text, domain=domain)
         against = None
@@ -58,11 +65,15 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
     _draw(found, against)
 
 
-def _why_not(run: RunPublic, design: Design) -> str | None:
+def _why_not(design: Design) -> str | None:
     if design.task.kind != "language_model":
         return "Typed text can be followed through runs of text, and this one reads other inputs."
     if not any(isinstance(placed.part.body, Moe) for placed in design.parts()):
         return "This design has no MoE layer, so no token is routed anywhere. Train one with a router."
+    return None
+
+
+def _why_not_yet(run: RunPublic) -> str | None:
     if run.status not in (Status.DONE, Status.STOPPED, Status.PAUSED):
         return "This run has no weights to ask yet. Its text can be followed once it is done or paused."
     return None
@@ -80,40 +91,74 @@ def _domain(shown: Shown, design: Design) -> str | None:
 
 
 def _other(shown: Shown) -> str | None:
-    """Another run of text to set beside it."""
+    """Another run of text with an MoE layer to set beside it."""
     ended = [
         run.id
         for run in runs.listing(shown.db)
-        if run.id != shown.run.id and run.status in (Status.DONE, Status.STOPPED)
+        if run.id != shown.run.id
+        and run.status in (Status.DONE, Status.STOPPED)
+        and _routes_text(run.id, shown.db)
     ]
     if not ended:
         return None
-    return st.selectbox(
+    # An option of its own instead of a button to clear, which Streamlit draws too small to hit.
+    chosen = st.selectbox(
         "Compare with",
-        ended,
-        index=None,
-        placeholder="Compare with a run",
+        ["", *ended],
+        format_func=lambda run: run or "Compare with a run",
         label_visibility="collapsed",
         width=210,
         key=OTHER,
         bind="query-params",
     )
+    return chosen or None
+
+
+@st.cache_data(max_entries=1024, show_spinner=False)
+def _routes_text(run_id: str, _db: Database) -> bool:
+    """Whether a text can be followed through this run; its design never changes."""
+    try:
+        return _why_not(read_design(runs.get(_db, run_id).design)) is None
+    except NotFoundError:
+        return False
 
 
 def _text(shown: Shown) -> str:
     """The text in its popover, at first held-out text of every domain."""
+    key = f"{TEXT}.{shown.run.id}"
+    first = sample(shown.routed.trace) if shown.routed else _PLAIN
+    text, _ = cut(state.remembered(TEXT) or first)
+    state.fill(key, text)
     with st.popover("Edit text", icon=":material/edit:"):
-        text = st.text_area(
+        st.text_area(
             "Text to follow through the model",
-            sample(shown.routed.trace) if shown.routed else _PLAIN,
-            key=f"{TEXT}.{shown.run.id}",
+            key=key,
             height=200,
             width=460,
-            help=f"Read as UTF-8 bytes, at most {MOST_BYTES}. Pasted text is cut there.",
+            on_change=partial(_typed, key),
+            help=f"Read as UTF-8 bytes, at most {digits(MOST_BYTES)}. Longer text is cut there.",
         )
         st.caption("Ctrl+Enter reads it.")
-    cut = text.encode()[:MOST_BYTES].decode(errors="ignore")
-    return cut if cut.strip() else _PLAIN
+    return text
+
+
+def _typed(key: str) -> None:
+    """Keep what was typed; say what could not be kept."""
+    text, said = cut(st.session_state[key])
+    if said:
+        state.leave_message(said)
+    state.remember(TEXT, text or None)
+
+
+def cut(text: str) -> tuple[str, str]:
+    """(what is read, what is said of the rest); nothing is read of a text of nothing but space."""
+    content = text.encode(errors="ignore")
+    if not text.strip():
+        return "", "The text was empty, so an example stands here. To fix this, type at least a letter."
+    if len(content) <= MOST_BYTES:
+        return text, ""
+    said = f"The text has {digits(len(content))} bytes, and the first {digits(MOST_BYTES)} are read."
+    return content[:MOST_BYTES].decode(errors="ignore"), f"{said} To fix this, follow the rest by itself."
 
 
 def sample(trace: Trace) -> str:
@@ -133,9 +178,9 @@ def _draw(found: Inspection, against: Inspection | None) -> None:
         nothing("Every layer of this run mixes all experts, so no token has an expert of its own.")
         return
     names = layer_names([layer.path for layer in found.layers])
-    if st.session_state.get(LAYER) not in names:
-        st.session_state[LAYER] = found.layers[-1].path
-    at = min(int(st.session_state.get(TOKEN, 0)), len(found.token_T) - 1)
+    kept = state.remembered(LAYER)
+    state.fill(LAYER, kept if kept in names else found.layers[-1].path)
+    at = _at(len(found.token_T))
     left, right = st.columns([1.55, 1], gap="small")
     with left, page.card():
         layer = _strip(found, names, at)
@@ -156,7 +201,7 @@ def _strip(found: Inspection, names: dict[str, str], at: int) -> LayerView:
             label_visibility="collapsed",
             width=112,
             key=LAYER,
-            bind="query-params",
+            on_change=_choose_layer,
         )
         layer = found.layer(path)
         page.table("Tokens of the text", lambda: rows(found, layer), "routing.tokens.table")
@@ -176,8 +221,18 @@ def _strip(found: Inspection, names: dict[str, str], at: int) -> LayerView:
     return layer
 
 
+def _at(tokens_: int) -> int:
+    """The token that is looked at, whatever the address says."""
+    kept = state.remembered(TOKEN) or ""
+    return min(int(kept), tokens_ - 1) if kept.isdecimal() and len(kept) < 8 else 0
+
+
+def _choose_layer() -> None:
+    state.remember(LAYER, st.session_state[LAYER])
+
+
 def _pick(at: int) -> None:
-    st.session_state[TOKEN] = at
+    state.remember(TOKEN, str(at))
 
 
 def cells(found: Inspection, layer: LayerView) -> list[Cell]:
@@ -261,6 +316,6 @@ def _beside(found: Inspection, other: Inspection, path: str, at: int) -> None:
         cells(other, layer),
         label="Tokens of the text in the other run",
         selected=at,
-        key="routing.tokens.other",
+        key="routing.tokens.beside",
         on_pick=_pick,
     )

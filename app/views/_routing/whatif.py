@@ -21,7 +21,7 @@ from components import page
 from components.charts import palette
 from components.charts.differences import Difference, differences
 from components.heat.grid import row_shares
-from components.switches.mount import STATES, Cell, State, switches
+from components.switches.mount import STATES, Cell, State, states_of, switches
 from core.analysis.reading import figure
 from core.cost.format import MINUS
 from core.design.override import Override, Overrides, Scope
@@ -70,6 +70,7 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
                     label_visibility="collapsed",
                     key=SCOPE,
                     width="content",
+                    bind="query-params",
                 )
                 or "all"
             )
@@ -124,12 +125,35 @@ def _keep(shown: Shown, wanted: Overrides, name: str) -> None:
 
 
 def _cells(shown: Shown) -> dict[Cell, State]:
-    found: dict[Cell, State] = st.session_state.get(f"{CELLS}.{shown.run.id}", {})
-    return found
+    layers = shown.routed.layers if shown.routed is not None else ()
+    return read_cells(state.remembered(_cells_of(shown)) or "", [len(layer["load"]) for layer in layers])
 
 
 def _turn(shown: Shown, cells: Mapping[Cell, State]) -> None:
-    st.session_state[f"{CELLS}.{shown.run.id}"] = dict(cells)
+    state.remember(_cells_of(shown), write_cells(cells) or None)
+
+
+def _cells_of(shown: Shown) -> str:
+    """Switches are those of one run: experts of another have nothing to do with them."""
+    return f"{CELLS}.{shown.run.id}"
+
+
+def write_cells(cells: Mapping[Cell, State]) -> str:
+    """Switches for the address: `0.5.off 1.2.on`, layer and expert counted from 0."""
+    return " ".join(f"{row}.{expert}.{now}" for (row, expert), now in sorted(cells.items()))
+
+
+def read_cells(text: str, experts: Sequence[int]) -> dict[Cell, State]:
+    """Those switches, without what is none; `experts` of each layer."""
+    told = [part.split(".") for part in text.split()]
+    return states_of(
+        [
+            [int(cell[0]), int(cell[1]), cell[2]]
+            for cell in told
+            if len(cell) == 3 and all(number.isdecimal() for number in cell[:2])
+        ],
+        experts,
+    )
 
 
 def overrides(routed: Routed, cells: Mapping[Cell, State], scope: Scope) -> Overrides:
@@ -162,13 +186,12 @@ def _switches(shown: Shown, routed: Routed) -> None:
         if len(domains) > 1:
             shade = st.selectbox(
                 "Shade",
-                domains,
-                index=None,
-                placeholder="Shade: all picks",
-                format_func=lambda name: f"More for {name}",
+                ["", *domains],
+                format_func=lambda name: f"More for {name}" if name else "Shade: all picks",
                 label_visibility="collapsed",
                 width=180,
                 key=SHADE,
+                bind="query-params",
             )
     at = domains.index(shade) if shade else None
     switches(
@@ -244,7 +267,7 @@ def _losses(found: WhatIf) -> None:
     said = finding(found)
     page.card_head(
         said,
-        f"Change of loss in nats, {found.measured}, with 95 % interval over sequences.",
+        f"Change of loss in nats, {found.measured}, with 95\u00a0% interval over sequences.",
         "Change of loss",
         lambda: pd.DataFrame(
             [(s.domain, s.sequences, s.before, s.after, s.delta, s.low, s.high) for s in found.shifts],
@@ -253,7 +276,8 @@ def _losses(found: WhatIf) -> None:
         "routing.whatif.losses",
     )
     height = 64 + 34 * len(rows)
-    page.chart(differences(rows, palette.current(), "nats"), said, height=height, key="routing.whatif.losses")
+    drawn = differences(rows, palette.current(), "change of loss, nats")
+    page.chart(drawn, said, height=height, key="routing.whatif.losses")
     for note in found.notes:
         page.small(note)
     page.small(
@@ -290,7 +314,9 @@ def _generations(found: WhatIf) -> None:
         "What it writes stays the same" if same else "What it writes changes",
         "Greedy: always the likeliest next byte, after the prompt.",
     )
-    st.text_input("Prompt", one.prompt, key=PROMPT, max_chars=400)
+    # Several lines: a prompt of code keeps its line ends.
+    st.text_area("Prompt", one.prompt, key=PROMPT, height=76, max_chars=400)
+    page.small("Ctrl+Enter goes on from another prompt.")
     left, right = st.columns(2, gap="small")
     with left:
         page.small("As learned")
