@@ -31,8 +31,9 @@ def graph(
     alone_E = group_E < 0
     places = _spread(place_E2, ~alone_E)
     # Nothing pulls at who has no partner, so it would float far off: these stand in a row of their own.
-    places[alone_E] = [(i / max(1, alone_E.sum() - 1), 1.0) for i in range(alone_E.sum())]
     if alone_E.any():
+        places[alone_E, 0] = np.linspace(0.0, 1.0, alone_E.sum())
+        places[alone_E, 1] = 1.0
         places[~alone_E, 1] *= 0.86
     return {
         "nodes": [
