@@ -16,13 +16,14 @@ import numpy as np
 from core.cost.count import count
 from core.cost.figure import Figure, Grade, Input, exact, whole
 from core.cost.flops import flops
-from core.cost.rates import Measured
+from core.cost.rates import Measured, routed
 from core.design.bodies.moe import Moe
 from core.design.plan import Objective
 from core.design.spec import Design
 
 #: Bytes of a number that travels between devices: bfloat16.
 _BYTES = 2
+_FIX = "To fix this, give the design that the run trained."
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,12 @@ class Seen:
 
 
 class Decided(Protocol):
-    """A traced layer: `expert` [N, K] with -1 for none, and whether it was `accepted`."""
+    """A traced layer: its `experts`, `expert` [N, K] with -1 for none, and whether it was `accepted`."""
 
     @property
     def path(self) -> str: ...
+    @property
+    def experts(self) -> int: ...
     @property
     def soft(self) -> bool: ...
     @property
@@ -52,15 +55,16 @@ def seen(design: Design, layers: Iterable[Decided]) -> dict[str, Seen]:
     found: dict[str, Seen] = {}
     for layer in layers:
         body = bodies.get(layer.path)
+        if body is None or routed(body) is None:
+            raise ValueError(f"{layer.path!r} was traced, and no such part of this design is routed. {_FIX}")
         if layer.soft or not isinstance(body, Moe) or not len(layer.expert):
             continue
+        if layer.experts != body.count:
+            raise ValueError(
+                f"{layer.path!r} has {body.count} experts, and was traced with {layer.experts}. {_FIX}"
+            )
         token_N, rank_N = np.nonzero(layer.accepted)
         expert_N = layer.expert[token_N, rank_N]
-        if expert_N.size and expert_N.max() >= body.count:
-            raise ValueError(
-                f"{layer.path!r} was traced with more than {body.count} experts. To fix this, give the design"
-                f" that the run trained."
-            )
         tokens = len(layer.expert)
         rates = np.bincount(expert_N, minlength=body.count) / tokens
         visited = np.unique(token_N * body.islands + expert_N // (body.count // body.islands)).size

@@ -135,6 +135,7 @@ class Layer:
     expert: np.ndarray
     accepted: np.ndarray
     soft: bool = False
+    experts: int = 8
 
 
 def test_a_trace_replaces_what_is_expected():
@@ -151,8 +152,16 @@ def test_a_trace_replaces_what_is_expected():
     # Islands got 3, 2, 0 and 1 rows.
     assert said["fullest device over the mean"].value == 3 / 1.5
     assert count(design, rates_of(found)).measured
-    with pytest.raises(ValueError, match="more than 8 experts"):
-        seen(design, [Layer(path, expert + 5, accepted)])
+
+
+def test_a_trace_of_another_design_is_refused():
+    design = design_of("top-k")
+    path = next(o.path for o in design.occurrences() if isinstance(o.part.body, Moe))
+    expert = np.array([[0, 1]])
+    with pytest.raises(ValueError, match="has 8 experts, and was traced with 4"):
+        seen(design, [Layer(path, expert, expert >= 0, experts=4)])
+    with pytest.raises(ValueError, match="no such part of this design is routed"):
+        seen(design, [Layer("decoder.99.1", expert, expert >= 0)])
 
 
 def test_a_step_touches_all_experts_where_each_takes_its_share():
