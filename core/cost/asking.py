@@ -75,7 +75,7 @@ def scenario(design: Design, asked: Asked, numbers: str = "bf16", weights: Width
     plan, mistakes = _plan(asked)
     # What is wrong gives way to a default, so that everything else is looked at too.
     load = _load(design, asked, numbers, stored or widths(numbers), plan)
-    found = [*_words(design, asked), *([wrong] if wrong else ()), *mistakes, *_numbers(load)]
+    found = [*_words(design, asked), *([wrong] if wrong else ()), *mistakes, *_numbers(asked, load)]
     found += [*_fits_context(design, asked, load), *_divides(design, load)]
     found += _trains(load) if load.phase == "train" else ()
     if found:
@@ -197,9 +197,11 @@ def _plan(asked: Asked) -> tuple[Parallel, list[Problem]]:
     return plan, wrong
 
 
-def _numbers(load: Scenario) -> Iterator[Problem]:
-    for name, value in (("batch", load.batch), ("context", load.context)):
-        if not 1 <= value <= _MOST:
+def _numbers(asked: Asked, load: Scenario) -> Iterator[Problem]:
+    sequence = asked.get("sequence")
+    context = load.context if load.phase == "decode" or sequence is None else asked.get("context")
+    for name, value in (("batch", load.batch), ("context", context), ("sequence", sequence)):
+        if value is not None and not 1 <= value <= _MOST:
             yield _problem(f"/{name}", f"A {name} of {value} makes no sense.", f"use 1 to {_MOST}")
     if load.correlation is not None and not 0 < load.correlation <= 1:
         yield _problem(

@@ -19,7 +19,8 @@ _TRAINED = {"fp32": 32, "bf16": 16, "fp16": 16, "fp8": 16, "mxfp8": 16}
 
 def trains_in(weights: Widths) -> bool:
     """Whether a training in these weights is costed."""
-    return weights.default.name in _TRAINED
+    asked = (weights.default, *weights.roles.values(), *weights.places.values())
+    return all(form.name in _TRAINED for form in asked)
 
 
 def training(counts: Counts, load: Scenario) -> Memory:
