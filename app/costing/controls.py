@@ -88,7 +88,7 @@ def _targets() -> list[str]:
         placeholder=f"{len(others)} more",
         format_func=own.title_of,
         key=OTHER,
-        width=130,
+        width=112,
         on_change=_other,
     )
     return sorted(names, key=at_hand.index)[:MOST]
@@ -116,12 +116,12 @@ def _asked(design: Design) -> tuple[Phase, str, int, int]:
     phase = phase or offered[0]
     kinds = TRAINED if phase == "train" else WEIGHTS
     weights = st.selectbox("Weights", kinds, width=104, key=f"cost.weights.{phase}")
-    batch = st.select_slider("Batch", BATCHES, 8, width=150, key="cost.batch")
+    batch = st.select_slider("Batch", BATCHES, 8, width=128, key="cost.batch")
     options = contexts(design) if design.task.causal_loss else [design.task.tokens]
     context = options[0]
     if len(options) > 1:
         near = min(options, key=lambda n: abs(n - min(design.task.tokens, 4096)))
-        context = st.select_slider("Context", options, near, width=150, key=f"cost.context.{len(options)}")
+        context = st.select_slider("Context", options, near, width=128, key=f"cost.context.{len(options)}")
     return phase, weights, batch, context
 
 

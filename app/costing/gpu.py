@@ -91,7 +91,7 @@ def _roofline(chosen: Chosen, found: Estimate) -> None:
                 f" {load.weights.name}. Dot area is the share of step time.",
             )
         page.table("operators", lambda: findings.operators(found), key="operators")
-        with st.popover("Why", icon=":material/info:", type="tertiary", key="cost.why"):
+        with st.popover("Why", icon=":material/info:", key="cost.why"):
             why.draw(found)
     roofs = [_roof(on) for on in chosen.targets[:3]]
     drawn = roofline(roofs[0], findings.dots(found), palette.current(), others=roofs[1:])

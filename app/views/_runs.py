@@ -54,10 +54,12 @@ def choose(db: Database, run: RunPublic, key: str) -> None:
     def changed() -> None:
         state.open_run(st.session_state[key])
 
+    if run.id in listed:
+        # Another run may have been opened elsewhere on the page since the box was drawn.
+        state.fill(key, run.id)
     st.selectbox(
         "Run",
         list(listed),
-        index=list(listed).index(run.id) if run.id in listed else 0,
         format_func=lambda run_id: label(listed[run_id]) if run_id in listed else run_id,
         label_visibility="collapsed",
         width=230,

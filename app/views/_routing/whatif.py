@@ -100,20 +100,22 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
 def _keeping(shown: Shown, wanted: Overrides) -> None:
     """Keeps the run with its switches as a run of its own."""
     with st.popover("Keep as a run", icon=":material/account_tree:", key="routing.whatif.keep"):
-        name = st.text_input("Name", f"{shown.run.name}, switched"[:80], max_chars=80, key=NAME)
+        st.text_input("Name", f"{shown.run.name}, switched"[:80], max_chars=80, key=NAME)
         st.caption("The same weights with these switches: it can be asked, traced and compared like any run.")
         st.button(
             page.primary("Keep"),
             type="primary",
             key="routing.whatif.kept",
             on_click=guarded(_keep),
-            args=(shown, wanted, name),
+            args=(shown, wanted),
         )
     if said := state.take_message():
         page.problems([("warning", said, "")])
 
 
-def _keep(shown: Shown, wanted: Overrides, name: str) -> None:
+def _keep(shown: Shown, wanted: Overrides) -> None:
+    # As it stands now: who types and clicks at once has not drawn the page in between.
+    name: str = st.session_state[NAME]
     try:
         sent = {path: each.model_dump(mode="json") for path, each in wanted.items()}
         child = keep(shown.db, shown.run.id, sent, name.strip() or shown.run.name, state.request_id("keep"))
