@@ -91,7 +91,7 @@ def differential(
     `paths` names the layers; without, they are counted from 1.
 
     Raises:
-        AnalysisError: fewer than two groups, or a group of fewer than two prompts.
+        AnalysisError: fewer than two groups, a group of fewer than two prompts, or one that chose nothing.
     """
     share = np.asarray(share_PLE, np.float64)
     sizes = np.bincount(group_P, minlength=len(names))
@@ -103,6 +103,11 @@ def differential(
     there = np.isfinite(share).reshape(len(share), -1).astype(np.float64)
     known = np.nan_to_num(share).reshape(len(share), -1)
     map_GLE = _maps(known, there, group_P, len(names)).reshape(len(names), *share.shape[1:])
+    if not np.isfinite(map_GLE).any():
+        raise AnalysisError(
+            "A map compares which experts prompts choose, and in no layer did prompts of every group choose"
+            " one. To fix this, choose other prompts."
+        )
     rng = np.random.default_rng(seed)
     largest = [
         np.nanmax(np.abs(_maps(known, there, rng.permutation(group_P), len(names)))) for _ in range(SHUFFLES)

@@ -53,7 +53,12 @@ def saturation(expert_C: Sequence[Ints], steps_C: npt.ArrayLike, experts: int) -
     steps = np.asarray(steps_C, np.int64)
     settled = int(np.flatnonzero(np.append(True, agreement_C < SETTLED))[-1])
     shows = f"At step {steps[0]:,} {figure(100 * agreement_C[0])} % of the choices were those of the last"
-    shows += f" checkpoint; from step {steps[settled]:,} on it was 80 % or more."
+    # The last checkpoint agrees with itself, which says nothing.
+    early = settled < len(steps) - 1
+    shows += " checkpoint; "
+    shows += (
+        f"from step {steps[settled]:,} on it was 80 % or more." if early else "80 % was never reached before."
+    )
     trap = "Agreement is measured on the same tokens before capacity, and a busy expert agrees by itself."
     chance = f"Choices that only share how busy the experts are would agree in {figure(100 * chance_C[0])} %."
     return Saturation(steps, agreement_C, chance_C, Reading(shows, trap, chance))

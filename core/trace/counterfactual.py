@@ -46,9 +46,16 @@ class Case:
     def loss(self, row_R: Tensor, given_RS: Tensor) -> Tensor:
         """The loss with tokens of these rows sent to one expert each, -1 = as the router has it.
 
-        The expert's weight follows from the layer's own rule; a capacity of the layer drops nothing.
+        The expert's weight follows from the layer's own rule. No capacity drops anything, in any layer: it
+        would count copies of an example, and what it left one of them would depend on the others.
         """
-        lifted = {self.path: Override(drops=False)}
+        bodies = {place.path: place.body for place in self.model.design.occurrences()}
+        limited = [
+            path
+            for path, body in bodies.items()
+            if isinstance(body, MoeSpec) and body.router.combine.selects and body.router.capacity is not None
+        ]
+        lifted = dict.fromkeys([*limited, self.path], Override(drops=False))
         with overrides(self.model, lifted, {self.path: given_RS.reshape(-1)}):
             return self.forward(row_R)
 
@@ -75,7 +82,7 @@ def losses_one_by_one(case: Case, token_N: Tensor) -> Tensor:
 
     Every token and expert has its own copy of the example, in which only this token goes elsewhere: exact for
     any layer, N * E examples. The loss is that of the token, or of the example where it has one for all.
-    Routers that decide for several tokens at once, or by capacity, see copies as other examples.
+    Routers that decide for several tokens at once see copies as other examples.
     """
     experts, S = case.experts, case.shape[1]
     of_P, expert_P = token_N.repeat_interleave(experts), torch.arange(experts).repeat(len(token_N))

@@ -89,5 +89,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
         differential(found.share_PLE[:3], found.group_P[:3], NAMES)
     with pytest.raises(AnalysisError, match=r"two groups"):
         differential(found.share_PLE, found.group_P * 0, NAMES[:1])
+    with pytest.raises(AnalysisError, match=r"in no layer did prompts of every group choose.*To fix this"):
+        differential(found.share_PLE * np.nan, found.group_P, NAMES)
     with pytest.raises(AnalysisError, match=r"no prompt or no layer.*To fix this"):
         prompts(soft_only())

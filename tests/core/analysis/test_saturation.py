@@ -26,12 +26,20 @@ def test_unrelated_checkpoints_agree_by_chance() -> None:
     assert found.chance_C[0] > 0.3
 
 
+def test_the_last_checkpoint_does_not_settle_by_agreeing_with_itself() -> None:
+    one, other = np.array([[0], [1], [2]]), np.array([[0], [2], [1]])
+    assert "80 % was never reached before." in saturation([one, other], [0, 9], 3).reading.shows
+    assert (
+        "from step 4 on it was 80 % or more." in saturation([one, other, other], [0, 4, 9], 3).reading.shows
+    )
+
+
 def test_saturation_by_hand() -> None:
     early = np.array([[0, 1], [2, 3], [0, -1], [-1, -1]])
     last = np.array([[1, 0, -1], [2, 1, -1], [0, 1, 2], [-1, -1, -1]])
     found = saturation([early, last], [10, 20], 4)
     assert found.agreement_C.tolist() == [pytest.approx((1 + 1 / 2 + 1 / 3) / 3), 1]
-    assert "from step 20 on it was 80 %" in found.reading.shows
+    assert "80 % was never reached before." in found.reading.shows
 
 
 def test_saturation_needs_the_same_tokens() -> None:

@@ -95,6 +95,18 @@ def test_a_capacity_drops_no_token_that_is_sent_somewhere() -> None:
     torch.testing.assert_close(losses_at_once(tight), losses_at_once(loose))
 
 
+def test_no_copy_of_an_example_takes_the_place_of_another_in_any_layer() -> None:
+    bank = moe([glu(4, E)], router(2, capacity={"train": 1.0, "eval": 0.3}))
+    tight = Design.model_validate(
+        {"width": 8, "task": language(S), "stacks": decoder(repeat(2, layer(attention(2), bank)))}
+    )
+    for path in (FIRST, LAST):
+        of = case(tight, path)
+        both_NE = losses_one_by_one(of, torch.tensor([5, 15]))
+        torch.testing.assert_close(both_NE[:1], losses_one_by_one(of, torch.tensor([5])))
+    torch.testing.assert_close(losses_at_once(of)[15], both_NE[1], atol=1e-5, rtol=0)
+
+
 def test_what_mixes_above_is_named() -> None:
     plain = design()
     assert mixing_above(plain, LAST) is None
