@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.cost.calibration.fit import Fold, Laid, both, fit, folds, lay, picked, weighed
 from core.cost.calibration.points import Kernels, kernels, points
 from core.cost.calibration.priors import PRIORS
-from core.cost.efficiency import FILE, Constants
+from core.cost.efficiency import FILE, Constants, told
 
 PHASES = ("decode", "prefill", "train")
 #: Published over estimated seconds before any is seen: so many points of a normal spread of logarithms.
@@ -113,7 +113,7 @@ def covered(done: Calibration, phase: str, known: bool) -> float:
 
 def document(done: Calibration) -> dict[str, object]:
     """The content of fitted.json."""
-    seen = sorted({f"{one.point.load.phase}/{one.kind}" for one in done.laid if one.point.fits})
+    seen = sorted({told(one.point.load.phase, one.kind, one.point.on) for one in done.laid if one.point.fits})
     return {
         "about": "Written by `python -m core.cost.calibrate`; calibration/priors.py says what each is.",
         "constants": {name: float(f"{value:.4g}") for name, value in done.constants.values.items()},

@@ -64,7 +64,7 @@ class Constants:
     """Fitted `values` by name (`core.cost.calibration.priors` says what each is), and `bands` around a step.
 
     A band is the 10 and 90 % mark of published over estimated seconds, out of fold, by phase, and by
-    `phase:stack` where a stack is known; `seen` are the pairs `phase/class` that were calibrated on.
+    `phase:stack` where a stack is known; `seen` are `told` of what was calibrated on.
     """
 
     values: Mapping[str, float]
@@ -82,13 +82,18 @@ class Constants:
         alone = load.phase == "prefill" or (kind == "ggml" and load.phase == "decode" and load.batch > 1)
         return self.of("eager" if alone else "launch", kind, load.stack)
 
-    def band(self, phase: Phase, stack: str | None, kind: Class) -> tuple[float, float, Grade]:
+    def band(self, load: Scenario, on: Processor, kind: Class) -> tuple[float, float, Grade]:
         """10 and 90 % factors around the seconds of a step, and how far to trust them."""
-        low, high = self.bands[f"{phase}:stack" if stack else phase]
-        if f"{phase}/{kind}" in self.seen:
+        low, high = self.bands[f"{load.phase}:stack" if load.stack else load.phase]
+        if told(load.phase, kind, on) in self.seen:
             return low, high, "fitted"
         # Nothing of this kind was published: twice as wide, in logarithms.
         return low * low, high * high, "prior"
+
+
+def told(phase: Phase, kind: Class, on: Processor) -> str:
+    """What timings are of: a phase, a class of software, a maker (compilers and libraries differ)."""
+    return f"{phase}/{kind}/{on.vendor}"
 
 
 @cache

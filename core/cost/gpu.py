@@ -109,7 +109,7 @@ def timed(stages: Stages, counts: Counts, load: Scenario, on: Processor, c: Cons
         ops.append(_optimizer(counts, load, on, c))
     host = c.of("step", kind)
     whole = _sum(ops) + host
-    low, high, grade = c.band(load.phase, load.stack, kind)
+    low, high, grade = c.band(load, on, kind)
     return Step(tuple(ops), load.rows, host, whole * low, whole * high, grade, kind)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.cost.count import Counts
 from core.cost.devices.base import Processor
-from core.cost.efficiency import Constants, fitted, software
+from core.cost.efficiency import Constants, fitted, software, told
 from core.cost.gpu import step
 from core.cost.scenario import Scenario
 
@@ -78,4 +78,5 @@ def sharpen(
         values.pop(f"{each}~{load.stack}", None)
     values[f"stream.{kind}"] = c.of("stream", kind) / bytes_
     bands = {**c.bands, "decode": _BAND, "decode:stack": _BAND}
-    return Sharpened(replace(c, values=values, bands=bands), launch, 1 / bytes_)
+    seen = c.seen | {told(load.phase, kind, on)}
+    return Sharpened(replace(c, values=values, bands=bands, seen=seen), launch, 1 / bytes_)

@@ -36,6 +36,15 @@ def test_both_timings_come_out_and_others_follow(stack):
     assert step.high / step.low < gpu.step(COUNTS, asked, H200).high / gpu.step(COUNTS, asked, H200).low
 
 
+def test_a_maker_that_nothing_was_published_of_is_trusted_once_it_was_timed():
+    mi300x = registry.device("mi300x")
+    before = gpu.step(COUNTS, LOAD, mi300x)
+    timings = [Timing(b, gpu.step(COUNTS, replace(LOAD, batch=b), mi300x).seconds) for b in (2, 32)]
+    after = gpu.step(COUNTS, LOAD, mi300x, sharpen(COUNTS, LOAD, mi300x, timings).constants)
+    assert (before.grade, after.grade) == ("prior", "fitted")
+    assert after.high / after.low == pytest.approx(1.15 / 0.88)
+
+
 def test_published_timings_of_one_stack_sharpen_the_rest():
     """vLLM on one H200, published: batch 4 and 64 in, 8, 16 and 32 out."""
     asked = replace(LOAD, stack="vllm")

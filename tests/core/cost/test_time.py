@@ -193,3 +193,17 @@ def test_a_sweep_over_all_devices_takes_less_than_a_second():
     )
     assert len(found) == 34 * 4 * 8
     assert time.process_time() - start < 1.0
+
+
+def test_a_band_is_twice_as_wide_where_nothing_was_published_of_a_maker():
+    def band(target, **more):
+        on = registry.device(target)
+        step = gpu.step(MIXTRAL, load(**more), on)
+        return step.grade, step.low / step.seconds, step.high / step.seconds
+
+    grade, low, high = band("h100-sxm")
+    assert grade == "fitted"
+    assert band("mi300x") == ("prior", pytest.approx(low**2), pytest.approx(high**2))
+    # Apple's prefills were timed; its decoding, and no processor's, was not.
+    assert band("m2ultra", phase="prefill")[0] == "fitted"
+    assert [band(name)[0] for name in ("m2ultra", "cpu-desktop")] == ["prior", "prior"]
