@@ -17,13 +17,15 @@ from core.cost.devices.base import Processor
 from core.cost.efficiency import Class, Constants, fitted, seconds, software, table
 from core.cost.figure import Grade
 from core.cost.network import Message, gradients, messages
+from core.cost.optimizers import optimizer
 from core.cost.scenario import Scenario
 from core.cost.works import Stages, Work, works
 
 Bound = Literal["compute", "memory", "overhead", "network"]
 
-#: Bytes of a parameter that AdamW moves in mixed precision: weight, gradient, float32 copy and two moments.
-_ADAMW = 30
+#: Bytes of a parameter that an optimizer moves in mixed precision beside its states, and FLOPs: it reads the
+#: gradient and the float32 copy, and writes that and the 16-bit weight.
+_MOVED, _FLOPS = 14, 12
 
 
 @dataclass(frozen=True)
@@ -147,15 +149,25 @@ def _sent(message: Message, on: Processor, c: Constants, times: float) -> Op:
 
 
 def _optimizer(counts: Counts, load: Scenario, on: Processor, c: Constants) -> Op:
-    moved = adam_bytes(counts, load)
+    moved = optimizer_bytes(counts, load)
     took = moved / (on.bandwidth * c.values["memory"])
-    return Op("optimizer", "", 12.0 * moved / _ADAMW, moved, took, "memory", memory=took)
+    flops = _FLOPS * sum(_updated(counts, load))
+    return Op("optimizer", "", flops, moved, took, "memory", memory=took)
 
 
-def adam_bytes(counts: Counts, load: Scenario) -> float:
-    """AdamW reads weights, gradients and two moments, and writes all but the gradients; ZeRO cuts them."""
-    plan = load.parallel
+def optimizer_bytes(counts: Counts, load: Scenario) -> float:
+    """Bytes of an optimizer step on one device: states are read and written. Muon's products are left out."""
+    keeps = optimizer(load.training.optimizer)
+    matrices, tables = _updated(counts, load)
+    return matrices * (_MOVED + 2 * keeps.matrix) + tables * (_MOVED + 2 * keeps.other)
+
+
+def _updated(counts: Counts, load: Scenario) -> tuple[float, float]:
+    """Parameters inside layers, and of embedding and head, that one device updates; ZeRO cuts them."""
+    plan, roles = load.parallel, dict(counts.by_role)
+    tables = roles.get("embedding", 0) + roles.get("head", 0)
     experts = sum(part.times * part.routed for part in counts.parts)
     copies = (plan.dp, plan.expert_dp) if load.training.zero else (1, 1)
-    held = (counts.total - experts) / plan.tp / copies[0] + experts / (plan.ep * plan.expert_tp) / copies[1]
-    return _ADAMW * held / plan.pp
+    cut = plan.tp * copies[0] * plan.pp
+    each = experts / (plan.ep * plan.expert_tp * copies[1] * plan.pp)
+    return (counts.total - experts - tables) / cut + each, tables / cut

@@ -17,7 +17,7 @@ from scipy.optimize import least_squares
 from core.cost.calibration.points import Kernels, Point
 from core.cost.calibration.priors import PRIORS
 from core.cost.efficiency import Class, Constants, Table, seconds, software, table
-from core.cost.gpu import adam_bytes
+from core.cost.gpu import optimizer_bytes
 from core.cost.network import Message, gradients, messages
 from core.cost.works import works
 
@@ -87,7 +87,7 @@ def lay(point: Point) -> Laid:
         tuple(np.array([[w.bytes for w in one[s]] for one in tried]) for s in range(load.parallel.pp)),
         messages(counts, load, on),
         gradients(counts, load, on),
-        adam_bytes(counts, load) if load.phase == "train" else 0.0,
+        optimizer_bytes(counts, load) if load.phase == "train" else 0.0,
     )
 
 

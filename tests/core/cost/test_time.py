@@ -207,3 +207,17 @@ def test_a_band_is_twice_as_wide_where_nothing_was_published_of_a_maker():
     # Apple's prefills were timed; its decoding, and no processor's, was not.
     assert band("m2ultra", phase="prefill")[0] == "fitted"
     assert [band(name)[0] for name in ("m2ultra", "cpu-desktop")] == ["prior", "prior"]
+
+
+def test_an_optimizer_moves_what_it_keeps():
+    def moved(name):
+        asked = load("train", 8, 512, training=Training(optimizer=name, zero=0))
+        return next(
+            op for op in gpu.step(MIXTRAL, asked, registry.device("h100-sxm")).ops if op.name == "optimizer"
+        )
+
+    assert moved("adamw").bytes == pytest.approx(30 * MIXTRAL.total)
+    assert moved("sgd").bytes == pytest.approx(22 * MIXTRAL.total)
+    tables = 2 * 32000 * 4096
+    assert moved("muon").bytes == pytest.approx(22 * (MIXTRAL.total - tables) + 30 * tables)
+    assert moved("adamw8bit").seconds < moved("muon").seconds < moved("adamw").seconds
