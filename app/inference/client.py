@@ -35,6 +35,10 @@ class InferenceError(UserError):
     """A question that got no answer: what is wrong, why, and "To fix this, ..."."""
 
 
+class _StrangerError(Exception):
+    """What listens does not know our token, or answers as another version of the studio."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """`value`: one of `core.probe.answers`. seconds: until it was here. restarted: the process had ended
@@ -69,7 +73,7 @@ def ask(
             " about less text."
         )
     restarted = False
-    for _ in range(2):
+    for again in (False, True):
         found, crashed = _running(db.root, tuple(command))
         restarted = restarted or crashed
         try:
@@ -79,6 +83,12 @@ def ask(
             raise InferenceError(
                 f"There was no answer within {ANSWER_SECONDS / 60:.0f} minutes. To fix this, ask for less."
             ) from error
+        except _StrangerError:
+            # It ends as soon as nobody can find it, and who asks next starts our own.
+            address.remove(db.root, found)
+            _gone(found)
+            if again or found.lives:
+                raise _outdated(found) from None
         except (OSError, HTTPException):
             # An idle process takes its address away before it ends; one that left it there fell over.
             restarted = restarted or address.read(db.root) == found
@@ -107,15 +117,9 @@ def _asked(found: Address, body: bytes) -> Any:
         try:
             return unpack(content, KINDS)
         except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            raise InferenceError(
-                "The process that answers questions is of another version of the studio. To fix this, end it"
-                f" (process {found.pid}) and ask again."
-            ) from error
+            raise _StrangerError from error
     if code == 403:
-        raise InferenceError(
-            "The process that answers questions does not know this data folder's token. To fix this, end it"
-            f" (process {found.pid}), delete {address.FILE} from the data folder and ask again."
-        )
+        raise _StrangerError
     raise InferenceError(content.decode(errors="replace"))
 
 
@@ -173,6 +177,18 @@ def _gone(found: Address) -> None:
     end = time.monotonic() + 2.0
     while found.lives and time.monotonic() < end:
         time.sleep(POLL)
+
+
+def _outdated(found: Address) -> InferenceError:
+    if found.lives:
+        return InferenceError(
+            "The process that answers questions is of another version of the studio and does not end. To fix"
+            f" this, end it (process {found.pid}) and ask again."
+        )
+    return InferenceError(
+        "The process that answers questions is of another version of the studio than this page. To fix this,"
+        " start the studio anew."
+    )
 
 
 def _cannot_start(reason: str) -> InferenceError:

@@ -107,7 +107,8 @@ class Handler(BaseHTTPRequestHandler):
         self._served(lambda: self._reply(200, json.dumps(self.server.status()).encode()))
 
     def _served(self, act: Callable[[], None]) -> None:
-        if not hmac.compare_digest(self.headers.get(TOKEN, ""), self.server.address.token):
+        told = self.headers.get(TOKEN, "").encode("utf-8", "replace")
+        if not hmac.compare_digest(told, self.server.address.token.encode()):
             self._reply(403, b"")
             return
         self.server.working(1)
@@ -160,7 +161,9 @@ def serve(root: Path, memory: int | None = None, idle: float = IDLE_SECONDS) -> 
     """Serve a data folder until idle; False where another process does already."""
     root.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    with (root / address.LOCK).open("w") as lock:
+    # Who can open the file can hold the lock, and would keep us from starting.
+    with os.fdopen(os.open(root / address.LOCK, os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
+        os.fchmod(lock.fileno(), 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

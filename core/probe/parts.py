@@ -49,12 +49,17 @@ def selecting_layer(subject: Subject, path: str | None) -> str:
     """The path of a layer that selects experts, the last one where none is named. Raises ProbeError."""
     places = subject.design.occurrences()
     layers = [o.path for o in places if isinstance(o.body, MoeSpec) and o.body.router.combine.selects]
-    if path is None and layers:
+    if not layers:
+        raise ProbeError(
+            f"{subject.run} has no layer that selects experts, so there is none to ask about. To fix this,"
+            " choose a run that has one."
+        )
+    if path is None:
         return layers[-1]
     if path not in layers:
         raise ProbeError(
-            f"{subject.run} has no layer {str(path)[:60]!r} that selects experts. To fix this, name one of:"
-            f" {', '.join(layers) or 'none'}."
+            f"{subject.run} has no layer {path[:60]!r} that selects experts. To fix this, name one of:"
+            f" {', '.join(layers)}."
         )
     return path
 

@@ -16,7 +16,7 @@ import pytest
 from app.inference import address, client, shelf
 from app.inference.client import InferenceError, ask, status
 from app.inference.server import Server, serve
-from app.processes import kill, lives
+from app.processes import kill, lives, spawn
 from core.probe import subject
 from storage import database, files, runs
 from storage.database import Database
@@ -56,6 +56,7 @@ def test_it_starts_on_demand_answers_two_tabs_and_comes_back_after_a_crash(
     try:
         assert stat.S_IMODE((db.root / address.FILE).stat().st_mode) == 0o600
         assert set(status(db)["runs"]) == set(two)
+        assert stat.S_IMODE((db.root / address.LOCK).stat().st_mode) == 0o600
         assert not serve(db.root)  # one process for a data folder
 
         # It falls over while an answer is awaited.
@@ -104,7 +105,12 @@ def test_an_idle_process_ends_and_takes_its_address_away(db: Database, two: tupl
 
 def test_without_the_token_nothing_is_answered(db: Database, two: tuple[str, str]) -> None:
     with serving(db.root) as server:
-        for token in ({}, {address.TOKEN: "0" * 64}, {address.TOKEN: server.address.token[:-1]}):
+        for token in (
+            {},
+            {address.TOKEN: "\xe9"},
+            {address.TOKEN: "0" * 64},
+            {address.TOKEN: server.address.token[:-1]},
+        ):
             for method, path in (("GET", "/status"), ("POST", "/ask")):
                 connection = HTTPConnection(address.HOST, server.address.port, timeout=10)
                 body = json.dumps({"run": two[0], "question": "inspect", "payload": {"text": TEXT}})
@@ -113,7 +119,7 @@ def test_without_the_token_nothing_is_answered(db: Database, two: tuple[str, str
                 assert (reply.status, reply.read()) == (403, b"")
                 connection.close()
         wrong = address.Address(**{**vars(server.address), "token": "0" * 64})
-        with pytest.raises(InferenceError, match=r"does not know this data folder's token. To fix this"):
+        with pytest.raises(client._StrangerError):
             client._asked(wrong, b"{}")
         assert server.shelf.loaded() == {}
 
@@ -133,6 +139,49 @@ def test_the_least_recently_used_run_is_dropped(db: Database, two: tuple[str, st
         pytest.raises(InferenceError, match=r"may hold 0.00 GiB. To fix this, ask a smaller run"),
     ):
         ask(db, one, "inspect", text=TEXT)
+
+
+#: Answers what nobody understands, as another version may, and ends when nobody can find it.
+OLD = """
+import os, threading, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from app.inference import address
+from app.processes import started_at
+
+class Old(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"old")
+
+root, server = Path(os.environ["MOE_STUDIO_DATA"]), HTTPServer((address.HOST, 0), Old)
+own = address.Address(os.getpid(), started_at(os.getpid()), server.server_address[1], "t")
+address.write(root, own)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+while address.read(root) == own:
+    time.sleep(0.02)
+"""
+
+
+def test_a_process_of_another_version_is_replaced(
+    db: Database, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = spawn(("-c", OLD), db.root, db.root / address.LOG)
+    wait(lambda: address.read(db.root) is not None)
+    old = address.read(db.root)
+    assert old is not None
+    with ExitStack() as stack:
+        monkeypatch.setattr(client, "_start", lambda *_: stack.enter_context(serving(db.root)).address)
+        assert ask(db, two[0], "inspect", text=TEXT).value.run == two[0]
+    assert process.wait(PATIENCE) == 0
+    assert not old.lives
+    monkeypatch.undo()
+    with pytest.raises(InferenceError, match=r"another version of the studio than this page. To fix this"):
+        ask(db, two[0], "inspect", command=("-c", OLD), text=TEXT)
+    assert address.read(db.root) is None
 
 
 def test_a_run_deleted_meanwhile_is_said_to_be_gone(db: Database) -> None:
