@@ -12,6 +12,7 @@ from app.paths import data_root
 from core.cost import format as fmt
 from core.cost.alike import exponent
 from core.cost.asking import Asked, RefusedError
+from core.cost.asking import refused as no_sense
 from core.cost.count import Counts, count
 from core.cost.demand import Demand
 from core.cost.devices import registry
@@ -28,6 +29,7 @@ from core.design.rules import check, errors
 from core.design.spec import Design
 from core.trace.record import Trace
 from storage import database, runs
+from storage.errors import NotFoundError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,13 +73,14 @@ def run(args: argparse.Namespace) -> int:
         measured = seen(design, trace.layers) if trace else {}
         counts = count(design, rates_of(measured))
         step, asks = _asked(design, args, rates_of(measured), trace)
-    except RefusedError as error:
+    except (NotFoundError, UserError, ValueError) as error:
         if not args.json:
             raise UserError(str(error)) from None
-        print(json.dumps(refused(count(design), error.problems), indent=2))
+        wrong = (
+            error if isinstance(error, RefusedError) else no_sense("/run" if args.run_id else "", str(error))
+        )
+        print(json.dumps(refused(count(design), wrong.problems), indent=2))
         return 1
-    except ValueError as error:
-        raise UserError(str(error)) from None
     # An FPGA has no number formats, only bits.
     stored = widths("bf16") if step and step.fit else asks.load.weights
     figures = _counted(counts, asks.load.context, stored)

@@ -100,6 +100,12 @@ def test_a_run_says_how_many_experts_a_token_gets(tmp_path, monkeypatch, capsys)
     assert figures["experts a token, in training"]["grade"] == "exact"
     assert cli.main(["cost", "starter", "--run", "nothing"]) == 1
     assert "nothing" in capsys.readouterr().err
+    for design, run in (("starter", "nothing"), ("deepseek-v3", run_id)):
+        assert cli.main(["cost", design, "--run", run, "--json"]) == 1
+        said = json.loads(capsys.readouterr().out)
+        assert [problem["path"] for problem in said["problems"]] == ["/run"]
+        assert said["problems"][0]["fix"].startswith("To fix this")
+        assert said["distinct_experts"] is None
 
 
 def test_cost_on_a_target_lists_operators_and_memory(capsys):
