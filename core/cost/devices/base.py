@@ -22,7 +22,7 @@ class Processor:
     """A GPU or CPU. Bytes, bytes/s, FLOP/s and watts, decimal.
 
     `peak` is dense by number format, float32 accumulation, no structured sparsity. `link` joins
-    `node` devices, `network` what lies beyond, `pcie` host and device; each in one direction. `cache` is L2.
+    `node` devices, `network` what lies beyond, `pcie` host and device; each in one direction.
     `measured`: peak and bandwidth were timed here, so they already arrive.
     """
 
@@ -37,7 +37,6 @@ class Processor:
     confidence: str
     link: float = 0.0
     pcie: float = 0.0
-    cache: float = 0.0
     power: float = 0.0
     node: int = NODE
     network: float = NETWORK

@@ -40,7 +40,6 @@ def _row(row: Mapping[str, Any]) -> Processor:
         confidence=row["confidence"],
         link=row.get("link_gbs", 0) * 1e9,
         pcie=row.get("pcie_gbs", 0) * 1e9,
-        cache=row.get("cache_mb", 0) * 1e6,
         power=row.get("power_w", 0),
         node=row.get("node", NODE),
         network=row.get("network_gbs", NETWORK / 1e9) * 1e9,
@@ -71,7 +70,8 @@ def device(name: str) -> Processor | Fabric:
 def own(row: Mapping[str, Any]) -> Processor:
     """A user's own device from an object with the keys of a row of the table.
 
-    `memory_gb`, `bandwidth_gbs` and `peak_tflops` (fp32, bf16 or fp16) are needed; the rest has defaults.
+    `memory_gb`, `bandwidth_gbs` and `peak_tflops` (fp32, bf16 or fp16) are needed; the rest has defaults,
+    and no estimate uses `cache_mb` or `launch_us`.
     What `python -m app probe --json` prints is such an object. Raises ValueError in words for a user.
     """
     known = set(_DEFAULTS) | {"memory_gb", "bandwidth_gbs", "peak_tflops"}
