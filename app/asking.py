@@ -16,7 +16,7 @@ from storage import database, runs
 
 #: What is added to the logit of a favoured expert where no number is given.
 BOOST = 2.0
-_CELL = re.compile(r"([^:=]+):(\d+)(?:=(-?[\d.]+))?")
+_CELL = re.compile(r"([^:=]+):(\d+)(?:=(-?\d+(?:\.\d*)?|-?\.\d+))?")
 
 
 def answered(run_id: str, question: str, step: int | None = None, **payload: Any) -> Any:

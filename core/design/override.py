@@ -17,6 +17,8 @@ from core.design.files import write_whole
 
 Scope = Literal["all", "prefill", "decode"]
 Expert = Annotated[int, Field(ge=0, lt=65_536)]
+#: Added to a logit. Far more than any router's logits differ by, and still a float32 beside them.
+Bias = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class Pick(Spec):
@@ -70,7 +72,7 @@ class Override(Spec):
 
     suppress: tuple[Expert, ...] = ()
     force: tuple[Expert, ...] = ()
-    bias: dict[Expert, float] = field({})
+    bias: dict[Expert, Bias] = field({})
     pick: Annotated[TopK | Rank | TopP | Random | Given, Field(discriminator="kind")] | None = None
     scope: Scope = "all"
     drops: bool = True

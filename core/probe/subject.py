@@ -106,9 +106,16 @@ class Subject:
     ) -> Iterator[tuple[str, ...]]:
         """While entered, layers route as the preset says, and those in `wanted` as that says instead; gives
         what had to be left out, in words. Raises ProbeError for overrides that cannot be carried out."""
+        given = {**self.preset, **(wanted or {})}
+        undone = tuple(
+            f"What {self.run} was kept with in layer {path} does not hold here: what is asked takes its"
+            " place."
+            for path, spec in self.preset.items()
+            if given[path] != spec
+        )
         try:
-            with overrides(self.model, {**self.preset, **(wanted or {})}, given_T) as notes:
-                yield notes
+            with overrides(self.model, given, given_T) as notes:
+                yield (*undone, *notes)
         except OverrideError as error:
             raise ProbeError(str(error)) from error
 

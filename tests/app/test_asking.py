@@ -144,3 +144,8 @@ def test_experts_are_said_by_layer_and_number() -> None:
     ):
         with pytest.raises(UserError, match=match):
             overrides(design, off, on, [], "all")
+    for said, bias in (("1:1=-.5", -0.5), ("1:1=3.", 3.0)):
+        assert overrides(design, [], [], [said], "all")[PATH].bias == {1: bias}
+    for said in ("1:1=1.2.3", "1:1=.", "1:1=-"):
+        with pytest.raises(UserError, match=r"names no expert. To fix this"):
+            overrides(design, [], [], [said], "all")

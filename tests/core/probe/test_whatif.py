@@ -134,6 +134,11 @@ def test_a_preset_holds_until_it_is_overridden() -> None:
     of.preset = {PATH: Override(suppress=(0, 1))}
     assert whatif(of, {}).shifts[0].before == whatif(other, off).shifts[0].after
     assert whatif(of, {PATH: {}}).shifts[0].after == whatif(other, {}).shifts[0].before
+    assert whatif(of, {}).notes == whatif(of, off).notes == ()
+    instead = whatif(of, {PATH: {"suppress": [2]}}).notes
+    assert instead == (
+        f"What {of.run} was kept with in layer {PATH} does not hold here: what is asked takes its place.",
+    )
 
 
 def test_what_cannot_be_measured() -> None:

@@ -310,6 +310,7 @@ def test_what_cannot_be_done_is_refused_in_words() -> None:
         ({"suppress": [1, 1]}, "suppress names an expert twice"),
         ({"suppress": [1], "force": [1]}, "expert 1 is both switched off and switched on"),
         ({"bias": {"1": float("inf")}}, "finite"),
+        ({"bias": {"1": 1e38}}, "less than or equal to 1000000"),
     ):
         with pytest.raises(ValidationError, match=match):
             Override.model_validate(bad)
