@@ -62,6 +62,11 @@ def show(db: Database, found: RunPublic, name: str, as_json: bool) -> int:
         results = analysed(db, found, name)
     except (AnalysisError, TraceError) as error:
         raise UserError(str(error)) from error
+    if not results:
+        raise UserError(
+            f"No layer of {found.id} has {name} to show. To fix this, choose a run with a layer that selects"
+            " experts."
+        )
     if as_json:
         print(json.dumps({"run": found.id, "show": name, "results": plain(results)}))
     else:

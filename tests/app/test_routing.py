@@ -12,7 +12,7 @@ from app.commands.routing import missing
 from core.analysis.shows import SHOWS
 from core.design.facts import MetricsRow
 from core.trace.newest import small_path, trace_path
-from core.trace.record import write
+from core.trace.record import Trace, write
 from storage import database, files, metrics, runs
 from storage.drafts import Document
 from storage.status import Status
@@ -124,6 +124,18 @@ def test_every_analysis_answers_or_says_why_not(
     told, _ = shown(capsys, run_id, "labels")
     assert len(told["experts"]) == 4
     assert len(shown(capsys, run_id, "certainty")) == 2
+
+
+def test_a_run_without_routed_layers_is_said_to_have_nothing_to_show(
+    tmp_path: Path, run_id: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_trace()
+    header = whole.header.model_copy(update={"layers": ()})
+    write(trace_path(files.folder(tmp_path, "runs", run_id), 7), Trace(header, whole.tokens, ()))
+    for name in SHOWS:
+        assert cli.main(["routing", run_id, "--show", name]) == 1, name
+        out, error = capsys.readouterr()
+        assert (out, "To fix this" in error) == ("", True)
 
 
 def test_analyses_over_training_need_a_record(
