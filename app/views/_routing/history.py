@@ -68,6 +68,12 @@ def settling(shown: Shown) -> None:
                 + " To see it, train a run to its end with small_traces 8.",
             )
             return
+        if not shown.routed.layers:
+            page.head(
+                "There are no choices that could settle",
+                "Every layer of this run mixes all experts, so no token is sent to some of them.",
+            )
+            return
         try:
             found = _settled(shown.routed, str(shown.routed.path), on_the_way)
         except (TraceError, AnalysisError) as error:

@@ -57,7 +57,8 @@ def test_with_one_expert_only_raw_weights_give_the_router_a_gradient(
 
 
 def _none(slope: Tensor | None) -> bool:
-    return slope is None or float(slope.abs().sum()) < 1e-5
+    # Rounding leaves a little where mathematics says nothing.
+    return slope is None or float(slope.abs().sum()) < 1e-4
 
 
 def test_weights_of_dropped_choices_go_nowhere() -> None:

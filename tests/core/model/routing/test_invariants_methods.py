@@ -81,7 +81,7 @@ dropless = pytest.mark.parametrize("name", [name for name in CHOOSING if name no
 
 def test_the_catalogue_has_them_all() -> None:
     assert len(CHOOSING) >= 20
-    assert {"gshard", "switch", "st-moe", "v-moe"} == set(LIMITED)
+    assert {"gshard", "moec", "switch", "st-moe", "v-moe"} == set(LIMITED)
 
 
 @every
