@@ -1,5 +1,7 @@
 """The experts that set a domain apart, and what switching them off does against others of like usage."""
 
+from collections import Counter
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -56,7 +58,7 @@ def show(shown: Shown, routed: Routed) -> None:
                 )
             return
         try:
-            apart, found = _tested(shown, target)
+            apart, found = _tested(shown, routed, target)
         except (UserError, AnalysisError) as error:
             page.problems([("error", str(error), "")])
             return
@@ -75,7 +77,7 @@ def _ask(run_id: str, target: str) -> None:
     st.session_state[ASKED] = (run_id, target)
 
 
-def _tested(shown: Shown, target: str) -> tuple[Differential, Sweep]:
+def _tested(shown: Shown, routed: Routed, target: str) -> tuple[Differential, Sweep]:
     """The map of one half of the held-out examples, and the sweep on the other."""
     file: TraceFile = asked(shown.db, shown.run.id, "trace", "Tracing one half", part="first")
     trace = read(files.folder(shown.db.root, "runs", shown.run.id) / file.path)
@@ -84,7 +86,7 @@ def _tested(shown: Shown, target: str) -> tuple[Differential, Sweep]:
     cells = apart.distinctive(trace.domains.index(target), max(SIZES))
     if not cells:
         raise AnalysisError(f"No expert is used more by {target}. To fix this, choose another domain.")
-    sizes = [size for size in SIZES if size <= len(cells)]
+    sizes = [size for size in SIZES if size <= len(cells) and _leaves_as_many(cells[:size], routed)]
     found: Sweep = asked(
         shown.db,
         shown.run.id,
@@ -95,6 +97,12 @@ def _tested(shown: Shown, target: str) -> tuple[Differential, Sweep]:
         sizes=sizes,
     )
     return apart, found
+
+
+def _leaves_as_many(cells: list[tuple[int, int]], routed: Routed) -> bool:
+    """Whether every layer has as many experts beside those switched off, for controls to be drawn from."""
+    off = Counter(layer for layer, _ in cells)
+    return all(2 * number <= len(routed.layers[layer]["load"]) for layer, number in off.items())
 
 
 def finding(found: Sweep) -> str:
