@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.data.base import Batch
 from core.design.base import Spec, field
+from core.design.bodies.moe import Moe as MoeSpec
 from core.probe.answers import Counterfactuals
 from core.probe.errors import ProbeError
 from core.probe.losses import chosen_domains
@@ -37,6 +38,7 @@ class Ask(Spec):
 def answer(subject: Subject, ask: Ask) -> Counterfactuals:
     """Losses of all tokens, or of a sample. Raises ProbeError."""
     path = selecting_layer(subject, ask.path)
+    _decides_alone(subject, path)
     names = chosen_domains(subject, ask.domains)
     at_once = mixing_above(subject.design, path) is None
     rng = np.random.default_rng(ask.seed)
@@ -53,6 +55,18 @@ def answer(subject: Subject, ask: Ask) -> Counterfactuals:
     whole = [np.concatenate(column) for column in zip(*columns, strict=True)]
     domains = subject.dataset.facts.domains
     return Counterfactuals(subject.run, subject.step, path, at_once, domains, *whole)
+
+
+def _decides_alone(subject: Subject, path: str) -> None:
+    """Raises ProbeError where copies of an example would change what the others get."""
+    for place in subject.design.occurrences():
+        if isinstance(place.body, MoeSpec):
+            router = place.body.router.model_copy(update={"capacity": None})
+            if router.combine.selects and router.whole_batch:
+                raise ProbeError(
+                    f"Layer {place.path} decides over a whole batch, so no token can be tried under another"
+                    " expert alone. To fix this, choose a run whose routers look at one token or example."
+                )
 
 
 def _measured(

@@ -108,7 +108,7 @@ def _checked(path: str, spec: Override, body: MoeSpec, given: bool) -> list[str]
 
 
 def _most(spec: Override, body: MoeSpec) -> int:
-    """Most experts of a token."""
-    if spec.pick is None:
-        return body.router.select.most(body.count)
-    return most(spec.pick, body.count)
+    """Most experts of a token, once the weights have let go of those that count no more."""
+    router = body.router
+    picked = router.select.most(body.count) if spec.pick is None else most(spec.pick, body.count)
+    return int(router.weigh.computed(picked, training=False))

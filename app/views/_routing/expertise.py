@@ -118,8 +118,8 @@ def shares(told: Expertise) -> list[tuple[str, float, float]]:
 def _how(routed: Routed, found: Counterfactuals, routers: Routers) -> str:
     how = "all at once" if found.exact_at_once else "a sample, each in a copy of its example"
     return (
-        f"{routed.names[found.path].capitalize()}: {routers.tokens:,} held-out tokens, {how}. Experts were"
-        " trained with this router, so one that a token never meets may do badly for that reason alone."
+        f"{routed.names[found.path].capitalize()}: {routers.tokens:,} held-out tokens, {how}; none dropped."
+        " Experts were trained with this router, so one that never meets a token may do badly on it."
     )
 
 

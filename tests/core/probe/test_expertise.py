@@ -5,6 +5,8 @@ import pytest
 
 from core.analysis.expertise import expertise
 from core.analysis.routers import FIXED, RANDOM, compare, hashed
+from core.data.load import load
+from core.design.presets.methods import method, with_method
 from core.design.presets.registry import preset
 from core.probe.answers import KINDS
 from core.probe.errors import ProbeError
@@ -40,8 +42,6 @@ def test_analyses_take_it_as_it_is() -> None:
 
 
 def test_images_have_one_loss_for_all_their_tokens() -> None:
-    from core.data.load import load
-
     of = subject(preset("digits-vit"))
     of.data = lambda: load("digits", of.folder)
     name = of.dataset.facts.domains[0]
@@ -57,3 +57,10 @@ def test_a_layer_that_is_not_there() -> None:
         ProbeError, match=r"no layer 'decoder.0.0' that selects experts. To fix this, name one of"
     ):
         ask(subject(plain()), "expertise", {"path": "decoder.0.0"})
+
+
+def test_a_router_that_looks_at_a_whole_batch_has_no_loss_of_one_token_alone() -> None:
+    of = subject(with_method(method("expert-choice")))
+    of.data = lambda: load("digits", of.folder)
+    with pytest.raises(ProbeError, match=r"decides over a whole batch.*To fix this"):
+        ask(of, "expertise", {"examples": 2})

@@ -325,3 +325,12 @@ def test_what_cannot_be_done_is_refused_in_words() -> None:
         overrides(smear, {path: Override(suppress=(0,))}),
     ):
         raise AssertionError
+
+
+def test_no_more_experts_are_switched_on_than_the_weights_let_count():
+    model = model_of(design(weigh="straight_through"))
+    too_many = {FIRST: Override(force=(0, 1))}
+    with pytest.raises(OverrideError, match=r"and a token gets 1"), overrides(model, too_many):
+        pass
+    with overrides(model, {FIRST: Override(force=(4,))}):
+        assert (picks(run(model), FIRST) == 4).any(dim=1).all()
