@@ -70,19 +70,19 @@ def choose(suited: Plan, data: str, scope: str, offer: Offer) -> Plan | None:
 
 def _start(offer: Offer, key: Any) -> dict[str, Any]:
     """Where the weights come from."""
+    if not offer.starts:
+        st.caption(
+            "It begins with random weights. No run has weights of this shape yet; once this design has"
+            " trained, others can go on from it."
+        )
+        return {}
     run = st.selectbox(
         "Begin with",
         [None, *offer.starts],
         format_func=lambda run: offer.starts[run] if run else "Random weights",
         key=key("start"),
-        disabled=not offer.starts,
         help="Weights of a run of the same design but for its routers",
     )
-    if not offer.starts:
-        st.caption(
-            "No run has weights of this shape yet. Once this design has trained, others can go on from it."
-        )
-        return {}
     if not run:
         return {"start_from": None}
     taken = st.segmented_control(
