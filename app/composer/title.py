@@ -112,8 +112,7 @@ def _menu(db: Database, kept: tuple[Version, ...]) -> None:
     menu = st.popover(
         history.where_we_are(kept, desk.draft.sha),
         width="content",
-        # Another design starts with its menu closed.
-        key=f"versions:{desk.draft.id}",
+        key=history.menu_key(desk),
         on_change="rerun",
     )
     if menu.open:
