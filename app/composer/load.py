@@ -13,6 +13,7 @@ from core.trace.errors import TraceError
 from storage import runs
 from storage.database import Database
 from storage.errors import NotFoundError
+from storage.records import RunPublic
 
 KEY, NAME = "load", "Measured load"
 UNTRAINED = "Train this design to colour it by load."
@@ -25,12 +26,8 @@ def load_of(db: Database, design: Design, opened: Collection[str]) -> Heat | str
 
     Only a run of this very design says anything about it.
     """
-    run_id = state.run_id()
-    try:
-        run = runs.get(db, run_id) if run_id else None
-    except NotFoundError:
-        run = None
-    if run is None or run.design_sha != design.sha:
+    run = run_of(db, design)
+    if run is None:
         return UNTRAINED
     try:
         routed = read_trace(db, run.id)
@@ -43,6 +40,16 @@ def load_of(db: Database, design: Design, opened: Collection[str]) -> Heat | str
     loads = {layer["path"]: [int(tokens) for tokens in layer["load"]] for layer in routed.layers}
     title = f"Load in {run.name}, {count(routed.trace.header.tokens)} tokens"
     return heat_of(design, loads, opened, title)
+
+
+def run_of(db: Database, design: Design) -> RunPublic | None:
+    """The open run, if it is of this very design."""
+    run_id = state.run_id()
+    try:
+        run = runs.get(db, run_id) if run_id else None
+    except NotFoundError:
+        return None
+    return run if run is not None and run.design_sha == design.sha else None
 
 
 def heat_of(design: Design, loads: Mapping[str, Sequence[int]], opened: Collection[str], title: str) -> Heat:

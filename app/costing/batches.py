@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -27,7 +29,7 @@ def show(design: Design, chosen: Chosen) -> None:
     found = [
         answer
         for batch in _SHOWN
-        if isinstance(answer := costed(design, on, question.but(batch=batch)), Estimate)
+        if isinstance(answer := costed(design, on, replace(question, batch=batch)), Estimate)
     ]
     if not found:
         return

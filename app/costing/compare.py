@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pandas as pd
@@ -69,7 +70,7 @@ def figures(design: Design, chosen: Chosen) -> dict[str, Figure | str]:
     on, question = chosen.targets[0], chosen.question
     context = min(question.context, design.task.tokens)
     phase = question.phase if design.task.causal_loss or question.phase != "decode" else "prefill"
-    found = costed(design, on, question.but(context=context, phase=phase, routing=None))
+    found = costed(design, on, replace(question, context=context, phase=phase, routing=None))
     if isinstance(found, RefusedError):
         return {"Time of a step": str(found.problems[0].message)}
     total, active = found.counts.figures()[:2]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app import state
+from app.composer.load import run_of
 from app.costing import own
 from app.costing.question import Question, Routing, plan_of
 from app.routed import read_trace
@@ -18,9 +18,7 @@ from core.cost.routing import rates_of, seen
 from core.cost.scenario import PHASES, RECOMPUTES, STACKS, Phase
 from core.design.spec import Design
 from core.trace.errors import TraceError
-from storage import runs
 from storage.database import Database
-from storage.errors import NotFoundError
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 CONTEXTS = (64, 128, 512, 2048, 8192, 32768, 131072, 524288, 1048576)
@@ -178,12 +176,8 @@ def _training() -> dict[str, int | str | None]:
 
 def _routing(db: Database, design: Design) -> Routing | None:
     """Measured routing of the open run, if it is of this design: on by default."""
-    run_id = state.run_id()
-    try:
-        run = runs.get(db, run_id) if run_id else None
-    except NotFoundError:
-        run = None
-    if run is None or run.design_sha != design.sha:
+    run = run_of(db, design)
+    if run is None:
         return None
     try:
         routed = read_trace(db, run.id)

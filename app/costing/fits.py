@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from app.costing.controls import Chosen
 from app.costing.findings import listed
@@ -56,11 +57,11 @@ def _for(design: Design, on: Processor, question: Question, weights: str) -> Que
     trains = question.phase == "train"
     if weights == "train":
         stored = question.weights if trains else on.compute
-        return question.but(phase="train", weights=stored if stored in ("bf16", "fp32") else "fp32")
+        return replace(question, phase="train", weights=stored if stored in ("bf16", "fp32") else "fp32")
     if not trains:
-        return question.but(weights=weights)
+        return replace(question, weights=weights)
     usual = "decode" if design.task.causal_loss else "prefill"
-    return question.but(phase=usual, weights=weights)
+    return replace(question, phase=usual, weights=weights)
 
 
 def _cell(design: Design, on: Processor, asked: Question, found: Estimate, shown: bool) -> Cell:
@@ -92,18 +93,18 @@ def changes(design: Design, question: Question) -> Iterator[tuple[str, Question]
 
     if question.phase == "train":
         small = plan | {"micro_batch": 1}
-        yield "micro-batch 1", question.but(plan=tuple(small.items()))
+        yield "micro-batch 1", replace(question, plan=tuple(small.items()))
         again = small | {"recompute": "full"}
-        yield "recompute", question.but(plan=tuple(again.items()))
+        yield "recompute", replace(question, plan=tuple(again.items()))
         for n in _MORE:
             shared = again | {"zero": 3, "dp": n, "ep": spread(n)}
-            more = question.but(plan=tuple(shared.items()), batch=max(n, question.batch))
+            more = replace(question, plan=tuple(shared.items()), batch=max(n, question.batch))
             yield f"{n} devices, ZeRO 3", more
         return
     for weights in _NARROWER.get(question.weights, ()):
-        yield f"{weights} fits", question.but(weights=weights)
+        yield f"{weights} fits", replace(question, weights=weights)
     for n in _MORE:
-        yield f"{n} devices", question.but(plan=tuple((plan | {"tp": n, "ep": spread(n)}).items()))
+        yield f"{n} devices", replace(question, plan=tuple((plan | {"tp": n, "ep": spread(n)}).items()))
 
 
 def _lacks(design: Design, chosen: Chosen) -> float:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 from core.cost import gpu
 from core.cost.asking import Asked, RefusedError, scenario
@@ -62,17 +63,8 @@ class Question:
     @property
     def asked(self) -> Asked:
         """As the estimator takes it."""
-        found: Asked = {
-            "phase": self.phase,
-            "batch": self.batch,
-            "context": self.context,
-            "weights": self.weights,
-        }
-        known = dict(self.plan)
-        for name in _FLAGS:
-            if name in known:
-                found[name] = known[name]  # type: ignore[literal-required]  # _FLAGS are keys of Asked
-        return found
+        found = {"phase": self.phase, "batch": self.batch, "context": self.context, "weights": self.weights}
+        return cast(Asked, found | {name: value for name, value in self.plan if name in _FLAGS})
 
     @property
     def devices(self) -> int:
@@ -88,10 +80,6 @@ class Question:
         if self.routing is not None:
             words.append(f"--run {self.routing.run}")
         return " ".join(words)
-
-    def but(self, **changes: object) -> Question:
-        """The same with other words."""
-        return replace(self, **changes)  # type: ignore[arg-type]  # names of fields, as replace checks
 
 
 def plan_of(values: Mapping[str, int | str | None]) -> tuple[tuple[str, int | str], ...]:

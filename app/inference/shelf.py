@@ -14,6 +14,7 @@ from core.probe.errors import ProbeError
 from core.probe.subject import Subject, ask, load
 from storage import files, runs
 from storage.database import Database
+from storage.errors import NotFoundError
 
 GIB = 2**30
 
@@ -53,7 +54,7 @@ class Shelf:
         """The place of a run, now the most recently used. Raises NotFoundError for a run that is gone."""
         try:
             runs.get(self.db, run_id)
-        except Exception:
+        except NotFoundError:
             self.forget(run_id)
             raise
         with self._lock:

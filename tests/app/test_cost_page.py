@@ -1,5 +1,7 @@
 """The Cost page: what it asks, what it says, and what it does with nonsense."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.composer.desk import document
@@ -34,16 +36,16 @@ def test_the_command_names_what_is_unusual_only():
 
 
 def test_a_plan_that_does_not_divide_is_refused_in_words():
-    found = costed(preset("mixtral-8x7b"), H100, ASKED.but(plan=(("tp", 3),)))
+    found = costed(preset("mixtral-8x7b"), H100, replace(ASKED, plan=(("tp", 3),)))
     assert isinstance(found, RefusedError)
     assert "To fix this" in str(found.problems[0].fix)
-    assert needed(preset("mixtral-8x7b"), H100, ASKED.but(plan=(("tp", 3),))) is None
+    assert needed(preset("mixtral-8x7b"), H100, replace(ASKED, plan=(("tp", 3),))) is None
 
 
 @pytest.mark.parametrize(("target", "weights"), [("h100-sxm", "bf16"), ("rtx4090", "int8"), ("l4", "int4")])
 def test_the_smallest_change_makes_it_fit_and_nothing_less_does(target, weights):
     design, on = preset("mixtral-8x7b"), registry.device(target)
-    asked = ASKED.but(weights=weights)
+    asked = replace(ASKED, weights=weights)
     wanted = needed(design, on, asked)
     assert wanted is not None
     assert wanted > on.usable
@@ -59,7 +61,7 @@ def test_the_smallest_change_makes_it_fit_and_nothing_less_does(target, weights)
 
 def test_batches_say_where_every_expert_is_read():
     design = preset("mixtral-8x7b")
-    found = [costed(design, H100, ASKED.but(batch=batch)) for batch in (1, 8, 32, 256)]
+    found = [costed(design, H100, replace(ASKED, batch=batch)) for batch in (1, 8, 32, 256)]
     said = batches.time_finding([each for each in found if isinstance(each, Estimate)])
     assert said.endswith("every expert is read from batch 32 on")
     distinct = found[1].asks.distinct
@@ -69,7 +71,7 @@ def test_batches_say_where_every_expert_is_read():
 
 def test_the_dense_twin_has_the_active_parameters():
     design = preset("mixtral-8x7b")
-    chosen = Chosen((H100,), ASKED.but(price=2.0))
+    chosen = Chosen((H100,), replace(ASKED, price=2.0))
     mine, theirs = compare.figures(design, chosen), compare.figures(compare.twin(design), chosen)
     assert theirs["Total parameters"].value == pytest.approx(mine["Active parameters"].value, rel=1e-3)
     assert mine["Cost of a million tokens"].value == pytest.approx(

@@ -14,6 +14,21 @@ ALL = "All"
 MOST_SEGMENTS = 6
 
 
+def switch(label: str, titles: Sequence[str], key: str) -> int:
+    """Segments that the address remembers; the position of the chosen one, at first the first."""
+    chosen = st.segmented_control(
+        label,
+        titles,
+        default=titles[0],
+        required=True,
+        label_visibility="collapsed",
+        key=key,
+        width="content",
+        bind="query-params",
+    )
+    return titles.index(chosen or titles[0])
+
+
 def domain(names: Sequence[str]) -> str:
     """Segments for a few domains, a select box for many; `ALL` where there is one."""
     options = [ALL, *names]

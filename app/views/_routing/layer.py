@@ -1,6 +1,5 @@
 """Layer: one layer closely, from who goes to which expert to whom capacity turned away."""
 
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.views._routing import choices
@@ -30,15 +29,6 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
         return
     with controls:
         titles = [panel.title for panel in PANELS]
-        chosen = st.segmented_control(
-            "Panel",
-            titles,
-            default=titles[0],
-            required=True,
-            label_visibility="collapsed",
-            key=PANEL,
-            width="content",
-            bind="query-params",
-        )
+        panel = PANELS[choices.switch("Panel", titles, PANEL)]
         index = choices.layer(routed)
-    PANELS[titles.index(chosen or titles[0])].show(shown, routed, index)
+    panel.show(shown, routed, index)

@@ -7,10 +7,9 @@ here. The address names it, and every select box that is bound to the address, s
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.views._routing import expertise, layer, overview, tokens, training, whatif
+from app.views._routing import choices, expertise, layer, overview, tokens, training, whatif
 from app.views._routing.shown import Shown
 
 KEY = "routing.section"
@@ -41,14 +40,4 @@ SECTIONS = (
 def choose() -> Section:
     """The switch; the section it stands on."""
     titles = [section.title for section in SECTIONS]
-    chosen = st.segmented_control(
-        "Section",
-        titles,
-        default=titles[0],
-        required=True,
-        label_visibility="collapsed",
-        key=KEY,
-        width="content",
-        bind="query-params",
-    )
-    return SECTIONS[titles.index(chosen or titles[0])]
+    return SECTIONS[choices.switch("Section", titles, KEY)]

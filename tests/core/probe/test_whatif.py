@@ -10,7 +10,7 @@ from core.model.passing import Pass
 from core.probe.answers import KINDS, WhatIf
 from core.probe.errors import ProbeError
 from core.probe.losses import HALF, WHOLE, interval, losses
-from core.probe.subject import ask
+from core.probe.subject import Subject, ask
 from core.probe.wire import pack, unpack
 from core.train.evaluate import evaluate
 from tests.core.probe.subjects import subject
@@ -20,8 +20,9 @@ PATH = "decoder.0.1"
 DOMAINS = ("vowels", "digits")
 
 
-def whatif(of, overrides, **more) -> WhatIf:  # type: ignore[no-untyped-def]
-    return ask(of, "whatif", {"overrides": overrides, **more})
+def whatif(of: Subject, overrides: object, **more: object) -> WhatIf:
+    found: WhatIf = ask(of, "whatif", {"overrides": overrides, **more})
+    return found
 
 
 def test_losses_are_those_of_an_evaluation() -> None:
