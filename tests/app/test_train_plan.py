@@ -90,7 +90,8 @@ def test_random_routing_is_offered_two_passes_and_the_command_says_so(db: Databa
 def test_a_plain_text_design_has_one_objective_and_no_question_about_it(db: Database) -> None:
     app = page_of(db, preset("starter"))
     assert by_key(app.selectbox, ".objective") is None
-    assert by_key(app.selectbox, ".start").disabled
+    assert by_key(app.selectbox, ".start") is None
+    assert any("It begins with random weights" in each.value for each in app.caption)
 
 
 def test_the_command_line_begins_with_the_usual_objective(tmp_path: Path) -> None:
