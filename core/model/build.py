@@ -33,8 +33,8 @@ def build(
     execution: how experts run: `reference` (all of them, masked), `sparse` (a token's own only, by the way
     expected to be fastest), `ragged`, `grouped` or `numpy` (the same, always that way), `export` (the same
     in operators that can be exported), `auto`, which is sparse, or a way for each routed part by its path.
-    expert_dtype: float32 or bfloat16, the type of the experts' matrix products where only a token's own run;
-    parameters stay float32. The global random state is left as it was.
+    expert_dtype: float32 or bfloat16, the type of the routed experts' matrix products; parameters stay
+    float32. The global random state is left as it was.
     Raises CannotBuildError for a design with errors at stage train, bfloat16 in `reference` or `export`,
     and a path that the design does not have.
     """

@@ -12,7 +12,8 @@ from core.design.spec import Norm as NormSpec
 class Norm(nn.Module):
     """Root mean square norm (arXiv 1910.07467) or layer norm over the last axis, with a learned scale.
 
-    A shift is learned only where the spec asks for a bias.
+    A shift is learned only where the spec asks for a bias. Computed in the type of the scale, which is wider
+    than x where products are in bfloat16.
     """
 
     def __init__(self, spec: NormSpec, width: int) -> None:
@@ -23,6 +24,8 @@ class Norm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width)) if spec.bias else None
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dtype != self.weight.dtype:
+            x = x.to(self.weight.dtype)
         y = self.normalise(x, self.weight, self.epsilon)
         return y if self.bias is None else y + self.bias
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from core.design.bodies.routed_block import RoutedBlock as RoutedBlockSpec
 from core.model.bodies.base import BODIES, Place, Routed, Sight
 from core.model.execute.bracket import combine, dispatch
+from core.model.routing.combine.base import multiplied_in, way_and_type
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Hard
 from core.model.routing.observe import record
@@ -32,7 +35,8 @@ class RoutedBlock(nn.Module):
         self.router = Router(spec.router, RoutedShape(place.width, spec.copies, tasks=place.tasks))
         copies = (Layer(Part(part, place) for part in spec.layer.parts) for _ in range(spec.copies))
         self.copies = nn.ModuleList(copies)
-        self.execute = _EXECUTIONS.get(place.execution, _own)
+        way, dtype = way_and_type(place.execution)
+        self.execute = _EXECUTIONS.get(way) or partial(_own, dtype=dtype)
 
     def forward(self, x_BSD: Tensor, sight: Sight) -> tuple[Tensor, Routed | None]:
         context = self._context(x_BSD, sight)
@@ -57,15 +61,26 @@ class RoutedBlock(nn.Module):
         )
 
 
-def _own(copies: nn.ModuleList, x_BSD: Tensor, decision: Hard, row_B: Tensor, sight: Sight) -> Tensor:
-    """Each example through the copies that were chosen for it, and copies of no example not at all."""
+def _own(
+    copies: nn.ModuleList,
+    x_BSD: Tensor,
+    decision: Hard,
+    row_B: Tensor,
+    sight: Sight,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Each example through the copies that were chosen for it, and copies of no example not at all.
+
+    dtype: of the products inside the copies, if not that of x.
+    """
     weight_BE, chosen_BE = decision.weights_TE[row_B], decision.accepted_TE[row_B]
     y_BSD = torch.zeros_like(x_BSD)
     for e, copy in enumerate(copies):
         own_B = torch.nonzero(chosen_BE[:, e])[:, 0]
         if len(own_B):
             own_BSD = x_BSD[own_B]
-            through_BSD, _ = copy(own_BSD, _of_rows(sight, own_B))
+            with multiplied_in(dtype, x_BSD):
+                through_BSD, _ = copy(own_BSD, _of_rows(sight, own_B))
             share_B = weight_BE[own_B, e].to(x_BSD.dtype)
             y_BSD = y_BSD.index_add(0, own_B, share_B[:, None, None] * (through_BSD - own_BSD))
     return y_BSD
@@ -92,7 +107,7 @@ def _bracketed(copies: nn.ModuleList, x_BSD: Tensor, decision: Hard, row_B: Tens
 
 
 #: By the execution of experts, where a bank of layers knows another way than its own.
-_EXECUTIONS = {"export": _bracketed}
+_EXECUTIONS: dict[str, Callable[..., Tensor]] = {"export": _bracketed}
 
 
 def _first_tokens(context: RouteContext) -> Tensor:

@@ -10,7 +10,7 @@ from core.design.presets.pieces import attention, decoder, glu, language, layer,
 from core.design.spec import Design
 from core.trace.newest import newest_trace
 from core.trace.record import read
-from tests.core.train.tiny import Killed, Run, killed_at
+from tests.core.train.tiny import Killed, Run, killed_at, tiny_plan
 
 
 def soft_design() -> Design:
@@ -50,8 +50,10 @@ def test_the_trace_has_shares_for_every_token(tmp_path: Path) -> None:
     assert sum(figures["share"]) == pytest.approx(1, abs=3e-3)
 
 
-def test_a_run_that_was_killed_writes_the_same_rows(tmp_path: Path) -> None:
-    whole, broken = (Run(tmp_path / name, design=soft_design()) for name in ("whole", "broken"))
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_run_that_was_killed_writes_the_same_rows(tmp_path: Path, dtype: str) -> None:
+    plan = tiny_plan(expert_dtype=dtype)
+    whole, broken = (Run(tmp_path / name, plan, soft_design()) for name in ("whole", "broken"))
     whole.train()
     with pytest.raises(Killed):
         broken.train(emit=killed_at(10, broken.said))

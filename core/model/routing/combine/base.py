@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
+import torch
 from torch import Tensor, nn
 
 from core.design.routing.combine.base import COMBINE
@@ -27,6 +29,17 @@ class Combiner(nn.Module, ABC):
     @abstractmethod
     def forward(self, decision: Decision, context: RouteContext) -> Tensor:
         """y_TD of context.bank and context.x_TD."""
+
+
+def way_and_type(execution: str) -> tuple[str, torch.dtype | None]:
+    """How experts run, and the type of their products if not that of what they read: `sparse/bfloat16`."""
+    way, _, dtype = execution.partition("/")
+    return way, getattr(torch, dtype) if dtype else None
+
+
+def multiplied_in(dtype: torch.dtype | None, x: Tensor) -> AbstractContextManager[object]:
+    """Inside, matrix products of x have this type, by ordinary autograd; None leaves them as they are."""
+    return torch.autocast(x.device.type, dtype, enabled=dtype is not None and dtype != x.dtype)
 
 
 #: A builder takes (spec, execution, shape).

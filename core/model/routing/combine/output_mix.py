@@ -14,7 +14,7 @@ from core.model.execute.export import bracketed
 from core.model.execute.reference import reference
 from core.model.execute.sparse import SINGLE, Strategy, sparse
 from core.model.experts import ExpertBank
-from core.model.routing.combine.base import COMBINERS, Combiner
+from core.model.routing.combine.base import COMBINERS, Combiner, way_and_type
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Decision, Hard
 from core.model.routing.shape import RoutedShape
@@ -29,10 +29,10 @@ class OutputMix(Combiner):
 
     def __init__(self, spec: OutputMixSpec, execution: str, shape: RoutedShape) -> None:
         super().__init__()
-        way, _, dtype = execution.partition("/")
+        way, dtype = way_and_type(execution)
         self.execute = _EXECUTIONS[way]
-        if dtype:
-            self.execute = partial(self.execute, dtype=getattr(torch, dtype))
+        if dtype is not None:
+            self.execute = partial(self.execute, dtype=dtype)
         self.on_input = spec.weigh_on == "input"
 
     def forward(self, decision: Decision, context: RouteContext) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.design.routing.combine.slot_mix import SlotMix as SlotMixSpec
 from core.model.routing.balance.base import Balancer
-from core.model.routing.combine.base import COMBINERS, Combiner
+from core.model.routing.combine.base import COMBINERS, Combiner, multiplied_in, way_and_type
 from core.model.routing.context import RouteContext
 from core.model.routing.decision import Decision, Soft
 from core.model.routing.router import Router, Scored
@@ -22,11 +22,12 @@ class SlotMix(Combiner):
     every token, both of the same logits.
 
     Slots of an expert lie together. Padding is in no slot and gets nothing. All executions are the same, for
-    nothing is selected.
+    nothing is selected; the type of the products is that of slots with their experts.
     """
 
     def __init__(self, spec: SlotMixSpec, execution: str, shape: RoutedShape) -> None:
         super().__init__()
+        _, self.dtype = way_and_type(execution)
         self.experts = shape.experts
 
     def decide(
@@ -51,10 +52,11 @@ class SlotMix(Combiner):
         slots_BPD = torch.bmm(decision.dispatch_BSP.to(x_BSD.dtype).transpose(1, 2), x_BSD)
         # [B, E, N, D] to [E, B * N, D]: each expert has its own slots of all examples below each other.
         slots_END = slots_BPD.unflatten(1, (self.experts, -1)).transpose(0, 1).flatten(1, 2)
-        outputs = [
-            group.every(slots_END[first : first + group.count])
-            for first, group in zip(context.bank.starts, context.bank.members(), strict=True)
-        ]
+        with multiplied_in(self.dtype, slots_END):
+            outputs = [
+                group.every(slots_END[first : first + group.count]).to(x_BSD.dtype)
+                for first, group in zip(context.bank.starts, context.bank.members(), strict=True)
+            ]
         y_BEND = torch.cat(outputs).unflatten(1, (x_BSD.shape[0], -1)).transpose(0, 1)
         y_BSD = torch.bmm(decision.combine_BSP.to(x_BSD.dtype), y_BEND.flatten(1, 2))
         return y_BSD.flatten(0, 1)

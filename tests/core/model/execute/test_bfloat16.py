@@ -1,15 +1,24 @@
 """Products in bfloat16: close to float32, its parameters and gradients in float32, padding without effect."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from core.model.build import build
 from core.model.execute.slots import sort_slots
 from core.model.execute.sparse import Strategy, sparse
 from core.model.experts import ExpertBank, GroupShape
 from core.model.lowrank import LowRankExperts
+from core.model.routing.combine import param_merge
+from tests.core.model.bodies.test_routed_block import asked, block_of, through, tokens
+from tests.core.model.bodies.test_routed_block import design as of_whole_layers
+from tests.core.model.routing.combine.test_param_merge import KINDS, SMEAR
+from tests.core.model.routing.combine.test_slot_mix import SOFT
+from tests.support import gradients, moe_layer, routed
 
 #: bfloat16 keeps 8 bits: 0.4 % a rounding, and a gradient passes through a handful of them.
 BOUND = 0.02
@@ -74,6 +83,70 @@ def test_padding_and_idle_experts_get_exactly_nothing(strategy: Strategy) -> Non
     for parameter in bank.parameters():
         assert parameter.grad is not None
         assert [bool(g.any()) for g in parameter.grad] == [True, False, True, False]
+
+
+def soft_pass(dtype: str, **fields: Any) -> dict[str, Tensor]:
+    """The output and all gradients of a layer in which nothing is selected."""
+    layer = moe_layer(execution=f"sparse/{dtype}" if dtype else "sparse", **fields)
+    x_BSD = torch.randn(3, 7, 8, generator=torch.Generator().manual_seed(5)).requires_grad_()
+    y_BSD, _ = routed(layer, x_BSD)
+    (y_BSD * torch.randn(y_BSD.shape, generator=torch.Generator().manual_seed(6))).sum().backward()
+    assert x_BSD.grad is not None
+    return {"y": y_BSD.detach(), "x": x_BSD.grad, **gradients(layer)}
+
+
+@pytest.mark.parametrize("router", [SMEAR, SOFT], ids=["merged", "slots"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_merged_experts_and_slots_multiply_in_bfloat16_too(kind: str, router: dict[str, Any]) -> None:
+    exact, low = (soft_pass(dtype, **router, experts=[KINDS[kind]]) for dtype in ("", "bfloat16"))
+    again = soft_pass("bfloat16", **router, experts=[KINDS[kind]])
+    for name, found in low.items():
+        assert found.dtype == torch.float32
+        assert torch.equal(found, again[name])
+        wanted = exact[name]
+        # What the router gets is a difference of nearly equal experts: its relative error is larger.
+        bound = 5 * BOUND if name.startswith("router") else BOUND
+        assert (found - wanted).norm() <= bound * wanted.norm(), name
+    assert not torch.equal(low["y"], exact["y"])
+
+
+def test_in_bfloat16_too_experts_are_merged_piece_by_piece_in_the_type_of_their_parameters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    types = set()
+    mixed = param_merge._mixed
+
+    def seen(weight_GE: Tensor, stack: Tensor) -> Tensor:
+        mixture = mixed(weight_GE, stack)
+        types.add(mixture.dtype)
+        return mixture
+
+    monkeypatch.setattr(param_merge, "_mixed", seen)
+    whole = soft_pass("bfloat16", **SMEAR)
+    monkeypatch.setattr(param_merge, "MERGED_BYTES", 1)
+    pieces = soft_pass("bfloat16", **SMEAR)
+    assert types == {torch.float32}
+    assert torch.equal(pieces["y"], whole["y"])
+    for name, found in pieces.items():
+        assert (found - whole[name]).norm() <= BOUND * whole[name].norm(), name
+
+
+@pytest.mark.parametrize("attention", [{}, {"qk_norm": "head", "gate": True}, {"window": 2}])
+def test_whole_layers_as_experts_multiply_in_bfloat16_too(attention: dict[str, Any]) -> None:
+    body = {"kind": "attention", "heads": 2, "kv_heads": 1, **attention}
+    parts = [{"body": body}, {"body": {"kind": "dense", "expert": {"kind": "glu", "hidden": 12}}}]
+    found = []
+    for dtype in ("float32", "bfloat16", "bfloat16"):
+        block = block_of(build(of_whole_layers(layer={"parts": parts}), expert_dtype=dtype))
+        y_BSD = through(block, tokens(), asked(0, 1, 2, 0, 1, 2))
+        y_BSD.square().sum().backward()
+        found.append({"y": y_BSD.detach(), **gradients(block.copies)})
+    exact, low, again = found
+    for name, value in low.items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, again[name])
+        assert (value - exact[name]).norm() <= 2 * BOUND * exact[name].norm(), name
+    assert not torch.equal(low["y"], exact["y"])
 
 
 @settings(max_examples=40)
