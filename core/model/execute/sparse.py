@@ -83,7 +83,7 @@ def sparse(
         mine_TK = mine_TK.masked_fill((mine_TK >= first) & (mine_TK < first + group.count), -1)
     slots = sort_slots(mine_TK, bank.count, BLOCK if dtype == torch.bfloat16 else 1)
     if training:
-        y_TD: Tensor = Sparse.apply(x_TD, weight_TK, slots, dtype, tuple(groups), *tensors)  # type: ignore[no-untyped-call]
+        y_TD: Tensor = Sparse.apply(x_TD, weight_TK, slots, dtype, tuple(groups), *tensors)  # type: ignore[no-untyped-call]  # torch gives `apply` no types
     else:
         y_TD, _ = combine(x_TD, weight_TK, slots, plan(groups, slots), tensors, dtype, keep=False)
     if unusual:
