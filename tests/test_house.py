@@ -1,5 +1,6 @@
 """Rules of the house that no linter knows."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -83,13 +84,41 @@ def test_requirements_are_pinned(root: Path, name: str):
 
 
 def test_package_inits_hold_a_docstring_only(root: Path):
-    import ast
-
     for room in ("app", "components", "core", "storage"):
         for path in (root / room).rglob("__init__.py"):
             body = ast.parse(path.read_text()).body
             assert [type(node) for node in body] == [ast.Expr], path
             assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+#: Kinds that are also words of other rooms, such as kinds of data; by themselves they say nothing.
+WORDS = {"all", "given", "linear", "mean", "ones", "raw", "table", "uniform"}
+AXES = ("score", "select", "weigh", "combine", "condition", "modifier", "balance")
+#: The drawing and its foot write the plain score as `x W` or not at all: nothing else depends on it.
+SAID_PLAINLY = {"app/composer/sentences.py", "components/canvas/notes.py"}
+
+
+def test_no_condition_asks_for_the_name_of_a_routing_method(root: Path):
+    """Values of the axes are asked for what they can do, so that a new one is one file."""
+    names = {method.name for method in methods()}.union(*(Choice.known[axis].members for axis in AXES))
+    of_axis = re.compile(rf"\b({'|'.join(AXES)})\w*\b.*\bkind\b")
+    guilty = set()
+    for path in (
+        path for room in ("app", "components", "core", "storage") for path in (root / room).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            said = _compared(node) & names
+            if said - WORDS or (said and of_axis.search(ast.unparse(node))):
+                guilty.add(str(path.relative_to(root)))
+    assert guilty == SAID_PLAINLY
+
+
+def _compared(node: ast.AST) -> set[object]:
+    """Constants that something is compared with, one by one or as one of several."""
+    sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+    sides += [node.value] if isinstance(node, ast.MatchValue) else []
+    several = [entry for side in sides for entry in getattr(side, "elts", [side])]
+    return {entry.value for entry in several if isinstance(entry, ast.Constant)}
 
 
 def test_dockerfile_has_two_stages_a_numeric_user_and_a_health_check(root: Path):

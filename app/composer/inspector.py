@@ -93,7 +93,7 @@ def _rule(design: Design, target: str) -> tuple[str, str]:
         return "", ""
     below = target.removeprefix(f"{part}/body/").split("/")
     if target.endswith("/router"):
-        biased = any(balancer.kind == "bias_update" for balancer in body.balance)
+        biased = any(balancer.steers for balancer in body.balance)
         rule = formula_of(body.router.model_dump(mode="json"), biased=biased)
         return rule, router_sentence(body, method_of(design, part))
     return "", sentence("combine" if below[-1] == "combine" else below[0], body)

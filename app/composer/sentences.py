@@ -62,12 +62,11 @@ def formula_of(router: dict[str, Any], *, biased: bool = False) -> str:
     """The routing rule in symbols, for the axes that have a short one."""
     functions = {"softmax": r"\mathrm{softmax}(xW_r)", "sigmoid": r"\sigma(xW_r)", "none": "xW_r"}
     select = router["select"]
-    k, kind = select.get("k"), select["kind"]
-    short = kind in ("top_k", "group_top_k") and isinstance(k, int)
-    if router["score"]["kind"] != "linear" or not short:
+    k, islands = select.get("k"), select.get("top_islands")
+    if router["score"]["kind"] != "linear" or not isinstance(k, int):
         return ""
     chosen = "p+b" if biased else "p"
-    within = rf"\mid {select['top_islands']}\text{{ islands}}" if kind == "group_top_k" else ""
+    within = rf"\mid {islands}\text{{ islands}}" if islands else ""
     return rf"$p={functions[router['score_function']]},\;\; S=\mathrm{{top}}_{{{k}}}({chosen}{within})$"
 
 
@@ -83,7 +82,7 @@ def body_formula(body: Body) -> str:
 def _mixing(moe: Moe) -> tuple[str, str, str]:
     """How this layer's answer is made: in symbols, and what the layer and its combine do."""
     router = moe.router
-    return _SOFT.get(router.combine.kind, _ALL if router.select.kind == "all" else _PICKED)
+    return _SOFT.get(router.combine.kind, _PICKED if router.select.picks else _ALL)
 
 
 def sentence(kind: str, moe: Moe | None = None) -> str:

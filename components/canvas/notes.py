@@ -77,7 +77,7 @@ def select_note(router: Router) -> str:
     if isinstance(k, Schedule):
         low, high = k.ends
         return f"top-{low:.0f} to {high:.0f}"
-    if k is not None and select.kind in ("top_k", "group_top_k"):
+    if k is not None:
         return f"top-{k}"
     p = getattr(select, "p", None)
     return f"top-p {p:g}" if isinstance(p, float) else humanise(select.kind).lower()

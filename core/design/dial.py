@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from core.design.base import field
 from core.design.bodies.attention import Attention
-from core.design.bodies.mamba2 import Mamba2
+from core.design.bodies.base import BODY, Body
 from core.design.bodies.mla import LatentAttention
 from core.design.bodies.moe import MOST_EXPERTS
-from core.design.bodies.routed_block import RoutedBlock
 from core.design.edit import EDIT, Edit
 from core.design.experts.glu import Glu
 from core.design.plain import most
-from core.design.routing.modifier.drop_experts import DropExperts
+from core.design.routing.modifier.base import MODIFIER, Modifier
 from core.design.spec import MOST_LAYERS, Design
 from core.design.structure import MOST_TURNS
 
@@ -24,7 +23,7 @@ JSON = dict[str, Any]
 MOST_FACTOR = 64.0
 _MOST_WIDTH, _MOST_HIDDEN = most(Design, "width"), most(Glu, "hidden")
 _MOST_RANK = most(LatentAttention, "kv_rank")
-_MOST_HEADS, _MOST_COPIES = most(Attention, "heads"), most(RoutedBlock, "copies")
+_MOST_HEADS = most(Attention, "heads")
 
 
 @EDIT.register
@@ -86,6 +85,11 @@ def _rescale(node: Any, change: Callable[[JSON], None]) -> None:
             _rescale(value, change)
 
 
+def _body(node: JSON) -> type[Body] | None:
+    """The kind of part that an object is, None for anything else."""
+    return cast("type[Body] | None", BODY.members.get(node.get("kind", "")))
+
+
 class _Width:
     """Widths, ranks and heads of one object for a model that goes from `old` to `new`."""
 
@@ -103,38 +107,31 @@ class _Width:
         ):
             if isinstance(node.get(name), int):
                 node[name] = wide(node[name], self.scale, limit)
-        kind = node.get("kind")
-        if kind == "attention":
-            self._attention(node)
-        elif kind == "gated_delta":
-            self._together(node, "value_heads", "key_heads")
-        elif kind == "mamba2":
-            self._together(node, "heads", "groups", most(Mamba2, "heads"))
-        elif kind == "routed_attention":
-            node["kv_heads"] = self._count(node["kv_heads"])
-        elif isinstance(node.get("heads"), int):
-            # Latent attention and its indexer, linear attention, a stack's position bias.
-            node["heads"] = self._count(node["heads"])
+        body = _body(node)
+        if body is not None and body.heads_by is not None:
+            self._together(node, body, *body.heads_by)
+            return
+        for name in ("heads", "kv_heads"):
+            if isinstance(node.get(name), int):
+                node[name] = self._count(node[name])
 
     def _count(self, heads: int) -> int:
         return min(_MOST_HEADS, max(1, _nearest(heads * self.scale)))
 
-    def _attention(self, node: JSON) -> None:
-        head = max(1, self.old // node["heads"])
-        self._together(node, "heads", "kv_heads")
-        if node["head_width"] is None and (self.new % node["heads"] or self.new // node["heads"] != head):
-            node["head_width"] = head
-
-    def _together(self, node: JSON, many: str, few: str, limit: int = _MOST_HEADS) -> None:
-        """`many`, at most `limit`, stays the same multiple of `few`, as long as one of the few is left."""
-        heads, groups = node[many], node[few]
-        group = max(1, heads // groups)
+    def _together(self, node: JSON, body: type[Body], many: str, few: str) -> None:
+        """`many` stays the same multiple of `few` as long as one of these is left; heads keep their width."""
+        heads, groups, limit = node[many], node[few], most(body, many)
+        head, group = max(1, self.old // heads), max(1, heads // groups)
         if groups * self.scale < 0.5:
             node[few], node[many] = 1, max(1, _nearest(heads * self.scale))
         else:
             largest = min(_MOST_HEADS, max(1, limit // group))
             node[few] = min(largest, max(1, _nearest(groups * self.scale)))
             node[many] = node[few] * group
+        # Where none is written, it is the model's width over the heads.
+        unwritten = "head_width" in node and node["head_width"] is None
+        if unwritten and (self.new % node[many] or self.new // node[many] != head):
+            node["head_width"] = head
 
 
 def _deepen(stacks: list[JSON], factor: float) -> None:
@@ -163,17 +160,15 @@ class _Experts:
         self.factor = factor
 
     def __call__(self, node: JSON) -> None:
-        kind = node.get("kind")
-        if kind == "moe":
-            old = sum(group["count"] for group in node["experts"])
-            new = self._fitting(node, old, MOST_EXPERTS)
-            node["experts"] = spread(node["experts"], new)
-            _pick(node["router"], old, new)
-        elif kind in ("routed_attention", "routed_block"):
-            name, most = ("experts", MOST_EXPERTS) if kind == "routed_attention" else ("copies", _MOST_COPIES)
-            old = node[name]
-            node[name] = self._fitting(node, old, most)
-            _pick(node["router"], old, node[name])
+        body = _body(node)
+        if body is None or body.bank is None:
+            return
+        bank = node[body.bank]
+        groups = bank if isinstance(bank, list) else None
+        old = bank if groups is None else sum(group["count"] for group in groups)
+        new = self._fitting(node, old, MOST_EXPERTS if groups is not None else most(body, body.bank))
+        node[body.bank] = new if groups is None else spread(groups, new)
+        _pick(node["router"], old, new)
 
     def _fitting(self, node: JSON, old: int, most: int) -> int:
         """The nearest count from the wanted one on that splits into islands and holds what a token picks."""
@@ -192,13 +187,9 @@ def _holds(node: JSON, old: int, new: int) -> bool:
     if new % islands:
         return False
     picked = max((_share(select, name, old, new) for name in _PICKS if name in select), default=1)
-    if select["kind"] == "group_top_k" and picked > select["top_islands"] * (new // islands):
-        return False
-    for dropping in (m for m in router["modifiers"] if m["kind"] == "drop_experts"):
-        left, size = DropExperts.model_validate(dropping).left(new, islands)
-        if picked > min(left, select.get("top_islands", left)) * size:
-            return False
-    return picked <= new
+    modifiers = cast("list[Modifier]", [MODIFIER.parse(modifier) for modifier in router["modifiers"]])
+    open_after = [(islands, new // islands), *(modifier.left(new, islands) for modifier in modifiers)]
+    return all(picked <= min(left, select.get("top_islands", left)) * size for left, size in open_after)
 
 
 #: Fields of a selection that count experts of a token.

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from core.design.base import field
 from core.design.edit import EDIT, Edit
 from core.design.pointer import PointerError, get
+from core.design.routing.select.base import SELECT
 
 
 def _moe(document: Any, path: str) -> dict[str, Any]:
@@ -86,7 +87,8 @@ class FineGrain(Edit):
             if "hidden" in group:
                 group["hidden"] //= self.factor
         select = body["router"]["select"]
-        k = select.get("k", 2)
-        if isinstance(k, int) and select["kind"] in ("top_k", "group_top_k"):
+        counted = SELECT.members[select["kind"]].model_fields.get("k")
+        k = None if counted is None else select.get("k", counted.default)
+        if isinstance(k, int):
             select["k"] = k * self.factor
         return document

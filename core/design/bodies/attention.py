@@ -26,6 +26,7 @@ class Attention(Mixer):
     `values_are_keys` has one projection for both (gemma-4).
     """
 
+    heads_by = ("heads", "kv_heads")
     kind: Literal["attention"]
     heads: int = field(4, ge=1, le=1024)
     kv_heads: int = field(4, ge=1, le=1024)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from core.design.base import Choice, Spec, Weight
 from core.design.edit import Edit
@@ -15,6 +15,11 @@ class Body(Spec):
     """What a part computes on `[B, S, D]`."""
 
     kind: str
+
+    #: Fields that count many heads and few, of which the many stay the same multiple.
+    heads_by: ClassVar[tuple[str, str] | None] = None
+    #: The field of what its router chooses among: how many they are, or groups that each have a count.
+    bank: ClassVar[str | None] = None
 
     @abstractmethod
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:

@@ -15,6 +15,7 @@ class GatedDelta(Mixer):
     " convolution of `conv` tokens."""
 
     trainable = False
+    heads_by = ("value_heads", "key_heads")
     kind: Literal["gated_delta"]
     key_heads: int = field(16, ge=1, le=1024)
     value_heads: int = field(32, ge=1, le=1024)

@@ -14,6 +14,7 @@ class Mamba2(Mixer):
     """`heads` of `head_width` with a shared state of `state` numbers in `groups` groups."""
 
     trainable = False
+    heads_by = ("heads", "groups")
     kind: Literal["mamba2"]
     heads: int = field(ge=1, le=4096)
     head_width: int = field(64, ge=1, le=8192)

@@ -25,6 +25,7 @@ class Moe(Body):
     routed experts share, and at which they work (Nemotron 3); `latent_bias` shifts both.
     """
 
+    bank = "experts"
     kind: Literal["moe"]
     experts: tuple[Annotated[Expert, EXPERT], ...] = field(min_length=1, max_length=256)
     shared: tuple[Annotated[Expert, EXPERT], ...] = field((), max_length=64)

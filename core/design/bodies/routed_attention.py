@@ -15,6 +15,7 @@ class RoutedAttention(Mixer):
     """`experts` pairs of query and output projections; keys and values are shared."""
 
     trainable = False
+    bank = "experts"
     kind: Literal["routed_attention"]
     experts: int = field(8, ge=1, le=4096)
     kv_heads: int = field(4, ge=1, le=1024)

@@ -56,6 +56,7 @@ class RoutedBlock(Body):
     The parts of the layer have their norms; what the block adds to the stream is what the layer adds.
     """
 
+    bank = "copies"
     kind: Literal["routed_block"]
     copies: int = field(4, ge=1, le=256)
     layer: Layer

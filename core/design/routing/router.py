@@ -119,7 +119,7 @@ class Router(Spec):
                 edits=(site.set("score_function", "softmax", label="Use softmax"),),
                 at="score_function",
             )
-        if self.score_function == "none" and self.weigh.kind == "renormalised":
+        if self.score_function == "none" and self.weigh.divides:
             yield site.error(
                 "renormalised-logits",
                 "Logits may be negative and their sum near zero, so made to sum to one they are no weights.",

@@ -20,6 +20,8 @@ class Balancer(Spec):
     trains_router: ClassVar[bool] = True
     #: Pulls experts to equal use, and does nothing where that is exact.
     evens: ClassVar[bool] = False
+    #: Adds to the scores that experts are picked by, never to those that weigh them.
+    steers: ClassVar[bool] = False
     #: Reads raw logits, which norms of experts are not.
     of_logits: ClassVar[bool] = False
 

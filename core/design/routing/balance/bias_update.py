@@ -17,6 +17,7 @@ class BiasUpdate(Balancer):
 
     trains_router = False
     evens = True
+    steers = True
     kind: Literal["bias_update"]
     step: float = field(1e-3, ge=0, le=1, symbol=r"\gamma")
     counted: bool = field(False, advanced=True)

@@ -31,7 +31,7 @@ class ParamMerge(Combine):
             return
         router, spec = site.up(), moe.router
         unequal = len({g.model_copy(update={"count": 1}) for g in moe.experts}) > 1
-        chosen = spec.select.kind != "all" or spec.capacity is not None or spec.uncertain is not None
+        chosen = spec.select.picks or spec.capacity is not None or spec.uncertain is not None
         if unequal or chosen or spec.scope == "token" or moe.balance:
             yield site.error(
                 "merge-needs-equal",
@@ -57,8 +57,7 @@ class ParamMerge(Combine):
                     ),
                 ),
             )
-        loose = spec.weigh.kind == "raw" and spec.score_function != "softmax"
-        if loose or spec.weigh.kind in ("ones", "identity_mix") or spec.weigh.scale != 1:
+        if spec.weigh.scale != 1 or not spec.weigh.sum_to_one(spec.score_function == "softmax"):
             softmax = {"weigh": {"kind": "raw"}, "score_function": "softmax"}
             yield router.error(
                 "merge-weights",

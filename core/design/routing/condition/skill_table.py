@@ -8,7 +8,6 @@ from typing import Any, Literal
 from core.design.base import field
 from core.design.problems import Problem, Site
 from core.design.routing.condition.base import CONDITION, Condition
-from core.design.routing.select.table import TableSelect
 
 #: Experts a task may name.
 MOST = 4096
@@ -52,7 +51,7 @@ class SkillTable(Condition):
                 at="rows",
                 stage="train",
             )
-        if site.moe is not None and not isinstance(site.moe.router.select, TableSelect):
+        if site.moe is not None and not site.moe.router.select.looks_up:
             router = site.up()
             mean = max(1, round(sum(map(len, self.rows.values())) / max(1, len(self.rows))))
             select = {"kind": "table", "per_token": mean}

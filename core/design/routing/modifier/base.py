@@ -23,6 +23,10 @@ class Modifier(Spec):
     #: Changes what the router reads, before there are logits.
     on_input: ClassVar[bool] = False
 
+    def left(self, experts: int, islands: int) -> tuple[int, int]:
+        """Islands that are left open, and experts that are left open in each of them."""
+        return islands, experts // islands
+
     def weights(self) -> Iterator[Weight]:
         """Parameters it adds to the router; none by default."""
         yield from ()

@@ -27,7 +27,6 @@ class DropExperts(Modifier):
         return int(Fraction(str(self.rate)) * members)
 
     def left(self, experts: int, islands: int) -> tuple[int, int]:
-        """Islands that are left, and experts that are left in each of them."""
         size = experts // islands
         if self.unit == "island":
             return islands - self.dropped(islands), size

@@ -25,6 +25,8 @@ class Score(Spec):
     scales: ClassVar[bool] = False
     #: Whether it adds Gaussian noise to its logits.
     noisy: ClassVar[bool] = False
+    #: Whether a condition may act on it; a score that refuses one says so itself.
+    conditioned: ClassVar[bool] = True
     #: Tensors of all experts that it multiplies every token with; chosen experts need not do so again.
     asks: ClassVar[tuple[str, ...]] = ()
 

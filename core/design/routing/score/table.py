@@ -46,7 +46,7 @@ class TableScore(Score):
             yield from self._router_rules(site.moe.router, site.up())
 
     def _router_rules(self, router: Any, site: Site) -> Iterator[Problem]:
-        if router.select.kind != "table":
+        if not router.select.looks_up:
             yield site.error(
                 "table-select",
                 f"A table names the expert, and {router.select.kind} selection would take others too.",

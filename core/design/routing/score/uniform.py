@@ -17,6 +17,7 @@ class UniformScore(Score):
     learns = False
     reads = False
     bends = False
+    conditioned = False
     kind: Literal["uniform"]
 
     def weights(self, width: int, experts: int) -> Iterator[Weight]:
@@ -35,7 +36,7 @@ class UniformScore(Score):
                 edits=(router.remove("condition", label="Remove the condition"),),
                 at="condition",
             )
-        if moe.router.select.kind not in ("sample_one", "all"):
+        if moe.router.select.ranks:
             yield router.error(
                 "uniform-one",
                 "Without a score all experts are equal, so the first would be picked again and again.",

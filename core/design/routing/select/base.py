@@ -26,6 +26,12 @@ class Select(Spec):
     steered: ClassVar[bool] = False
     #: Needs scores that sum to one.
     needs_distribution: ClassVar[bool] = False
+    #: Leaves some experts out.
+    picks: ClassVar[bool] = True
+    #: Compares scores, so that of equal ones the first experts are always picked.
+    ranks: ClassVar[bool] = True
+    #: Takes exactly the experts that a table names.
+    looks_up: ClassVar[bool] = False
 
     @abstractmethod
     def fewest(self, experts: int) -> int:

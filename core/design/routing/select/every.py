@@ -12,6 +12,8 @@ class All(Select):
     """No selection."""
 
     token_choice = False
+    picks = False
+    ranks = False
     kind: Literal["all"]
 
     def fewest(self, experts: int) -> int:

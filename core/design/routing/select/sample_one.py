@@ -17,6 +17,7 @@ class SampleOne(Select):
     """THOR draws one expert a layer for the whole batch in training, and one an example or token after."""
 
     token_choice = False
+    ranks = False
     kind: Literal["sample_one"]
     train: Span = field("batch")
     eval: Span = field("token")
@@ -43,7 +44,7 @@ class SampleOne(Select):
         if moe is None:
             return
         router = site.up()
-        if moe.router.condition is not None and moe.router.score.kind != "uniform":
+        if moe.router.condition is not None and moe.router.score.conditioned:
             yield router.error(
                 "sample-condition",
                 "One random expert cannot depend on the task.",

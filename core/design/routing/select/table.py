@@ -13,6 +13,7 @@ class TableSelect(Select):
     """The experts that a table names; `per_token` is how many it names on average."""
 
     token_choice = False
+    looks_up = True
     kind: Literal["table"]
     per_token: int = field(1, ge=1, le=4096, unit="experts per token", description="columns of the table")
 

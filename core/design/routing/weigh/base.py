@@ -17,6 +17,8 @@ class Weigh(Spec):
 
     #: Whether the task's loss reaches the router through the weights.
     reaches: ClassVar[bool] = True
+    #: Divides by the sum of the selected scores.
+    divides: ClassVar[bool] = False
 
     scale: float = field(1.0, gt=0, le=1e4, advanced=True, unit="route scale")
 
@@ -26,6 +28,10 @@ class Weigh(Spec):
     def computed(self, selected: float, training: bool) -> float:
         """Of `selected` experts a token, those that compute it."""
         return selected
+
+    def sum_to_one(self, distribution: bool) -> bool:
+        """Whether the weights of all experts do, before the route scale; `distribution`: their scores do."""
+        return True
 
     def unreached(self, site: Site, why: str) -> Iterator[Problem]:
         """The warning that no gradient of the task ever reaches a router that could learn from it."""

@@ -23,6 +23,9 @@ class IdentityMix(Weigh):
         description="share of the expert's output, the rest is the token; empty: the score decides",
     )
 
+    def sum_to_one(self, distribution: bool) -> bool:
+        return False
+
     def rules(self, site: Site) -> Iterator[Problem]:
         if self.alpha is not None:
             yield from self.constant(site, "a fixed share of the token itself")

@@ -16,5 +16,8 @@ class Ones(Weigh):
     reaches = False
     kind: Literal["ones"]
 
+    def sum_to_one(self, distribution: bool) -> bool:
+        return False
+
     def rules(self, site: Site) -> Iterator[Problem]:
         yield from self.unreached(site, "weights of one")

@@ -12,3 +12,6 @@ class Raw(Weigh):
     """The score of the expert, not renormalised."""
 
     kind: Literal["raw"]
+
+    def sum_to_one(self, distribution: bool) -> bool:
+        return distribution

@@ -13,6 +13,7 @@ from core.design.routing.weigh.base import WEIGH, Weigh
 class Renormalised(Weigh):
     """Equal to a softmax over the selected logits when the score function is softmax."""
 
+    divides = True
     kind: Literal["renormalised"]
 
     def rules(self, site: Site) -> Iterator[Problem]:
