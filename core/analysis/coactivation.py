@@ -17,6 +17,7 @@ from core.analysis.deal import held_out
 from core.analysis.errors import AnalysisError
 from core.analysis.load import Bools, Ints
 from core.analysis.reading import Reading, counted, figure
+from core.analysis.tally import taken
 
 #: Rounds of fitting expected counts; the worst real layer needs about 30.
 ROUNDS = 500
@@ -57,7 +58,8 @@ def coactivation(trace: TraceArrays, layer: LayerArrays, seed: int = 0) -> Coact
     selecting(layer)
     sequence_T, other_T = trace.tokens.sequence, held_out(trace.tokens.sequence, seed)
     fit_EE = pairs(layer, ~other_T)
-    test_EE = pairs(layer, other_T)
+    test_KT = taken(layer.expert[other_T], layer.accepted[other_T], layer.experts)
+    test_EE = met(test_KT, layer.experts)
     counts_EE = fit_EE + test_EE
     if not fit_EE.any() or not test_EE.any():
         raise AnalysisError(
@@ -67,7 +69,7 @@ def coactivation(trace: TraceArrays, layer: LayerArrays, seed: int = 0) -> Coact
     expected_EE = expected(counts_EE)
     excess_EE, test_excess_EE = fit_EE - expected(fit_EE), test_EE - expected(test_EE)
     community_E = communities(excess_EE, counts_EE.sum(axis=1) > 0, seed)
-    inside, error = _inside(layer, sequence_T, other_T, community_E)
+    inside, error = _inside(test_KT, sequence_T[other_T], community_E)
     same_EE = (community_E[:, None] == community_E) & (community_E >= 0)
     inside_chance = float((expected(test_EE) * same_EE).sum() / test_EE.sum())
     groups = int(community_E.max()) + 1
@@ -91,18 +93,17 @@ def coactivation(trace: TraceArrays, layer: LayerArrays, seed: int = 0) -> Coact
 
 def pairs(layer: LayerArrays, of_T: Bools) -> npt.NDArray[np.int64]:
     """Tokens [E, E] among some that both experts accepted; 0 on the diagonal."""
-    E, taken_KT = layer.experts, taken(layer)[:, of_T]
-    found = np.zeros(E * E, np.int64)
-    for one_T, other_T in combinations(taken_KT, 2):
-        both_T = (one_T >= 0) & (other_T >= 0)
-        found += np.bincount((one_T * E + other_T)[both_T], minlength=E * E)
-    found_EE = found.reshape(E, E)
+    return met(taken(layer.expert[of_T], layer.accepted[of_T], layer.experts), layer.experts)
+
+
+def met(taken_KT: npt.NDArray[np.int64], experts: int) -> npt.NDArray[np.int64]:
+    """The same [E, E] from accepted choices [K, T], E for none."""
+    columns = experts + 1
+    row_KT, cells = taken_KT * columns, np.zeros(columns * columns, np.int64)
+    for one, other in combinations(range(len(taken_KT)), 2):
+        cells += np.bincount(row_KT[one] + taken_KT[other], minlength=len(cells))
+    found_EE = cells.reshape(columns, columns)[:experts, :experts]
     return found_EE + found_EE.T
-
-
-def taken(layer: LayerArrays) -> npt.NDArray[np.int64]:
-    """Accepted choices [K, T], -1 for none."""
-    return np.where(layer.accepted, layer.expert, -1).astype(np.int64).T.copy()
 
 
 def expected(counts_EE: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
@@ -147,16 +148,17 @@ def layout(found: Coactivation, seed: int = 0) -> npt.NDArray[np.float64]:
 
 
 def _inside(
-    layer: LayerArrays, sequence_T: Ints, of_T: Bools, community_E: npt.NDArray[np.int64]
+    taken_KT: npt.NDArray[np.int64], sequence_T: Ints, community_E: npt.NDArray[np.int64]
 ) -> tuple[float, float]:
     """Share of pairs of some tokens inside a group, and half its interval with examples as units."""
-    taken_KT = taken(layer)[:, of_T]
-    inside_T, pairs_T = np.zeros((2, taken_KT.shape[1]))
-    for one_T, other_T in combinations(taken_KT, 2):
-        both_T = (one_T >= 0) & (other_T >= 0)
+    there_KT = taken_KT < len(community_E)
+    group_KT = np.append(community_E, -1).astype(np.int32)[taken_KT]
+    inside_T, pairs_T = np.zeros((2, len(sequence_T)), np.int32)
+    for one, other in combinations(range(len(taken_KT)), 2):
+        both_T = there_KT[one] & there_KT[other]
         pairs_T += both_T
-        inside_T += both_T & (community_E[one_T] == community_E[other_T])
-    _, unit_T = np.unique(sequence_T[of_T], return_inverse=True)
+        inside_T += both_T & (group_KT[one] == group_KT[other])
+    _, unit_T = np.unique(sequence_T, return_inverse=True)
     inside_U, pairs_U = np.bincount(unit_T, inside_T), np.bincount(unit_T, pairs_T)
     share = inside_U.sum() / pairs_U.sum()
     error = np.sqrt(((inside_U - share * pairs_U) ** 2).sum()) / pairs_U.sum()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.analysis.arrays import LayerArrays, TraceArrays, selecting
-from core.analysis.load import Bools, Ints, drop_rate, unserved
+from core.analysis.load import drop_rate, unserved
 from core.analysis.matrices import by_domain, by_position
 from core.analysis.reading import Reading, figure
 
@@ -41,7 +41,9 @@ def drops(trace: TraceArrays, layer: LayerArrays) -> Drops:
     chosen_TK = layer.expert >= 0
     dropped_TK = chosen_TK & ~layer.accepted
     chosen, dropped = int(chosen_TK.sum()), int(dropped_TK.sum())
-    expert_E = _rates(layer.expert[chosen_TK], dropped_TK[chosen_TK], layer.experts)
+    expert_E = _divide(
+        *(np.bincount(layer.expert[of_TK], minlength=layer.experts) for of_TK in (dropped_TK, chosen_TK))
+    )
     choice_K = _divide(dropped_TK.sum(axis=0), chosen_TK.sum(axis=0))
     place, domain = by_position(trace), by_domain(trace)
     dropped_T, chosen_T = (each.T.copy().sum(axis=0) for each in (dropped_TK, chosen_TK))
@@ -52,10 +54,6 @@ def drops(trace: TraceArrays, layer: LayerArrays) -> Drops:
     rate, none = drop_rate(chosen - dropped, chosen), unserved(layer.accepted)
     reading = _reading(rate, none, expert_E, dropped)
     return Drops(layer.path, rate, none, expert_E, choice_K, place.names, position_P, domain_N, reading)
-
-
-def _rates(value_X: Ints, dropped_X: Bools, most: int) -> Floats:
-    return _divide(np.bincount(value_X, dropped_X, most), np.bincount(value_X, minlength=most))
 
 
 def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:

@@ -19,7 +19,7 @@ from core.analysis.deal import held_out
 from core.analysis.load import Bools
 from core.analysis.matrices import lift, residual
 from core.analysis.reading import Reading, counted, figure
-from core.analysis.specialization import domain_expert
+from core.analysis.tally import taken, tally
 
 SNIPPETS = 6
 BEFORE, AFTER = 24, 12
@@ -128,9 +128,11 @@ def _traits(
     class_of_byte[byte_T] = classes.of_T
     gain_FE, holds_FE = [], []
     trait_FE, same = [], []
-    for kind, (of_T, names) in kinds.items():
+    halves = [(of_T + len(names) * other_T, 2 * len(names)) for of_T, names in kinds.values()]
+    taken_KT = taken(layer.expert, layer.accepted, layer.experts)
+    tallied = tally(halves, taken_KT, layer.experts)
+    for (kind, (_, names)), counts in zip(kinds.items(), tallied, strict=True):
         F = len(names)
-        counts = domain_expert(of_T + F * other_T, layer.expert, layer.accepted, 2 * F, layer.experts)
         fit_FE, test_FE = counts[:F], counts[F:]
         fit_lift_FE, lift_FE = lift(fit_FE), lift(test_FE)
         share_FE = test_FE / np.maximum(test_FE.sum(axis=0), 1)
@@ -180,17 +182,16 @@ def _strongest(
     layer: LayerArrays,
 ) -> list[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
     """Of each expert: how many tokens it took, the strongest, and how strong. Ties go to the first token."""
-    taken_TK = layer.accepted & (layer.expert >= 0)
-    row, column = np.nonzero(taken_TK)
-    expert = layer.expert[row, column]
-    known = layer.weight[row, column] if layer.probability is None else layer.probability[row, expert]
+    chosen = np.flatnonzero(layer.accepted & (layer.expert >= 0))
+    row, expert = chosen // layer.expert.shape[1], layer.expert.ravel()[chosen]
+    known = layer.weight.ravel()[chosen] if layer.probability is None else layer.probability[row, expert]
     order = np.argsort(expert, kind="stable")
-    row, strength = row[order], np.asarray(known[order], np.float64)
+    strength = np.asarray(known[order], np.float64)
     ends = np.searchsorted(expert[order], np.arange(layer.experts + 1))
     found = []
     for start, end in pairwise(ends.tolist()):
         kept = _largest(strength[start:end], POOL)
-        found.append((end - start, row[start + kept], strength[start + kept]))
+        found.append((end - start, row[order[start + kept]], strength[start + kept]))
     return found
 
 

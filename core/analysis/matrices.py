@@ -16,18 +16,21 @@ from core.analysis.arrays import LayerArrays, TraceArrays, selecting
 from core.analysis.classes import NAMES, token_classes
 from core.analysis.deal import dealt
 from core.analysis.errors import AnalysisError
-from core.analysis.load import Ints
 from core.analysis.reading import Reading, figure
 from core.analysis.specialization import (
     Chance,
     domain_expert,
     level,
+    merged,
     shuffled,
     specialization,
     units,
 )
+from core.analysis.tally import taken, tally
 
 Floats = npt.NDArray[np.float64]
+#: Assignments of a layer [G, E], and the same after each shuffle [S, G, E].
+_Counted = tuple[npt.NDArray[np.int64], Floats]
 
 #: Positions up to this many have a row each; beyond, every row is twice as long as the one before.
 ROWS = 2
@@ -112,50 +115,40 @@ def matrices(trace: TraceArrays, label: Label) -> list[Matrix]:
     layers = [layer for layer in trace.layers if not layer.soft]
     if not layers:
         return []
-    nulls = _by_example(trace, layers, label) if label.example else _by_token(trace, layers, label)
-    return [_matrix(layer, label, null_SGE) for layer, null_SGE in zip(layers, nulls, strict=True)]
+    counted = _by_example(trace, layers, label) if label.example else _by_token(trace, layers, label)
+    return [_matrix(layer, label, *found) for layer, found in zip(layers, counted, strict=True)]
 
 
 def matrix(trace: TraceArrays, layer: LayerArrays, label: Label) -> Matrix:
     """The matrix of one layer. Raises AnalysisError for a soft one."""
     selecting(layer)
-    null = _by_example if label.example else _by_token
-    return _matrix(layer, label, next(iter(null(trace, [layer], label))))
+    count = _by_example if label.example else _by_token
+    return _matrix(layer, label, *next(iter(count(trace, [layer], label))))
 
 
-def _by_example(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -> list[Floats]:
-    """Counts [S, G, E] of each layer after dealing the labels of whole examples, alike in all layers."""
+def _by_example(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -> Iterator[_Counted]:
+    """Of each layer the counts, and those after dealing the labels of whole examples, alike in all layers."""
+    unit_T, label_U = units(trace.tokens.sequence, label.of_T)
     each = [
-        units(trace.tokens.sequence, label.of_T, layer.expert, layer.accepted, layer.experts)
-        for layer in layers
+        domain_expert(unit_T, layer.expert, layer.accepted, len(label_U), layer.experts) for layer in layers
     ]
-    null_SGX = shuffled(
-        np.concatenate([counts_UE for counts_UE, _ in each], axis=1), each[0][1], len(label.names)
-    )
-    return np.split(null_SGX, np.cumsum([layer.experts for layer in layers])[:-1], axis=2)
+    null_SGX = shuffled(np.concatenate(each, axis=1), label_U, len(label.names))
+    nulls = np.split(null_SGX, np.cumsum([layer.experts for layer in layers])[:-1], axis=2)
+    for counts_UE, null_SGE in zip(each, nulls, strict=True):
+        yield merged(counts_UE, label_U, len(label.names)), null_SGE
 
 
-def _by_token(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -> Iterator[Floats]:
+def _by_token(trace: TraceArrays, layers: Sequence[LayerArrays], label: Label) -> Iterator[_Counted]:
     """The same after dealing the labels of tokens with their neighbours."""
-    labels_ST = label.of_T[dealt(trace.tokens.sequence)]
+    G, labels_ST = len(label.names), label.of_T[dealt(trace.tokens.sequence)]
+    every = [(label_T, G) for label_T in (label.of_T, *labels_ST)]
     for layer in layers:
-        G, E = len(label.names), layer.experts
-        # What was not taken lands in cells beyond the last.
-        expert_KT = (
-            np.where(layer.accepted & (layer.expert >= 0), layer.expert, G * E).astype(np.int64).T.copy()
-        )
-        each = [
-            np.bincount((label_T * E + expert_KT).ravel(), minlength=G * E)[: G * E] for label_T in labels_ST
-        ]
-        yield np.stack(each).reshape(-1, G, E).astype(np.float64)
+        taken_KT = taken(layer.expert, layer.accepted, layer.experts)
+        counts_GE, *null = tally(every, taken_KT, layer.experts)
+        yield counts_GE, np.stack(null).astype(np.float64)
 
 
-def _counts(layer: LayerArrays, label_T: Ints, groups: int) -> npt.NDArray[np.int64]:
-    return domain_expert(label_T, layer.expert, layer.accepted, groups, layer.experts)
-
-
-def _matrix(layer: LayerArrays, label: Label, null_SGE: Floats) -> Matrix:
-    counts_GE = _counts(layer, label.of_T, len(label.names))
+def _matrix(layer: LayerArrays, label: Label, counts_GE: npt.NDArray[np.int64], null_SGE: Floats) -> Matrix:
     lift_GE = lift(counts_GE)
     furthest_S = np.abs(residual(null_SGE)).max(axis=(1, 2))
     notable_GE = np.abs(residual(counts_GE)) > np.quantile(furthest_S, 0.95, method="higher")

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from core.analysis.arrays import LayerArrays, TraceArrays
-from core.analysis.coactivation import pairs, taken
+from core.analysis.coactivation import met
 from core.analysis.deal import held_out
 from core.analysis.errors import AnalysisError
 from core.analysis.load import Bools
 from core.analysis.reading import Reading, counted, figure
+from core.analysis.tally import taken, tally
 
 #: Sets of devices are the bits of an integer.
 MOST_DEVICES = 62
@@ -84,8 +86,13 @@ def placement(trace: TraceArrays, devices: int = 4, seed: int = 0) -> Placement:
         )
     other_T = held_out(trace.tokens.sequence, seed)
     routed = [_routed(layer) for layer in layers]
+    if not any(found.load_E.any() for found in routed):
+        raise AnalysisError(
+            "No expert of this trace takes a token, so nothing travels between devices. To fix this, trace a"
+            " run whose layers pick at least one expert for a token."
+        )
     fit, test = ([found.some(half_T) for found in routed] for half_T in (~other_T, other_T))
-    links = _links(layers, fit, ~other_T)
+    links = _links(fit)
     sizes = [layer.experts for layer in layers]
     order = [in_order(size, devices) for size in sizes]
     random = [_shuffled(order, seed, draw) for draw in range(RANDOM_DRAWS)]
@@ -114,14 +121,21 @@ def in_order(experts: int, devices: int) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Routed:
-    """Accepted choices of a layer [K, T], -1 for none, and each token's first expert [T], -1 without any."""
+    """Accepted choices of a layer [K, T] and each token's first expert [T], both E for none; tokens of each
+    expert [E]."""
 
+    experts: int
     taken_KT: npt.NDArray[np.int64]
     first_T: npt.NDArray[np.int64]
 
     def some(self, of_T: Bools) -> _Routed:
         """Of some tokens."""
-        return _Routed(self.taken_KT[:, of_T], self.first_T[of_T])
+        return _Routed(self.experts, self.taken_KT[:, of_T], self.first_T[of_T])
+
+    @cached_property
+    def load_E(self) -> npt.NDArray[np.int64]:
+        """Tokens of each expert [E]."""
+        return np.bincount(self.taken_KT.ravel(), minlength=self.experts + 1)[: self.experts]
 
 
 @dataclass(frozen=True)
@@ -138,11 +152,13 @@ def traffic(routed: Sequence[_Routed], places: Places, devices: int) -> Traffic:
     T = len(routed[0].first_T)
     out = back = 0
     work_D = np.zeros(devices)
-    at_T = np.zeros(T, np.int64)
+    # Sets of devices as bits of the smallest integer that holds them.
+    bits = np.min_scalar_type((1 << devices) - 1)
+    at_T = np.zeros(T, bits)
     for place_E, found in zip(places, routed, strict=True):
-        # Sets of devices as bits. -1 reads the entry appended last: on no device.
-        bit_E = np.append(1 << place_E, 0)
-        on_T = np.zeros(T, np.int64)
+        # The last entry is for no expert: on no device.
+        bit_E = np.append(1 << place_E, 0).astype(bits)
+        on_T = np.zeros(T, bits)
         for taken_T in found.taken_KT:
             on_T |= bit_E[taken_T]
         first_on_T = bit_E[found.first_T]
@@ -150,28 +166,29 @@ def traffic(routed: Sequence[_Routed], places: Places, devices: int) -> Traffic:
         out += int(np.bitwise_count(on_T & ~at_T).sum())
         back += int(np.bitwise_count(on_T & ~first_on_T).sum())
         at_T = np.where(first_on_T > 0, first_on_T, at_T)
-        load_E = np.bincount(found.taken_KT.ravel() + 1, minlength=len(place_E) + 1)[1:]
-        work_D += np.bincount(place_E, load_E, devices)
+        work_D += np.bincount(place_E, found.load_E, devices)
     uneven = float(work_D.max() / work_D.mean()) if work_D.any() else 0.0
     return Traffic(out / T, back / T, uneven)
 
 
 def _routed(layer: LayerArrays) -> _Routed:
-    taken_KT = taken(layer)
-    weight_KT = np.where(taken_KT >= 0, layer.weight.T, -np.inf)
-    return _Routed(taken_KT, np.take_along_axis(taken_KT, weight_KT.argmax(axis=0)[None], axis=0)[0])
+    E, K = layer.experts, layer.expert.shape[1]
+    taken_KT = taken(layer.expert, layer.accepted, E)
+    if not K:
+        return _Routed(E, taken_KT, np.full(taken_KT.shape[1], E))
+    weight_KT = np.where(taken_KT < E, layer.weight.T, -np.inf)
+    return _Routed(E, taken_KT, np.take_along_axis(taken_KT, weight_KT.argmax(axis=0)[None], axis=0)[0])
 
 
-def _links(layers: Sequence[LayerArrays], routed: Sequence[_Routed], of_T: Bools) -> list[_Links]:
+def _links(routed: Sequence[_Routed]) -> list[_Links]:
     found: list[_Links] = []
-    for i, layer in enumerate(layers):
-        E, follow_EE = layer.experts, None
+    for i, own in enumerate(routed):
+        follow_EE = None
         if i:
-            before, first_T = layers[i - 1].experts, routed[i - 1].first_T
-            cell_KT = first_T * E + routed[i].taken_KT
-            cell = cell_KT[(routed[i].taken_KT >= 0) & (first_T >= 0)]
-            follow_EE = np.bincount(cell, minlength=before * E).reshape(before, E).astype(np.float64)
-        found.append(_Links(pairs(layer, of_T).astype(np.float64), follow_EE))
+            before = routed[i - 1]
+            cells = tally([(before.first_T, before.experts + 1)], own.taken_KT, own.experts)[0]
+            follow_EE = cells[: before.experts].astype(np.float64)
+        found.append(_Links(met(own.taken_KT, own.experts).astype(np.float64), follow_EE))
     return found
 
 

@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from core.analysis.load import Bools, Ints
+from core.analysis.tally import taken, tally
 
 Counts = npt.NDArray[Any]
 SHUFFLES = 100
+#: Marks of units in domains that one product of the shuffles takes.
+AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,7 @@ def domain_expert(
     domain_T: Ints, expert_TK: Ints, accepted_TK: Bools, domains: int, experts: int
 ) -> npt.NDArray[np.int64]:
     """Accepted assignments [N, E] of each domain's tokens, or of those of any other label, to each expert."""
-    taken_TK = accepted_TK & (expert_TK >= 0)
-    cell_TK = domain_T.astype(np.int64)[:, None] * experts + expert_TK
-    cell = cell_TK.ravel() if taken_TK.all() else cell_TK[taken_TK]
-    return np.bincount(cell, minlength=domains * experts).reshape(domains, experts).astype(np.int64)
+    return tally([(domain_T, domains)], taken(expert_TK, accepted_TK, experts), experts)[0]
 
 
 def specialization(counts_NE: Counts) -> float | None:
@@ -74,9 +74,15 @@ def shuffled(
     unit, `domain_U` its domain.
     """
     rng = np.random.default_rng([seed, shuffles])
-    ones_UN = np.eye(domains)[domain_U]
-    counts = np.asarray(counts_UE, np.float64)
-    return np.stack([ones_UN[rng.permutation(len(ones_UN))].T @ counts for _ in range(shuffles)])
+    counts, U = np.asarray(counts_UE, np.float64), len(domain_U)
+    dealt_SU = np.stack([domain_U[rng.permutation(U)] for _ in range(shuffles)])
+    found = np.empty((shuffles, domains, counts.shape[1]))
+    at_once = max(1, AT_ONCE // max(1, domains * U))
+    for start in range(0, shuffles, at_once):
+        ones_SNU = dealt_SU[start : start + at_once, None] == np.arange(domains)[:, None]
+        sums = ones_SNU.reshape(-1, U).astype(np.float64) @ counts
+        found[start : start + at_once] = sums.reshape(-1, *found.shape[1:])
+    return found
 
 
 def level(counts_SNE: Counts) -> Chance | None:
@@ -88,14 +94,17 @@ def level(counts_SNE: Counts) -> Chance | None:
     return Chance(float(np.mean(values)), float(np.quantile(values, 0.95)))
 
 
-def units(
-    sequence_T: Ints, domain_T: Ints, expert_TK: Ints, accepted_TK: Bools, experts: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """(counts_UE, domain_U): a unit is what an example has of one domain."""
+def units(sequence_T: Ints, domain_T: Ints) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(unit_T, domain_U): a unit is what an example has of one domain. The unit of each token, and the domain
+    of each unit."""
     domains = int(domain_T.max(initial=0)) + 1
     found, unit_T = np.unique(sequence_T.astype(np.int64) * domains + domain_T, return_inverse=True)
-    counts_UE = domain_expert(unit_T, expert_TK, accepted_TK, len(found), experts)
-    return counts_UE, found % domains
+    return unit_T, found % domains
+
+
+def merged(counts_UE: npt.NDArray[np.int64], domain_U: Ints, domains: int) -> npt.NDArray[np.int64]:
+    """Assignments [N, E] of each domain, from those of the units."""
+    return np.stack([counts_UE[domain_U == domain].sum(axis=0) for domain in range(domains)])
 
 
 def _entropy(counts: npt.NDArray[np.float64], total: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

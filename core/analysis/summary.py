@@ -12,13 +12,12 @@ from core.analysis.load import (
     cv,
     dead,
     drop_rate,
-    load,
     max_violation,
     per_token,
     router_entropy,
     unserved,
 )
-from core.analysis.specialization import chance, domain_expert, specialization, units
+from core.analysis.specialization import chance, domain_expert, merged, specialization, units
 
 #: Figures that only a layer that selects has.
 HARD = (
@@ -47,9 +46,10 @@ def figures(trace: TraceArrays, layer: LayerArrays) -> dict[str, Any]:
     """Figures of one layer that selects. Raises AnalysisError for a soft one."""
     selecting(layer)
     tokens, E = trace.tokens, layer.experts
-    load_E = load(layer.expert, layer.accepted, E)
-    counts_NE = domain_expert(tokens.domain, layer.expert, layer.accepted, len(trace.domains), E)
-    counts_UE, domain_U = units(tokens.sequence, tokens.domain, layer.expert, layer.accepted, E)
+    unit_T, domain_U = units(tokens.sequence, tokens.domain)
+    counts_UE = domain_expert(unit_T, layer.expert, layer.accepted, len(domain_U), E)
+    counts_NE = merged(counts_UE, domain_U, len(trace.domains))
+    load_E = counts_NE.sum(axis=0)
     by_chance = chance(counts_UE, domain_U, len(trace.domains))
     return {
         "path": layer.path,

@@ -33,7 +33,7 @@ def planted(
         RoutedLayer(
             header,
             expert,
-            np.full(expert.shape, 1 / expert.shape[1], np.float16) if weight is None else weight[i],
+            np.full(expert.shape, 1 / max(1, expert.shape[1]), np.float16) if weight is None else weight[i],
             expert >= 0 if accepted is None else accepted[i],
             np.full(T, 0.25, np.float32),
             np.full(T, 0.125, np.float32),

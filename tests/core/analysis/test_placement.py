@@ -85,3 +85,14 @@ def test_what_cannot_be_placed_is_refused() -> None:
             placement(planted(E, choices), devices)
     with pytest.raises(AnalysisError, match=r"No layer.*To fix this"):
         placement(soft_only(), 2)
+
+
+def test_a_layer_without_choices_sends_nothing_and_a_trace_without_any_is_told_so() -> None:
+    none = np.empty((T, 0), np.int16)
+    routed = blocks(2, 1, 2)[0][0]
+    alone, beside = placement(planted(E, [routed]), 2), placement(planted(E, [none, routed]), 2)
+    assert beside.before.sent == alone.before.sent > 0
+    assert beside.after.sent == 0
+    for choices in ([none, none], [np.full((T, 2), -1)]):
+        with pytest.raises(AnalysisError, match="No expert of this trace takes a token"):
+            placement(planted(E, choices), 2)

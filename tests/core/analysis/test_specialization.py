@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.analysis.specialization import chance, domain_expert, specialization, units
+from core.analysis import specialization as analysis
+from core.analysis.specialization import chance, domain_expert, merged, shuffled, specialization, units
 
 COUNTS = arrays(np.int64, st.tuples(st.integers(2, 6), st.integers(1, 9)), elements=st.integers(0, 1000))
 
@@ -79,6 +80,19 @@ def test_a_unit_is_what_an_example_has_of_one_domain() -> None:
     sequence = np.array([0, 0, 1, 1, 1])
     domain = np.array([0, 0, 1, 1, 0])
     expert = np.array([[0], [1], [1], [1], [0]])
-    counts, of_unit = units(sequence, domain, expert, expert >= 0, 2)
+    unit_T, domain_U = units(sequence, domain)
+    counts = domain_expert(unit_T, expert, expert >= 0, len(domain_U), 2)
     assert counts.tolist() == [[1, 1], [1, 0], [0, 2]]
-    assert of_unit.tolist() == [0, 0, 1]
+    assert domain_U.tolist() == [0, 0, 1]
+    assert merged(counts, domain_U, 3).tolist() == [[2, 1], [0, 2], [0, 0]]
+    np.testing.assert_array_equal(
+        merged(counts, domain_U, 2), domain_expert(domain, expert, expert >= 0, 2, 2)
+    )
+
+
+def test_shuffles_in_parts_are_the_shuffles_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, domain = np.random.default_rng(1).integers(0, 9, (30, 4)), np.arange(30) % 3
+    whole = shuffled(counts, domain, 3, shuffles=7)
+    assert (whole.sum(axis=1) == counts.sum(axis=0)).all()
+    monkeypatch.setattr(analysis, "AT_ONCE", 2 * 3 * 30)
+    np.testing.assert_array_equal(shuffled(counts, domain, 3, shuffles=7), whole)
