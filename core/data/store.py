@@ -130,6 +130,8 @@ def _open(folder: Path, changed: int) -> Dataset:
             raise ValueError(f"its format is {said['format']}")
         with np.load(folder / "arrays.npz", allow_pickle=False) as archive:
             data = restore(facts, said, {name: archive[name] for name in archive.files})
+    except DataError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(
             f"The data set {shorten(folder.name)} cannot be read.",
@@ -140,8 +142,15 @@ def _open(folder: Path, changed: int) -> Dataset:
 
 
 def restore(facts: DataFacts, said: dict[str, Any], arrays: dict[str, Array]) -> Dataset:
-    """The data set of these arrays. ValueError where they do not match the fingerprint."""
+    """The data set of these arrays.
+
+    Raises:
+        DataError: a row names a task or a domain that the facts do not have.
+        ValueError: the arrays do not match the fingerprint.
+    """
     data: Dataset
+    check_ids("task", arrays.get("task"), facts.task_names, facts.name)
+    check_ids("domain", arrays["domain"], facts.domains, facts.name)
     if facts.kind == "text":
         index = Index(arrays["domain"], arrays["start"], arrays["length"], arrays["held_out"])
         data = TextData(facts, arrays["stream"], index, said["notes"])
@@ -159,6 +168,22 @@ def restore(facts: DataFacts, said: dict[str, Any], arrays: dict[str, Array]) ->
     if fingerprint != facts.fingerprint:
         raise ValueError("the fingerprint differs")
     return data
+
+
+def check_ids(noun: str, id_N: Array | None, names: tuple[str, ...], name: str) -> None:
+    """Raise DataError for the first row whose id is not the number of one of the names."""
+    if id_N is None:
+        return
+    wrong = np.flatnonzero((id_N < 0) | (id_N >= len(names)))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"Row {row} of {name}/arrays.npz, counted from 0, names {noun} {int(id_N[row])}.",
+            f"{noun.capitalize()}s of this data set are numbered 0 to {len(names) - 1}."
+            if names
+            else f"This data set has no {noun}s.",
+            "delete the data set and add it again, each row with a number that is there.",
+        )
 
 
 def arrays_of(data: Dataset) -> dict[str, Array]:

@@ -5,12 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.data import store
 from core.data.errors import DataError
+from core.data.examples import ExampleData, Examples
 from core.data.ingest import ingest
 from core.data.load import load, sources
+from core.design.facts import DataFacts
+from core.design.tasks.base import Head
 from tests.core.data.files import WORDS, everything_in, upload
 
 TEXT = WORDS * 100
@@ -94,3 +98,41 @@ def test_ids_are_slugs(title: str, name: str) -> None:
     made = store.make_id(title, "0123456789abcdef")
     assert made == f"{name}-0123456789ab"
     assert store.ID.fullmatch(made)
+
+
+@pytest.mark.parametrize(
+    ("ids", "wrong"),
+    [
+        ({}, ""),
+        ({"task": [0, 1, 0, -1]}, "Row 3 of .*/arrays.npz, counted from 0, names task -1.*0 to 1"),
+        ({"task": [0, 2, 0, -1]}, "Row 1 of .*names task 2.*0 to 1"),
+        ({"domain": [5, 0, 1, 0]}, "Row 0 of .*names domain 5.*0 to 2"),
+        ({"domain": [0, 0, -2, 0]}, "Row 2 of .*names domain -2"),
+    ],
+)
+def test_a_row_that_names_no_task_or_domain_is_refused(
+    tmp_path: Path, ids: dict[str, list[int]], wrong: str
+) -> None:
+    rows = {"task": [0, 1, 0, 1], "domain": [0, 1, 2, 0]} | ids
+    heads = (Head(name="a", size=2), Head(name="b", size=2))
+    facts = DataFacts(
+        name="n", kind="table", title="n", domains=("x", "y", "z"), heads=heads, features=2, has_task_id=True
+    )
+    examples = Examples(
+        np.zeros((4, 2), np.float32),
+        {head.name: np.array([0, 1, 0, 1]) for head in heads},
+        np.array(rows["domain"]),
+        np.array([False, False, True, False]),
+        task=np.array(rows["task"]),
+    )
+    name = store.save(ExampleData(facts, examples), tmp_path).name
+    if not wrong:
+        assert store.open_stored(name, tmp_path).facts.name == name
+        return
+    with pytest.raises(DataError, match=f"(?s){wrong}.*To fix this"):
+        store.open_stored(name, tmp_path)
+
+
+def test_tasks_of_data_that_names_none_are_refused() -> None:
+    with pytest.raises(DataError, match="has no tasks"):
+        store.check_ids("task", np.array([0]), (), "n")
