@@ -29,6 +29,11 @@ COMMAND = ("-m", "app.inference")
 START_SECONDS = 60.0
 ANSWER_SECONDS = 600.0
 POLL = 0.05
+FELL_OVER = "The process that answers had ended, and was started again."
+CHANGED = (
+    "The studio has changed since the process that answers was started, so it was started again: answers may"
+    " differ from those before."
+)
 
 
 class InferenceError(UserError):
@@ -41,12 +46,12 @@ class _StrangerError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """`value`: one of `core.probe.answers`. seconds: until it was here. restarted: the process had ended
-    without a word and was started anew, which the page says."""
+    """`value`: one of `core.probe.answers`. seconds: until it was here. restarted: why the process was
+    started anew, in words that the page says; empty where it was not, or had ended in order."""
 
     value: Any
     seconds: float
-    restarted: bool = False
+    restarted: str = ""
 
 
 def ask(
@@ -72,10 +77,10 @@ def ask(
             f"The question has {len(body):,} bytes, and one takes at most {MOST_BYTES:,}. To fix this, ask"
             " about less text."
         )
-    restarted = False
+    restarted = ""
     for again in (False, True):
-        found, crashed = _running(db.root, tuple(command))
-        restarted = restarted or crashed
+        found, why = _running(db.root, tuple(command))
+        restarted = restarted or why
         try:
             value = _asked(found, body)
             return Answer(value, time.perf_counter() - began, restarted)
@@ -84,14 +89,13 @@ def ask(
                 f"There was no answer within {ANSWER_SECONDS / 60:.0f} minutes. To fix this, ask for less."
             ) from error
         except _StrangerError:
-            # It ends as soon as nobody can find it, and who asks next starts our own.
-            address.remove(db.root, found)
-            _gone(found)
-            if again or found.lives:
+            _sent_away(db.root, found)
+            if again:
                 raise _outdated(found) from None
         except (OSError, HTTPException):
             # An idle process takes its address away before it ends; one that left it there fell over.
-            restarted = restarted or address.read(db.root) == found
+            if not restarted and address.read(db.root) == found:
+                restarted = FELL_OVER
             _gone(found)
     raise InferenceError(
         "The process that answers questions ended twice over this one. Its last words are in"
@@ -139,13 +143,25 @@ def _starting(_root: Path) -> threading.Lock:
     return threading.Lock()
 
 
-def _running(root: Path, command: tuple[str, ...]) -> tuple[Address, bool]:
-    """The process, started if need be, and whether an earlier one had ended without a word."""
+def _running(root: Path, command: tuple[str, ...]) -> tuple[Address, str]:
+    """The process, started if need be, and what there is to say of an earlier one: that it had ended without
+    a word, or was of code that has changed."""
     with _starting(root):
         found = address.read(root)
-        if found is not None and found.lives:
-            return found, False
-        return _start(root, command), found is not None
+        if found is None or not found.lives:
+            return _start(root, command), FELL_OVER if found else ""
+        if found.code == address.fingerprint():
+            return found, ""
+        _sent_away(root, found)
+        return _start(root, command), CHANGED
+
+
+def _sent_away(root: Path, found: Address) -> None:
+    """Have a process end, which it does as soon as nobody can find it. Raises InferenceError if it stays."""
+    address.remove(root, found)
+    _gone(found)
+    if found.lives:
+        raise _outdated(found) from None
 
 
 def _start(root: Path, command: tuple[str, ...]) -> Address:

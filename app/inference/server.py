@@ -43,7 +43,11 @@ class Server(ThreadingHTTPServer):
         self.shelf = Shelf(database.open(root), memory)
         self.root, self.idle = root, idle
         self.address = Address(
-            os.getpid(), started_at(os.getpid()), self.server_address[1], secrets.token_hex(32)
+            os.getpid(),
+            started_at(os.getpid()),
+            self.server_address[1],
+            secrets.token_hex(32),
+            address.fingerprint(),
         )
         self._counting = threading.Lock()
         self._busy, self._last = 0, time.monotonic()

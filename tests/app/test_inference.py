@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -158,7 +159,8 @@ class Old(BaseHTTPRequestHandler):
         self.wfile.write(b"old")
 
 root, server = Path(os.environ["MOE_STUDIO_DATA"]), HTTPServer((address.HOST, 0), Old)
-own = address.Address(os.getpid(), started_at(os.getpid()), server.server_address[1], "t")
+me, code = os.getpid(), address.fingerprint()
+own = address.Address(me, started_at(me), server.server_address[1], "t", code)
 address.write(root, own)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 while address.read(root) == own:
@@ -182,6 +184,27 @@ def test_a_process_of_another_version_is_replaced(
     with pytest.raises(InferenceError, match=r"another version of the studio than this page. To fix this"):
         ask(db, two[0], "inspect", command=("-c", OLD), text=TEXT)
     assert address.read(db.root) is None
+
+
+def test_a_process_of_code_that_has_changed_is_replaced_and_the_answer_says_so(
+    db: Database, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = tmp_path / "core" / "probe" / "one.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("answer = 1")
+    monkeypatch.setattr(address, "ROOT", tmp_path)
+    with serving(db.root) as server, ExitStack() as stack:
+        monkeypatch.setattr(client, "_start", lambda *_: stack.enter_context(serving(db.root)).address)
+        monkeypatch.setattr(client, "_gone", lambda _: None)
+        monkeypatch.setattr(address.Address, "lives", property(lambda found: address.read(db.root) == found))
+        assert not ask(db, two[0], "inspect", text=TEXT).restarted
+        module.write_text("answer = 22")
+        assert ask(db, two[0], "inspect", text=TEXT).restarted == client.CHANGED
+        assert address.read(db.root) not in (None, server.address)
+        assert not ask(db, two[0], "inspect", text=TEXT).restarted
+    # What an older studio wrote, which knows of no such mark.
+    old = {name: value for name, value in vars(server.address).items() if name != "code"}
+    assert address.Address(**old).code != address.fingerprint()
 
 
 def test_a_run_deleted_meanwhile_is_said_to_be_gone(db: Database) -> None:

@@ -31,5 +31,4 @@ def asked(db: Database, run_id: str, question: str, words: str, **payload: Any) 
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _asked(root: str, run_id: str, step: int | None, question: str, payload: str) -> tuple[Any, list[str]]:
     answer = ask(database.open(Path(root)), run_id, question, step=step, **json.loads(payload))
-    notes = ["The process that answers had ended, and was started again."] if answer.restarted else []
-    return answer.value, notes
+    return answer.value, [answer.restarted] if answer.restarted else []
