@@ -10,7 +10,7 @@ from app.errors import UserError
 from app.links import packed
 from components.canvas import svg
 from core.design.edit import SetValue
-from core.design.edits import apply, parse
+from core.design.edits import apply, parse_all
 from core.design.huggingface import read as huggingface
 from core.design.link import decode
 from core.design.mistakes import fault
@@ -99,7 +99,7 @@ def _from_file(path: Path) -> Design:
         ) from None
     if huggingface.looks_like(document):
         return _imported(huggingface.read(document))
-    return _design(parse(document))
+    return _design(parse_all(document))
 
 
 def _imported(result: huggingface.Imported | Problem) -> Design:
@@ -155,7 +155,8 @@ def with_plan_value(plan: Plan, keys: list[str], value: object) -> Plan:
         ) from None
 
 
-def _design(result: Design | Problem) -> Design:
-    if isinstance(result, Problem):
-        raise UserError(str(result))
-    return result
+def _design(result: Design | Problem | tuple[Problem, ...]) -> Design:
+    if isinstance(result, Design):
+        return result
+    problems = result if isinstance(result, tuple) else (result,)
+    raise UserError(str(problems[0]), problems)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from app.commands.routing import stored_trace
@@ -16,15 +17,17 @@ from core.cost.asking import refused as no_sense
 from core.cost.count import Counts, count
 from core.cost.demand import Demand
 from core.cost.devices import registry
-from core.cost.estimate import Estimate, demanded, estimate
+from core.cost.estimate import Estimate, demanded, estimate, without_design
 from core.cost.figure import Figure
 from core.cost.flops import flops
 from core.cost.formats import WEIGHTS, Widths, widths
 from core.cost.memory import weight_bytes
+from core.cost.money import spent
 from core.cost.optimizers import OPTIMIZERS
 from core.cost.rates import Measured
 from core.cost.routing import rates_of, routing_figures, seen
-from core.cost.scenario import PHASES, RECOMPUTES, STACKS
+from core.cost.scenario import PHASES, RECOMPUTES, STACKS, WAYS
+from core.design.problems import Problem
 from core.design.rules import check, errors
 from core.design.spec import Design
 from core.trace.record import Trace
@@ -56,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--recompute", default="none", help=" | ".join(RECOMPUTES))
     training.add_argument("--optimizer", default="adamw", help=" | ".join(OPTIMIZERS))
     parser.add_argument("--stack", help=f"the software: {' | '.join(STACKS)}")
+    away = parser.add_argument_group("experts that do not lie on the device")
+    away.add_argument("--offload", help=f"{' | '.join(WAYS)}: computed by the host, or fetched in every pass")
+    away.add_argument("--offload-layers", type=int, metavar="N", help="routed layers of it (default: all)")
+    away.add_argument("--host", help="the CPU beside the devices, a target (default: by the kind of device)")
+    parser.add_argument("--price", type=float, help="of one device for an hour: what a million tokens cost")
+    parser.add_argument("--watts", type=float, help="of one device, as measured (default: from its rating)")
     parser.add_argument("--run", dest="run_id", metavar="RUN", help="count with what a run of it measured")
     alike = "T tokens touch as many experts as T**N independent ones (default: as the run measured, else 1)"
     parser.add_argument("--correlation", type=float, metavar="N", help=alike)
@@ -64,41 +73,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures, each with its grade; 1 where the design or the question has errors."""
-    design, plan = read_design(args.design)
-    found = errors(check(design, stage="cost"))
-    if found:
-        raise UserError("\n".join(f"{problem.path or '/'}: {problem}" for problem in found))
+    asked = _asked(args)
     try:
-        trace = stored_trace(runs.get(database.open(data_root()), args.run_id)) if args.run_id else None
+        design, plan = read_design(args.design)
+        found = errors(check(design, stage="cost"))
+        if found:
+            raise UserError("\n".join(f"{problem.path or '/'}: {problem}" for problem in found), found)
+    except UserError as error:
+        if not args.json:
+            raise
+        wrong = error.problems or no_sense("/design", str(error)).problems
+        return _refuse(None, (*wrong, *without_design(args.target, **asked)))
+    try:
+        trace = None if args.run_id is None else _trace(args.run_id)
         measured = seen(design, trace.layers) if trace else {}
         counts = count(design, rates_of(measured))
-        step, asks = _asked(design, args, rates_of(measured), trace)
+        if trace is not None and args.correlation is None:
+            asked["correlation"] = _alike(trace, one_text=args.phase in ("prefill", "train"))
+        step, asks = _step(design, args.target, rates_of(measured), asked)
     except (NotFoundError, UserError, ValueError) as error:
         if not args.json:
             raise UserError(str(error)) from None
-        wrong = (
-            error if isinstance(error, RefusedError) else no_sense("/run" if args.run_id else "", str(error))
-        )
-        print(json.dumps(refused(count(design), wrong.problems), indent=2))
-        return 1
+        if not isinstance(error, RefusedError):
+            error = no_sense("/run" if args.run_id is not None else "", str(error))
+        return _refuse(count(design), error.problems)
     # An FPGA has no number formats, only bits.
     stored = widths("bf16") if step and step.fit else asks.load.weights
     figures = _counted(counts, asks.load.context, stored)
     figures |= routing_figures(design, plan.objective, measured)
+    money = _money(step, asked)
     if args.json:
-        print(json.dumps(document(asks, step, figures), indent=2))
+        print(json.dumps(document(asks, step, figures, money), indent=2))
     else:
         _print_figures(figures)
         if step is not None:
-            _print_step(step)
+            _print_step(step, money)
     return 0
 
 
-def _asked(
-    design: Design, args: argparse.Namespace, measured: Measured, trace: Trace | None
-) -> tuple[Estimate | None, Demand]:
-    """The step on a target, and what it asks of any device."""
-    asked: Asked = {
+def _refuse(counts: Counts | None, problems: Sequence[Problem]) -> int:
+    print(json.dumps(refused(counts, problems), indent=2))
+    return 1
+
+
+def _asked(args: argparse.Namespace) -> Asked:
+    """What the flags ask for."""
+    return {
         "phase": args.phase,
         "batch": args.batch,
         "context": args.context,
@@ -115,13 +135,34 @@ def _asked(
         "optimizer": args.optimizer,
         "stack": args.stack,
         "correlation": args.correlation,
+        "offload": args.offload,
+        "offload_layers": args.offload_layers,
+        "host": args.host,
+        "price": args.price,
+        "watts": args.watts,
     }
-    if trace is not None and args.correlation is None:
-        asked["correlation"] = _alike(trace, one_text=args.phase in ("prefill", "train"))
-    if not args.target:
+
+
+def _step(
+    design: Design, target: str | None, measured: Measured, asked: Asked
+) -> tuple[Estimate | None, Demand]:
+    """The step on a target, and what it asks of any device."""
+    if target is None:
         return None, demanded(design, measured=measured, **asked)
-    step = estimate(design, args.target, measured=measured, **asked)
+    step = estimate(design, target, measured=measured, **asked)
     return step, step.asks
+
+
+def _money(step: Estimate | None, asked: Asked) -> dict[str, Figure]:
+    """Energy and cost of a token on a target."""
+    if step is None:
+        return {}
+    on, devices = registry.device(step.target), step.load.parallel.devices
+    return spent(step.step, step.load.rows, on, devices=devices, price=asked["price"], watts=asked["watts"])
+
+
+def _trace(run_id: str) -> Trace:
+    return stored_trace(runs.get(database.open(data_root()), run_id))
 
 
 def _alike(trace: Trace, *, one_text: bool) -> float | None:
@@ -170,14 +211,15 @@ def _counted_words(shown: fmt.Shown) -> fmt.Shown:
     return replace(shown, unit=noun.removesuffix("s") + slash + per) if one else shown
 
 
-def _print_step(step: Estimate) -> None:
+def _print_step(step: Estimate, money: dict[str, Figure]) -> None:
     load = step.load
     asked = f"batch {load.batch}, context {fmt.fixed(load.context, 0)}, {load.weights.name}"
     together = f"{load.parallel.devices} x " if load.parallel.devices > 1 else ""
     print(f"\n{together}{step.title}, {load.phase}, {asked}")
     uses = {use.name: use.used for use in step.fit.uses} if step.fit else {}
     memory = {} if step.fit else {**dict(step.needs.rows), "memory in all": step.needs.total}
-    _print_figures({"time": step.step, "rate": step.rate, **memory, **uses})
+    beside = {"experts off the device": step.asks.beside} if step.asks.beside else {}
+    _print_figures({"time": step.step, "rate": step.rate, **memory, **beside, **uses, **money})
     print(f"fits: {'yes' if step.fits else 'no, ' + '; '.join(step.lacks)}")
     if step.change:
         print(f"smallest change: {step.change}")
@@ -191,3 +233,5 @@ def _print_step(step: Estimate) -> None:
     if step.host:
         print(f"{'host':20}  {'':40}  {'':>10}  {'':>10}  {fmt.seconds(step.host):>10}  overhead")
     print(f"\n{step.source}")
+    for told in step.caveats:
+        print(told)

@@ -11,12 +11,14 @@ import streamlit as st
 from app.costing.controls import Chosen
 from app.costing.question import costed
 from components import page
+from components.words import humanise
 from core.cost.asking import RefusedError
 from core.cost.estimate import Estimate
 from core.cost.figure import Figure
 from core.cost.flops import flops
 from core.cost.format import delta, letters, show
-from core.cost.money import joules, million
+from core.cost.money import spent
+from core.cost.rates import routed
 from core.design.presets.registry import names, preset
 from core.design.spec import Design
 from core.design.twin import dense_twin
@@ -70,7 +72,9 @@ def figures(design: Design, chosen: Chosen) -> dict[str, Figure | str]:
     on, question = chosen.targets[0], chosen.question
     context = min(question.context, design.task.tokens)
     phase = question.phase if design.task.causal_loss or question.phase != "decode" else "prefill"
-    found = costed(design, on, replace(question, context=context, phase=phase, routing=None))
+    asked = replace(question, context=context, phase=phase, routing=None)
+    moves = any(routed(placed.part.body) is not None for placed in design.parts())
+    found = costed(design, on, asked if moves else asked.at_home)
     if isinstance(found, RefusedError):
         return {"Time of a step": str(found.problems[0].message)}
     total, active = found.counts.figures()[:2]
@@ -85,16 +89,18 @@ def figures(design: Design, chosen: Chosen) -> dict[str, Figure | str]:
     return out | money(found, chosen)
 
 
-def money(found: Estimate, chosen: Chosen) -> dict[str, Figure | str]:
+def money(found: Estimate, chosen: Chosen) -> dict[str, Figure]:
     """Energy where a power is known, cost where a price was typed."""
-    on, question, tokens = chosen.targets[0], chosen.question, found.load.rows
-    devices = found.load.parallel.devices
-    out: dict[str, Figure | str] = {}
-    if on.power or question.watts:
-        out["Energy per token"] = joules(found.step, tokens, on, devices=devices, watts=question.watts)
-    if question.price is not None:
-        out["Cost of a million tokens"] = million(found.step, tokens, question.price, devices=devices)
-    return out
+    question, devices = chosen.question, found.load.parallel.devices
+    told = spent(
+        found.step,
+        found.load.rows,
+        chosen.targets[0],
+        devices=devices,
+        price=question.price,
+        watts=question.watts,
+    )
+    return {humanise(name): figure for name, figure in told.items()}
 
 
 def _said(figure: Figure | str | None) -> str:

@@ -11,11 +11,13 @@ from app.composer.load import run_of
 from app.costing import own
 from app.costing.question import Question, Routing, plan_of
 from app.routed import read_trace
+from components import page
 from core.cost.devices import registry
 from core.cost.devices.base import Processor
 from core.cost.optimizers import OPTIMIZERS
+from core.cost.rates import routed
 from core.cost.routing import rates_of, seen
-from core.cost.scenario import PHASES, RECOMPUTES, STACKS, Phase
+from core.cost.scenario import PHASES, RECOMPUTES, STACKS, WAYS, Phase
 from core.design.spec import Design
 from core.trace.errors import TraceError
 from storage.database import Database
@@ -23,9 +25,14 @@ from storage.database import Database
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 CONTEXTS = (64, 128, 512, 2048, 8192, 32768, 131072, 524288, 1048576)
 WEIGHTS = ("bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4", "q8_0", "q4_0", "q4_k_m", "fp32")
-TRAINED = ("bf16", "fp32")
 FIRST = ("h100-sxm", "rtx4090", "l4", "m4max")
 MOST = 8
+_WAYS = {
+    None: "On the device",
+    "host": "With the host, which computes",
+    "pcie": "With the host, fetched",
+    "nvme": "On a drive, fetched",
+}
 TARGETS, AT_HAND, OTHER = "cost.targets", "cost.targets.at-hand", "cost.targets.other"
 
 
@@ -112,8 +119,7 @@ def _asked(design: Design) -> tuple[Phase, str, int, int]:
         format_func=str.capitalize, key="cost.phase", width="content",
     )  # fmt: skip
     phase = phase or offered[0]
-    kinds = TRAINED if phase == "train" else WEIGHTS
-    weights = st.selectbox("Weights", kinds, width=104, key=f"cost.weights.{phase}")
+    weights = st.selectbox("Weights", WEIGHTS, width=104, key=f"cost.weights.{phase}")
     batch = st.select_slider("Batch", BATCHES, 8, width=128, key="cost.batch")
     options = contexts(design) if design.task.causal_loss else [design.task.tokens]
     context = options[0]
@@ -142,6 +148,7 @@ def _more(
         plan["stack"] = stack or None
         if phase == "train":
             plan |= _training()
+        plan |= _offload(design)
         routing = _routing(db, design)
         st.markdown("**Money and energy**")
         with st.container(horizontal=True, gap="small"):
@@ -174,15 +181,34 @@ def _training() -> dict[str, int | str | None]:
     return {"micro_batch": micro, "zero": zero, "recompute": recompute, "optimizer": optimizer}
 
 
+def _offload(design: Design) -> dict[str, int | str | None]:
+    """Where experts lie that do not fit; nothing of a design without routed ones."""
+    layers = sum(placed.times for placed in design.parts() if routed(placed.part.body) is not None)
+    if not layers:
+        return {}
+    st.markdown("**Experts that do not fit**")
+    with st.container(horizontal=True, gap="small"):
+        way = st.selectbox(
+            "They lie", (None, *WAYS), format_func=lambda way: _WAYS[way], width=230, key="cost.offload"
+        )
+        if way is None:
+            return {}
+        moved = st.number_input(
+            f"Layers of {layers}", 0, layers, layers, width=120, key="cost.offload.layers"
+        )
+    return {"offload": way, "offload_layers": None if moved == layers else moved}
+
+
 def _routing(db: Database, design: Design) -> Routing | None:
     """Measured routing of the open run, if it is of this design: on by default."""
     run = run_of(db, design)
     if run is None:
         return None
     try:
-        routed = read_trace(db, run.id)
-        rates = rates_of(seen(design, routed.trace.layers)) if routed else {}
-    except (TraceError, ValueError):
+        traced = read_trace(db, run.id)
+        rates = rates_of(seen(design, traced.trace.layers)) if traced else {}
+    except (TraceError, ValueError) as error:
+        page.problems([("warning", str(error), "")])
         return None
     wanted = st.toggle(
         f"Experts as {run.name} routed",

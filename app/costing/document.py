@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from core.cost.caveats import caveats
 from core.cost.count import Counts
 from core.cost.demand import Demand
 from core.cost.estimate import Estimate
@@ -12,13 +13,21 @@ from core.cost.figure import Figure
 from core.cost.formats import number_format
 from core.cost.formulas import FORMULAS
 from core.cost.memory import Memory
+from core.cost.money import SPENT
 from core.cost.stored import total_bytes
 from core.design.problems import Problem
 
 #: What needs a device, and is null without one.
 _TIMED = ("time_s", "time_band_s", "tokens_per_s", "bound")
+_MONEY = ("joules_per_token", "cost_per_million_tokens")
 #: What needs a question that makes sense.
-_ASKED = ("kv_bytes_per_token", "memory", *_TIMED, "flops", "bytes", "distinct_experts")
+_ASKED = ("kv_bytes_per_token", "memory", *_TIMED, "flops", "bytes", "distinct_experts", *_MONEY)
+
+_UNKNOWN: Mapping[str, object] = {
+    "design": None,
+    "sha": None,
+    "parameters": dict.fromkeys(("total", "active_r1", "active_r2", "active_r3")),
+}
 
 
 def counted(counts: Counts) -> dict[str, object]:
@@ -28,18 +37,24 @@ def counted(counts: Counts) -> dict[str, object]:
     return {"design": counts.design.name, "sha": counts.design.sha, "parameters": parameters}
 
 
-def refused(counts: Counts, problems: Sequence[Problem]) -> dict[str, object]:
-    """The object where nothing can be said: every figure is null."""
+def refused(counts: Counts | None, problems: Sequence[Problem]) -> dict[str, object]:
+    """The object where nothing can be said: every figure is null, of a design too that cannot be counted."""
     nothing = {**dict.fromkeys(_ASKED), "memory": dict.fromkeys(("weights_bytes", "peak_bytes"))}
-    return {**counted(counts), **nothing, "problems": [_problem(p) for p in problems]}
+    known = _UNKNOWN if counts is None else counted(counts)
+    return {**known, **nothing, "problems": [_problem(p) for p in problems]}
 
 
 def _problem(problem: Problem) -> dict[str, object]:
     return problem.model_dump(include={"code", "path", "severity", "message", "fix"})
 
 
-def document(asks: Demand, step: Estimate | None, figures: Mapping[str, Figure]) -> dict[str, object]:
-    """Everything that was asked, `step` on a device where one was named."""
+def document(
+    asks: Demand,
+    step: Estimate | None,
+    figures: Mapping[str, Figure],
+    spent: Mapping[str, Figure] | None = None,
+) -> dict[str, object]:
+    """Everything that was asked, `step` on a device where one was named, and energy and money `spent`."""
     counts, load = asks.counts, asks.load
     number = number_format(load.numbers).width / 8
     out: dict[str, object] = {
@@ -55,6 +70,10 @@ def document(asks: Demand, step: Estimate | None, figures: Mapping[str, Figure])
         "bytes": asks.bytes.value,
         "distinct_experts": None if asks.distinct is None else asks.distinct.figure.value,
         "problems": [],
+        "caveats": list(step.caveats if step else caveats(load, None)),
+        "offload": _offload(asks),
+        **_spent(spent or {}),
+        "money": {name: figure.as_json() for name, figure in (spent or {}).items()},
         "plan": {**vars(load.parallel), "devices": load.parallel.devices},
         "distinct": _distinct(asks),
         "flops_by_part": [vars(part) for part in asks.parts],
@@ -70,6 +89,7 @@ def document(asks: Demand, step: Estimate | None, figures: Mapping[str, Figure])
             "estimate": _estimate(step),
         }
     used = [figure.formula for figure in figures.values()] + [asks.flops.formula, asks.bytes.formula]
+    used += [figure.formula for figure in (spent or {}).values()]
     used += [step.step.formula, step.rate.formula] if step else []
     return out | {"formulas": {name: FORMULAS[name] for name in dict.fromkeys(used)}}
 
@@ -89,6 +109,20 @@ def _memory(asks: Demand, step: Estimate | None) -> dict[str, object]:
         "stage": memory.stage,
         "imbalance": memory.imbalance,
     }
+
+
+def _spent(figures: Mapping[str, Figure]) -> dict[str, object]:
+    """Joules and money as plain numbers, null where no power or no price is known."""
+    found = {key: figures.get(name) for key, name in zip(_MONEY, SPENT, strict=True)}
+    return {key: None if figure is None else figure.value for key, figure in found.items()}
+
+
+def _offload(asks: Demand) -> dict[str, object] | None:
+    """Where experts lie that do not lie on a device, and how many bytes they are."""
+    how, beside = asks.load.offload, asks.beside
+    if how is None or beside is None:
+        return None
+    return {"way": how.way, "layers": how.layers, "host": how.host.name, "bytes": beside.value}
 
 
 def _distinct(asks: Demand) -> dict[str, object] | None:

@@ -12,7 +12,7 @@ from core.cost.count import Counts
 from core.cost.estimate import Estimate
 from core.cost.format import count as exactly
 from core.cost.format import letters, percent, seconds, show, size
-from core.cost.gpu import Op
+from core.cost.op import Op
 from core.cost.routing import routing_figures
 from core.design.plan import Plan
 from core.design.suited import suited

@@ -34,6 +34,8 @@ def show(db: Database, design: Design) -> str:
         page.problems([(p.severity, str(p.message), str(p.fix)) for p in found.problems])
         return question.command(on.name)
     _tools(design, chosen, found)
+    for told in found.caveats:
+        page.small(told)
     left, right = st.columns([1.12, 1], gap="small")
     with left, page.card():
         _roofline(chosen, found)
@@ -60,7 +62,7 @@ def _tools(design: Design, chosen: Chosen, found: Estimate) -> None:
             own.calibrate(design, on, chosen.question)
         st.download_button(
             "All figures",
-            lambda: json.dumps(document(found.asks, found, {}), indent=2),
+            lambda: json.dumps(document(found.asks, found, {}, compare.money(found, chosen)), indent=2),
             f"cost-{on.name}.json",
             "application/json",
             icon=":material/download:",

@@ -154,7 +154,7 @@ def calibrate(design: Design, on: Processor, question: Question) -> None:
     missing = one is None or two is None
     if st.button(page.primary("Use these"), type="primary", disabled=missing) and one and two:
         try:
-            load = scenario(design, replace(question, phase="decode").asked, on.compute)
+            load = scenario(design, replace(question, phase="decode").asked, on.compute, on=on)
             timings = (Timing(int(first), one / 1e3), Timing(int(second), two / 1e3))
             found = sharpen(count(design), load, on, timings)
         except (RefusedError, ValueError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import cast
 
@@ -18,7 +18,9 @@ from core.cost.rates import Measured
 from core.design.spec import Design
 
 #: Flags of the command for what is asked besides target, phase, batch, context and weights.
-_FLAGS = ("tp", "ep", "pp", "dp", "micro_batch", "zero", "recompute", "optimizer", "stack")
+_PLAN = ("tp", "ep", "pp", "dp", "micro_batch", "zero", "recompute", "optimizer", "stack")
+_AWAY = ("offload", "offload_layers", "host")
+_FLAGS = (*_PLAN, *_AWAY)
 _USUAL = {"tp": 1, "ep": 1, "pp": 1, "dp": 1, "zero": 1, "recompute": "none", "optimizer": "adamw"}
 
 
@@ -72,11 +74,18 @@ class Question:
         plan = dict(self.plan)
         return int(plan.get("tp", 1)) * int(plan.get("pp", 1)) * int(plan.get("dp", 1))
 
+    @property
+    def at_home(self) -> Question:
+        """The same with all experts on the device: for a design that has none to move."""
+        return replace(self, plan=tuple(item for item in self.plan if item[0] not in _AWAY))
+
     def command(self, target: str) -> str:
         """Flags of `python -m app cost DESIGN`."""
         words = [f"--target {target} --phase {self.phase} --batch {self.batch} --context {self.context}"]
         words.append(f"--weights {self.weights}")
         words += [f"--{name.replace('_', '-')} {value}" for name, value in self.plan]
+        for name, value in (("price", self.price), ("watts", self.watts)):
+            words += [f"--{name} {value:g}"] if value is not None else []
         if self.routing is not None:
             words.append(f"--run {self.routing.run}")
         return " ".join(words)
@@ -95,7 +104,7 @@ def plan_of(values: Mapping[str, int | str | None]) -> tuple[tuple[str, int | st
 def costed(design: Design, on: Processor, question: Question) -> Estimate | RefusedError:
     """The estimate on a device, or what makes no sense."""
     try:
-        load = scenario(design, question.asked, on.compute)
+        load = scenario(design, question.asked, on.compute, on=on)
     except RefusedError as error:
         return error
     counts = _counted(design, question.routing, load.phase == "train")
@@ -108,7 +117,7 @@ def costed(design: Design, on: Processor, question: Question) -> Estimate | Refu
 def needed(design: Design, on: Processor, question: Question) -> float | None:
     """Bytes that a device of the plan needs; None where the plan makes no sense."""
     try:
-        load = scenario(design, question.asked, on.compute)
+        load = scenario(design, question.asked, on.compute, on=on)
     except RefusedError:
         return None
     asks = Demand(_counted(design, None, load.phase == "train"), load)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -137,8 +138,8 @@ def _beside_name(roof: Roof, right: float, x: alt.X, y: alt.Y, palette: Palette,
     return text_with_halo(name, palette, size=11, align="right", dy=9 + moved)
 
 
-def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: object) -> Drawing:
-    return alt.Chart(row).mark_text(fontSize=11, color=palette.ink2, **mark).encode(x, y, text="text:N")  # type: ignore[arg-type]
+def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: Any) -> Drawing:
+    return alt.Chart(row).mark_text(fontSize=11, color=palette.ink2, **mark).encode(x, y, text="text:N")
 
 
 def _dot_labels(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TypedDict
 
+from core.cost.devices import registry
+from core.cost.devices.base import Processor
 from core.cost.formats import Widths, widths
+from core.cost.money import MOST_PRICE, MOST_WATTS
 from core.cost.optimizers import OPTIMIZERS
 from core.cost.rates import routed
 from core.cost.scenario import (
@@ -15,13 +19,14 @@ from core.cost.scenario import (
     RECOMPUTES,
     STACKS,
     UNEVEN_STAGES,
+    WAYS,
+    Offload,
     Parallel,
     Phase,
     Recompute,
     Scenario,
     Training,
 )
-from core.cost.training import trains_in
 from core.design.bodies.base import Mixer
 from core.design.bodies.moe import Moe
 from core.design.problems import Problem
@@ -34,7 +39,9 @@ class Asked(TypedDict, total=False):
     """What may be asked; what is left out has a default.
 
     `context` tokens stand in the cache while decoding, else `sequence` (or `context`) tokens are read.
-    `devices` are all of them: what `tp` and `pp` leave becomes `dp`.
+    `devices` are all of them: what `tp` and `pp` leave becomes `dp`. Experts of `offload_layers` routed
+    layers (by default all) lie where `offload` says; `host` is the CPU beside the devices. `price` is that of
+    a device and hour, `watts` are of one device.
     """
 
     phase: str | None
@@ -53,6 +60,11 @@ class Asked(TypedDict, total=False):
     optimizer: str
     stack: str | None
     correlation: float | None
+    offload: str | None
+    offload_layers: int | None
+    host: str | None
+    price: float | None
+    watts: float | None
 
 
 class RefusedError(ValueError):
@@ -69,18 +81,82 @@ def refused(path: str, why: str | ValueError) -> RefusedError:
     return RefusedError((_problem(path, message, fix.rstrip(".")),))
 
 
-def scenario(design: Design, asked: Asked, numbers: str = "bf16", weights: Widths | None = None) -> Scenario:
-    """The scenario of `asked`; `numbers` is the format of activations. Raises RefusedError with all of it."""
-    stored, wrong = (weights, None) if weights else _weights(design, asked.get("weights") or numbers)
+def scenario(
+    design: Design,
+    asked: Asked,
+    numbers: str = "bf16",
+    weights: Widths | None = None,
+    on: Processor | None = None,
+) -> Scenario:
+    """The scenario of `asked` (on a device, if one is named); `numbers` is the format of activations.
+
+    Raises RefusedError with all that makes no sense.
+    """
+    stored, wrong = (weights, None) if weights else _weights(design, _named(asked, numbers))
     plan, mistakes = _plan(asked)
     # What is wrong gives way to a default, so that everything else is looked at too.
     load = _load(design, asked, numbers, stored or widths(numbers), plan)
-    found = [*_words(design, asked), *([wrong] if wrong else ()), *mistakes, *_numbers(asked, load)]
-    found += [*_fits_context(design, asked, load), *_divides(design, load)]
+    found = [*_words(asked), *_decodes(design, asked), *([wrong] if wrong else ()), *mistakes]
+    found += [*_sizes(asked), *_fits_context(design, asked, load), *_divides(design, load)]
     found += _trains(load) if load.phase == "train" else ()
+    away, mistakes = _offload(design, asked, on)
+    found += mistakes
     if found:
         raise RefusedError(tuple(found))
-    return load
+    return replace(load, offload=away) if away else load
+
+
+def _offload(design: Design, asked: Asked, on: Processor | None) -> tuple[Offload | None, list[Problem]]:
+    """Where experts lie that do not lie on a device."""
+    usual = "cpu-server-12ch" if on is None or on.kind == "datacenter" else "cpu-desktop"
+    wrong: list[Problem] = []
+    host = registry.processors()[usual]
+    if (named := asked.get("host")) is not None:
+        cpus = [name for name, each in registry.processors().items() if each.kind == "cpu"] + ["this-cpu"]
+        if named in cpus:
+            found = registry.device(named)
+            host = found if isinstance(found, Processor) else host
+        else:
+            text = f"There is no CPU {named!r} to lie beside the devices."
+            wrong.append(_problem("/host", text, f"use one of: {', '.join(cpus)}"))
+    way = next((way for way in WAYS if way == asked.get("offload")), None)
+    if way is None:
+        return None, wrong
+    routed_layers = sum(p.times for p in design.parts() if routed(p.part.body) is not None)
+    layers = asked.get("offload_layers")
+    if not routed_layers:
+        text = "Only routed experts are offloaded, and this design has none."
+        wrong.append(_problem("/offload", text, "leave --offload out"))
+    elif layers is not None and not 0 <= layers <= routed_layers:
+        text = f"There are {routed_layers} routed layers, not {layers}."
+        wrong.append(_problem("/offload_layers", text, f"use 0 to {routed_layers}"))
+    if on is not None and on.unified and way != "nvme":
+        text = f"{on.title} shares one memory with its host, so nothing is won by moving experts there."
+        wrong.append(_problem("/offload", text, "use nvme, or leave --offload out"))
+    if wrong:
+        return None, wrong
+    moved = routed_layers if layers is None else layers
+    return Offload(way, moved, moved / routed_layers, host), []
+
+
+def without_design(asked: Asked, *, formats: bool = True) -> tuple[Problem, ...]:
+    """What makes no sense of any design, for where there is none to ask of.
+
+    `formats`: weights are named by number formats, as on everything but an FPGA.
+    """
+    found = [*_words(asked), *_plan(asked)[1], *_sizes(asked)]
+    try:
+        if formats:
+            widths(_named(asked, "bf16"))
+    except ValueError as error:
+        found.append(refused("/weights", error).problems[0])
+    return tuple(found)
+
+
+def _named(asked: Asked, usual: str) -> str | Mapping[str, str]:
+    """The weights asked for; nothing at all means the usual ones, an empty name does not."""
+    weights = asked.get("weights")
+    return usual if weights is None else weights
 
 
 def _load(design: Design, asked: Asked, numbers: str, stored: Widths, plan: Parallel) -> Scenario:
@@ -117,13 +193,14 @@ def _problem(path: str, message: str, fix: str) -> Problem:
     return Problem(code=code, path=path, stage="cost", message=message, fix=f"To fix this, {fix}.")
 
 
-def _words(design: Design, asked: Asked) -> Iterator[Problem]:
+def _words(asked: Asked) -> Iterator[Problem]:
     """Names that nobody knows."""
     known: dict[str, tuple[str, ...]] = {
         "phase": PHASES,
         "recompute": RECOMPUTES,
         "optimizer": tuple(OPTIMIZERS),
         "stack": STACKS,
+        "offload": WAYS,
     }
     given: Mapping[str, object] = {**asked}
     for name, words in known.items():
@@ -133,6 +210,9 @@ def _words(design: Design, asked: Asked) -> Iterator[Problem]:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             text = f"There is no {name} {value!r}.{hint}"
             yield _problem(f"/{name}", text, f"use one of: {', '.join(words)}")
+
+
+def _decodes(design: Design, asked: Asked) -> Iterator[Problem]:
     if asked.get("phase") == "decode" and not design.task.causal_loss:
         yield _problem("/phase", "Only a language model decodes token by token.", "use prefill")
 
@@ -197,20 +277,35 @@ def _plan(asked: Asked) -> tuple[Parallel, list[Problem]]:
     return plan, wrong
 
 
-def _numbers(asked: Asked, load: Scenario) -> Iterator[Problem]:
-    sequence = asked.get("sequence")
-    context = load.context if load.phase == "decode" or sequence is None else asked.get("context")
-    for name, value in (("batch", load.batch), ("context", context), ("sequence", sequence)):
-        if value is not None and not 1 <= value <= _MOST:
+def _sizes(asked: Asked) -> Iterator[Problem]:
+    """Numbers that no design has a use for."""
+    given: Mapping[str, object] = {**asked}
+    for name in ("batch", "context", "sequence"):
+        value = given.get(name)
+        if value is not None and not (isinstance(value, int) and 1 <= value <= _MOST):
             yield _problem(f"/{name}", f"A {name} of {value} makes no sense.", f"use 1 to {_MOST}")
-    if load.correlation is not None and not 0 < load.correlation <= 1:
+    alike = asked.get("correlation")
+    if alike is not None and not 0 < alike <= 1:
         yield _problem(
             "/correlation",
-            f"A correlation exponent of {load.correlation} makes no sense.",
+            f"A correlation exponent of {alike} makes no sense.",
             "use a number above 0 and up to 1, where 1 says that tokens choose independently",
         )
-    if load.training.zero not in range(4):
-        yield _problem("/zero", f"There is no ZeRO stage {load.training.zero}.", "use 0, 1, 2 or 3")
+    if asked.get("zero", 1) not in range(4):
+        yield _problem("/zero", f"There is no ZeRO stage {asked.get('zero')}.", "use 0, 1, 2 or 3")
+    price, watts = asked.get("price"), asked.get("watts")
+    if price is not None and not 0 <= price < MOST_PRICE:
+        yield _problem(
+            "/price",
+            f"A price of {price:g} makes no sense.",
+            "give that of one device for one hour, from 0 on",
+        )
+    if watts is not None and not 0 < watts < MOST_WATTS:
+        yield _problem("/watts", f"A power of {watts:g} W makes no sense.", "give the watts of one device")
+    layers = asked.get("offload_layers")
+    if layers is not None and asked.get("offload") is None:
+        text = "Layers are to be offloaded, and not where to."
+        yield _problem("/offload", text, f"add one of: {', '.join(WAYS)}")
 
 
 def _fits_context(design: Design, asked: Asked, load: Scenario) -> Iterator[Problem]:
@@ -262,9 +357,7 @@ def _near(of: int, asked: int) -> int:
 
 
 def _trains(load: Scenario) -> Iterator[Problem]:
-    if not trains_in(load.weights):
-        text = f"Training in {load.weights.name} is not costed: its steps are too coarse to add gradients to."
-        yield _problem("/weights", text, "use bf16, fp8 or fp32")
+    """A batch that its passes do not share out evenly."""
     each = load.parallel.dp * (load.training.micro_batch or 1)
     if load.batch > 0 and load.batch % each:
         text = f"A batch of {load.batch} does not divide into {each} sequences at once (dp x micro-batch)."

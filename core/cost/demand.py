@@ -8,12 +8,13 @@ from functools import cached_property
 
 from core.cost.count import Counts, PartCount
 from core.cost.coverage import Z
-from core.cost.figure import Figure, Input, whole
+from core.cost.figure import Figure, Input, exact, whole
 from core.cost.flops import part_flops
-from core.cost.memory import Memory, inference
+from core.cost.memory import Memory, inference, prior
 from core.cost.scenario import Parallel, Scenario
 from core.cost.spread import here, most_touched, pooled
-from core.cost.training import training
+from core.cost.stored import role_bytes
+from core.cost.training import host_bytes, training
 from core.cost.work import answers, hits, pairs, running, variance
 from core.cost.works import works
 from core.design.bodies.base import Mixer
@@ -87,7 +88,26 @@ class Demand:
     @cached_property
     def memory(self) -> Memory:
         """Of the fullest device."""
-        return (training if self.load.phase == "train" else inference)(self.counts, self.load)
+        found = (training if self.load.phase == "train" else inference)(self.counts, self.load)
+        if self.load.offload is None or self.load.offload.way == "host":
+            return found
+        # Room for what one layer fetches.
+        fetched = (w.weights for stage in works(self._sums, self.load) for w in stage if w.grouped)
+        return found.and_held("fetched experts", prior(max(fetched, default=0.0), "memory.fetched"))
+
+    @cached_property
+    def beside(self) -> Figure | None:
+        """Bytes that experts take on the host or its drive; None where all lie on devices."""
+        how = self.load.offload
+        if how is None:
+            return None
+        experts = sum(part.times * part.routed for part in self.counts.parts)
+        if self.load.phase == "train":
+            stored = experts * host_bytes(self.load)
+        else:
+            sizes = (p.times * role_bytes(p, self.load.weights).get("expert", 0.0) for p in self.counts.parts)
+            stored = sum(sizes)
+        return exact(stored * how.share, "bytes", "memory.host", layers=how.layers)
 
     @cached_property
     def _sums(self) -> Counts:

@@ -85,7 +85,7 @@ class Constants:
     def band(self, load: Scenario, on: Processor, kind: Class) -> tuple[float, float, Grade]:
         """10 and 90 % factors around the seconds of a step, and how far to trust them."""
         low, high = self.bands[f"{load.phase}:stack" if load.stack else load.phase]
-        if told(load.phase, kind, on) in self.seen:
+        if told(load.phase, kind, on) in self.seen and load.offload is None:
             return low, high, "fitted"
         # Nothing of this kind was published: twice as wide, in logarithms.
         return low * low, high * high, "prior"
@@ -154,10 +154,15 @@ def _format(form: Format, load: Scenario, on: Processor, kind: Class) -> tuple[f
     """The narrow peak that products with weights of a format run at, if any, and whether they are widened."""
     if form.width >= 16:
         return None, False
-    if _READS.get(form.name) in on.peak:
+    if multiplies(form.name, on):
         return on.peak[_RUNS_AT[form.name]], False
     # The kernels of llama.cpp and its kin are written for its formats.
     return None, kind != "ggml"
+
+
+def multiplies(form: str, on: Processor) -> bool:
+    """Whether a device has units that products with narrow weights of a format run on as they are."""
+    return _READS.get(form) in on.peak
 
 
 def seconds(rows: Table, c: Constants, kind: Class, bandwidth: float | Floats) -> tuple[Floats, Floats]:

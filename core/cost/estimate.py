@@ -8,6 +8,8 @@ from typing import Unpack
 
 from core.cost import fpga, gpu
 from core.cost.asking import Asked, RefusedError, refused, scenario
+from core.cost.asking import without_design as no_sense
+from core.cost.caveats import caveats
 from core.cost.count import Counts, count
 from core.cost.demand import Demand
 from core.cost.devices import registry
@@ -17,10 +19,12 @@ from core.cost.figure import Figure, exact
 from core.cost.flops import flops
 from core.cost.format import digits, percent, size
 from core.cost.formats import Format, Widths, widths
-from core.cost.gpu import Bound, Op, Step
+from core.cost.gpu import Step
 from core.cost.memory import Memory, weight_bytes
+from core.cost.op import Bound, Op
 from core.cost.rates import Measured
 from core.cost.scenario import Phase, Scenario
+from core.design.problems import Problem
 from core.design.spec import Design
 
 
@@ -30,7 +34,7 @@ class Estimate:
 
     `asks` is what it would ask of any device. `needs` and `has` are bytes of memory of one device; `fits`
     says whether everything suffices, `lacks` what does not, and `change` what would. `bound` is what takes
-    most of the time. `fit` holds the resources of an FPGA.
+    most of the time. `fit` holds the resources of an FPGA. `caveats` say what it rests on.
     """
 
     target: str
@@ -49,6 +53,7 @@ class Estimate:
     source: str
     change: str = ""
     fit: fpga.Fit | None = None
+    caveats: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -71,7 +76,7 @@ def estimate(
         bits, stored = _bits(asked)
         load = scenario(design, asked, "int8" if bits[1] <= 8 else "fp16", stored)
         return _on_fabric(_counted(design, load, measured), load, on, bits)
-    load = scenario(design, asked, on.compute)
+    load = scenario(design, asked, on.compute, on=on)
     return _on_processor(_counted(design, load, measured), load, on)
 
 
@@ -79,6 +84,22 @@ def demanded(design: Design, *, measured: Measured | None = None, **asked: Unpac
     """What a step asks of any device, where none is named. Raises RefusedError as `estimate` does."""
     load = scenario(design, asked)
     return Demand(_counted(design, load, measured), load)
+
+
+def without_design(target: str | None, **asked: Unpack[Asked]) -> tuple[Problem, ...]:
+    """What makes no sense of any design, for where there is none to ask of."""
+    try:
+        on = None if target is None else registry.device(target)
+    except ValueError as error:
+        return (*refused("/target", error).problems, *no_sense(asked))
+    if not isinstance(on, Fabric):
+        return no_sense(asked)
+    found = list(no_sense(asked, formats=False))
+    try:
+        _bits(asked)
+    except RefusedError as error:
+        found += error.problems
+    return tuple(found)
 
 
 def _counted(design: Design, load: Scenario, measured: Measured | None) -> Counts:
@@ -99,7 +120,8 @@ def _target(design: Design, name: str, asked: Asked) -> Processor | Fabric:
 
 def _bits(asked: Asked) -> tuple[tuple[int, int], Widths]:
     """Bits of weights and activations on an FPGA."""
-    words = asked.get("weights") or "w8a8"
+    given = asked.get("weights")
+    words = "w8a8" if given is None else given
     match = re.fullmatch(r"w(\d{1,2})a(\d{1,2})", words) if isinstance(words, str) else None
     if match is None:
         raise refused(
@@ -120,18 +142,24 @@ def on_processor(asks: Demand, on: Processor, step: Step) -> Estimate:
     counts, load = asks.counts, asks.load
     needs = asks.memory.on(on.reserved, load.parallel.devices)
     total = needs.total.value
-    lacks = () if total <= on.usable else (_short("memory", total, on.usable),)
+    lacks: tuple[str, ...] = () if total <= on.usable else (_short("memory", total, on.usable),)
+    how, beside = load.offload, asks.beside
+    if how and beside and how.way != "nvme":
+        there = how.host.memory * -(-load.parallel.devices // on.node)
+        lacks += () if beside.value <= there else (_short("memory of the host", beside.value, there),)
     asked = (("target", on.name), ("batch", load.batch), ("context", load.context))
     inputs = (*asked, ("weights", load.weights.name), ("devices", load.parallel.devices))
     unit = _unit(counts, load.phase)
     seconds = Figure(step.seconds, unit, "gpu.step", inputs, step.grade, step.low, step.high)
     return Estimate(
         on.name, on.title, load, counts, seconds, _rate(seconds, load.rows), step.ops, step.host,
-        step.bound, asks, needs, on.usable, lacks, on.source,
+        step.bound, asks, needs, on.usable, lacks, on.source, caveats=caveats(load, on),
     )  # fmt: skip
 
 
 def _on_fabric(counts: Counts, load: Scenario, on: Fabric, bits: tuple[int, int]) -> Estimate:
+    if load.offload is not None:
+        raise refused("/offload", "An FPGA board has no host here. To fix this, leave --offload out.")
     if load.parallel.devices > 1:
         raise refused("/devices", "An FPGA board works alone here. To fix this, leave the plan out.")
     try:
@@ -169,7 +197,7 @@ def _rate(seconds: Figure, tokens: int) -> Figure:
 
 
 def _short(what: str, needed: float, there: float) -> str:
-    if what in ("memory", "DRAM"):
+    if what in ("memory", "memory of the host", "DRAM"):
         return f"{what}: {size(needed)} of {size(there)}"
     return f"{what}: {digits(needed)} of {digits(there)}"
 

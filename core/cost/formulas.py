@@ -35,6 +35,8 @@ FORMULAS: dict[str, str] = {
     "memory.gathered": "2 * widest part, while ZeRO 3 gathers the next one's weights",
     "memory.activations": "micro-batches under way * numbers kept for the backward * b + logits * (b + 4)",
     "memory.inference_peak": "largest live set of a step: rows of experts, or logits in float32",
+    "memory.fetched": "weights of the experts that one layer touches, fetched before they are multiplied",
+    "memory.host": "moved share * bytes of all experts; in training * (weight + gradient + states)",
     "memory.reserved": "what the driver, the framework and its collectives hold",
     "memory.fragments": "0.035 * what moves; weights and cache do not",
     "memory.peak": "sum of the rows above that are tensors",

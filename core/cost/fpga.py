@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from core.cost.count import Counts, PartCount
 from core.cost.devices.fabric import Fabric
 from core.cost.figure import Figure, exact
-from core.cost.gpu import Bound, Op
 from core.cost.onchip import Buffer, dsp_per_mac, place
+from core.cost.op import Bound, Op
 from core.cost.scenario import Scenario
 from core.cost.work import answers, hits, pairs, running
 from core.design.base import Weight

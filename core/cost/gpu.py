@@ -10,40 +10,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from core.cost.count import Counts
 from core.cost.devices.base import Processor
 from core.cost.efficiency import Class, Constants, fitted, seconds, software, table
 from core.cost.figure import Grade
 from core.cost.network import Message, gradients, messages
+from core.cost.offload import away, staying, updated_away
+from core.cost.op import Bound, Op, op
 from core.cost.optimizers import optimizer
 from core.cost.scenario import Scenario
 from core.cost.works import Stages, Work, works
 
-Bound = Literal["compute", "memory", "overhead", "network"]
-
 #: Bytes of a parameter that an optimizer moves in mixed precision beside its states, and FLOPs: it reads the
 #: gradient and the float32 copy, and writes that and the 16-bit weight.
 _MOVED, _FLOPS = 14, 12
-
-
-@dataclass(frozen=True)
-class Op:
-    """One operator of all its turns in a step: FLOPs, bytes moved, seconds, and what bounds it.
-
-    `compute`, `memory` and `launch` are the shares of its seconds.
-    """
-
-    name: str
-    pointer: str
-    flops: float
-    bytes: float
-    seconds: float
-    bound: Bound
-    compute: float = 0.0
-    memory: float = 0.0
-    launch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,13 +51,13 @@ class Step:
     def shares(self) -> dict[Bound, float]:
         """Seconds of the step by what they are spent on; they add up to all of it."""
         found: dict[Bound, float] = defaultdict(float)
-        for op in self.ops:
-            if op.bound == "network":
-                found["network"] += op.seconds
+        for each in self.ops:
+            if each.bound == "network":
+                found["network"] += each.seconds
             else:
-                found["compute"] += op.compute
-                found["memory"] += op.memory
-                found["overhead"] += op.launch
+                found["compute"] += each.compute
+                found["memory"] += each.memory
+                found["overhead"] += each.launch
         found["overhead"] += self.host
         return dict(found)
 
@@ -108,7 +89,7 @@ def timed(stages: Stages, counts: Counts, load: Scenario, on: Processor, c: Cons
             ops.append(Op("pipeline fills and drains", "", 0.0, 0.0, idle, "overhead", launch=idle))
         open_share = 1 - c.values["overlap"]
         ops += [_sent(message, on, c, open_share) for message in gradients(counts, load, on)]
-        ops.append(_optimizer(counts, load, on, c))
+        ops += _optimizer(counts, load, on, c)
     host = c.of("step", kind)
     whole = _sum(ops) + host
     low, high, grade = c.band(load, on, kind)
@@ -123,23 +104,20 @@ def _ops(
     stage: Sequence[Work], load: Scenario, on: Processor, c: Constants, kind: Class, passes: int
 ) -> list[Op]:
     """Operators of all passes through one stage."""
-    rows = table(stage, load, on, kind)
+    stays = stage if load.offload is None else staying(stage, load.offload)
+    rows = table(stays, load, on, kind)
     compute, memory = seconds(rows, c, kind, on.bandwidth)
     launch = c.launch(load, kind)
     found = []
-    for work, computes, moves in zip(stage, compute.tolist(), memory.tolist(), strict=True):
-        turns, launched = work.times * passes, work.kernels * launch
-        bound: Bound = (
-            "overhead" if launched > max(computes, moves) else "compute" if computes > moves else "memory"
-        )
+    for work, computes, moves in zip(stays, compute.tolist(), memory.tolist(), strict=True):
+        n = work.times * passes
         found.append(
-            Op(
-                work.name, work.pointer, turns * work.flops, turns * work.bytes,
-                turns * (computes + moves + launched), bound,
-                turns * computes, turns * moves, turns * launched,
+            op(
+                work.name, work.pointer, n * work.flops, n * work.bytes,
+                n * computes, n * moves, n * (work.kernels * launch),
             )
         )  # fmt: skip
-    return found
+    return found if load.offload is None else [*found, *away(stage, load, on, c, passes)]
 
 
 def _sent(message: Message, on: Processor, c: Constants, times: float) -> Op:
@@ -148,26 +126,34 @@ def _sent(message: Message, on: Processor, c: Constants, times: float) -> Op:
     return Op(message.name, "", 0.0, times * message.times * message.bytes, took, "network")
 
 
-def _optimizer(counts: Counts, load: Scenario, on: Processor, c: Constants) -> Op:
-    moved = optimizer_bytes(counts, load)
+def _optimizer(counts: Counts, load: Scenario, on: Processor, c: Constants) -> list[Op]:
+    moved, gone = _optimizer_parts(counts, load)
     took = moved / (on.bandwidth * c.values["memory"])
-    flops = _FLOPS * sum(_updated(counts, load))
-    return Op("optimizer", "", flops, moved, took, "memory", memory=took)
+    plain, experts, tables = _updated(counts, load)
+    flops = _FLOPS * (plain + load.kept * experts + tables)
+    here = [Op("optimizer", "", flops, moved, took, "memory", memory=took)]
+    return [*here, *updated_away(gone, load, on, c)]
 
 
 def optimizer_bytes(counts: Counts, load: Scenario) -> float:
     """Bytes of an optimizer step on one device: states are read and written. Muon's products are left out."""
+    return sum(_optimizer_parts(counts, load))
+
+
+def _optimizer_parts(counts: Counts, load: Scenario) -> tuple[float, float]:
+    """Of parameters on the device, and of those that were moved away."""
     keeps = optimizer(load.training.optimizer)
-    matrices, tables = _updated(counts, load)
-    return matrices * (_MOVED + 2 * keeps.matrix) + tables * (_MOVED + 2 * keeps.other)
+    plain, experts, tables = _updated(counts, load)
+    inner, outer = _MOVED + 2 * keeps.matrix, _MOVED + 2 * keeps.other
+    return (plain + load.kept * experts) * inner + tables * outer, (1 - load.kept) * experts * inner
 
 
-def _updated(counts: Counts, load: Scenario) -> tuple[float, float]:
-    """Parameters inside layers, and of embedding and head, that one device updates; ZeRO cuts them."""
+def _updated(counts: Counts, load: Scenario) -> tuple[float, float, float]:
+    """Parameters that a device updates: in layers, of experts, of embedding and head. ZeRO cuts them."""
     plan, roles = load.parallel, dict(counts.by_role)
     tables = roles.get("embedding", 0) + roles.get("head", 0)
     experts = sum(part.times * part.routed for part in counts.parts)
     copies = (plan.dp, plan.expert_dp) if load.training.zero else (1, 1)
     cut = plan.tp * copies[0] * plan.pp
     each = experts / (plan.ep * plan.expert_tp * copies[1] * plan.pp)
-    return (counts.total - experts - tables) / cut + each, tables / cut
+    return (counts.total - experts - tables) / cut, each, tables / cut

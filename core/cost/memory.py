@@ -10,7 +10,7 @@ from core.cost.formats import Widths, number_format
 from core.cost.held import held
 from core.cost.scenario import Scenario
 from core.cost.shards import Stage, shard, staged
-from core.cost.stored import size_in, total_bytes
+from core.cost.stored import Size, size_in, total_bytes
 from core.design.bodies.base import Mixer
 
 #: What frameworks keep beside the formula, and what they free early: 10 and 90 % factors, a prior.
@@ -41,6 +41,11 @@ class Memory:
     def rows(self) -> tuple[tuple[str, Figure], ...]:
         """All of them."""
         return (*self.held, *self.beside)
+
+    def and_held(self, name: str, figure: Figure) -> Memory:
+        """The same with one more row of tensors, held all the time."""
+        later = tuple((moment, value + figure.value) for moment, value in self.timeline)
+        return replace(self, held=(*self.held, (name, figure)), timeline=later)
 
     @property
     def peak(self) -> Figure:
@@ -82,7 +87,7 @@ def inference(counts: Counts, load: Scenario) -> Memory:
     """Weights, cache, and the largest live set of a step, on the fullest device of the plan."""
     plan = load.parallel
     parts = counts if plan.pp > 1 or load.weights.places else counts.folded()
-    size = size_in(load.weights)
+    size = staying(size_in(load.weights), load)
     found = []
     for index, stage in enumerate(staged(parts, plan)):
         weights = shard(stage, plan, size, apart=bool(load.weights.places))
@@ -93,6 +98,13 @@ def inference(counts: Counts, load: Scenario) -> Memory:
         )
         found.append(Memory(rows, (), (), index, weights.imbalance))
     return max(found, key=lambda memory: memory.peak.value)
+
+
+def staying(size: Size, load: Scenario) -> Size:
+    """The same, with only those experts that lie on devices."""
+    if load.offload is None:
+        return size
+    return lambda weight, pointers: size(weight, pointers) * (load.kept if weight.role == "expert" else 1)
 
 
 def _cache(counts: Counts, stage: Stage, load: Scenario) -> Figure:

@@ -1,6 +1,8 @@
-"""Experts that do not fit: computed where they lie, by the host, or fetched over a slower way each time.
+"""Experts that do not lie on a device: computed where they lie, by the host, or fetched in every pass.
 
-U distinct experts of a step; popular experts that stay on the device are found there.
+Device and host wait for each other, and what is fetched is not needed before it is there: nothing overlaps.
+In training, experts are fetched for the forward and for the backward, their gradients travel back, and the
+host updates what lies there (arXiv 2101.06840, 2104.07857).
 """
 
 from __future__ import annotations
@@ -8,109 +10,75 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.cost.count import Counts
 from core.cost.devices.base import Processor
-from core.cost.efficiency import Constants, fitted, seconds, table
-from core.cost.gpu import Bound, Op, Step, timed
-from core.cost.scenario import Scenario
-from core.cost.works import Work, works
+from core.cost.efficiency import Class, Constants, seconds, table
+from core.cost.op import Op, op
+from core.cost.scenario import Offload, Scenario
+from core.cost.spread import here
+from core.cost.works import Work
 
 #: Bytes/s of one NVMe drive on four lanes of PCIe 4, sequential reads; a prior.
 NVME = 7e9
 #: Seconds that device and host wait for each other, twice a layer; a prior.
 _MEET = 15e-6
+#: Kernels of the host are those of llama.cpp and its kin.
+_HOST: Class = "ggml"
 
 
-def found(chances: Sequence[float], kept: int) -> float:
-    """Share of choices that meet one of the `kept` most popular experts: sum of their p_e over K."""
-    ranked = sorted(chances, reverse=True)
-    whole = sum(ranked)
-    return sum(ranked[:kept]) / whole if whole else 0.0
+def staying(stage: Sequence[Work], how: Offload) -> Sequence[Work]:
+    """What the device computes itself."""
+    if how.way != "host":
+        return stage
+    stays = (replace(w, times=w.times * (1 - how.share)) if w.grouped else w for w in stage)
+    return [work for work in stays if work.times]
 
 
-def computed_by_host(
-    counts: Counts,
-    load: Scenario,
-    on: Processor,
-    host: Processor,
-    layers: int,
-    constants: Constants | None = None,
-) -> Step:
-    """A step in which the experts of so many routed layers lie in the host's memory, and it computes them.
-
-    Device and host wait for each other. Raises ValueError for a plan of several devices, or too many layers.
-    """
-    c = constants or fitted()
-    (stage,), routed = _alone(counts, load, c), _routed(counts)
-    _enough(layers, routed)
-    share = layers / routed
-    stays = tuple(replace(w, times=w.times * (1 - share)) if w.grouped else w for w in stage)
-    moved = [replace(w, times=w.times * share) for w in stage if w.grouped]
-    whole = timed((stays,), counts, load, on, c)
-    rows = table(moved, load, host, "ggml")
-    compute, memory = seconds(rows, c, "ggml", host.bandwidth)
-    launch = c.launch(load, "ggml")
-    each = load.rows * counts.design.width * 4 / (on.pcie or on.bandwidth) + 2 * _MEET
-    ops = [
-        _on_host(work, computes, moves, work.kernels * launch + each)
-        for work, computes, moves in zip(moved, compute.tolist(), memory.tolist(), strict=True)
-    ]
-    return _with(whole, ops)
+def away(stage: Sequence[Work], load: Scenario, on: Processor, c: Constants, passes: int) -> list[Op]:
+    """What experts of a stage that lie elsewhere add, in all passes."""
+    how = load.offload
+    gone = [replace(w, times=w.times * how.share) for w in stage if w.grouped and how.share] if how else []
+    if how is None or not gone:
+        return []
+    if how.way == "host":
+        return _computed(gone, load, on, how, c, passes)
+    trips, speed = 3 if load.phase == "train" else 1, _speed(load, on, how, c)
+    moved = [(work.pointer, work.times * passes * trips * work.weights) for work in gone]
+    return [Op("fetched experts", at, 0.0, size, size / speed, "network") for at, size in moved]
 
 
-def fetched(
-    counts: Counts,
-    load: Scenario,
-    on: Processor,
-    *,
-    missed: float = 1.0,
-    speed: float | None = None,
-    constants: Constants | None = None,
-) -> Step:
-    """A step that fetches the share `missed` of the experts it touches at `speed` bytes/s (None: over PCIe).
-
-    What is fetched is not needed before it is there, so nothing overlaps. Raises ValueError without a way.
-    """
-    c = constants or fitted()
-    way = speed or on.pcie
-    if not 0 <= missed <= 1 or not way:
-        raise ValueError("Fetching needs a share from 0 to 1 and a way. To fix this, give bytes/s of it.")
-    (stage,) = _alone(counts, load, c)
-    whole = timed((stage,), counts, load, on, c)
-    ops = []
-    for work in stage:
-        if work.grouped:
-            took = work.times * missed * work.weights / (way * c.values["link"])
-            moved = work.times * missed * work.weights
-            ops.append(Op("fetched experts", work.pointer, 0.0, moved, took, "network"))
-    return _with(whole, ops)
+def _computed(
+    gone: Sequence[Work], load: Scenario, on: Processor, how: Offload, c: Constants, passes: int
+) -> list[Op]:
+    """Experts on the host, which all devices of a node share."""
+    sharing = min(load.parallel.devices, on.node)
+    compute, memory = seconds(table(gone, load, how.host, _HOST), c, _HOST, how.host.bandwidth)
+    # A token's row travels there and back, in float32.
+    row = here(load).rows * max(work.outer for work in gone) * 4
+    meets = (2 if load.phase == "train" else 1) * (row / (on.pcie or on.bandwidth) + 2 * _MEET)
+    found = []
+    for work, computes, moves in zip(gone, compute.tolist(), memory.tolist(), strict=True):
+        n = work.times * passes
+        waits = work.kernels * c.launch(load, _HOST) + meets
+        spent = (n * sharing * computes, n * sharing * moves, n * waits)
+        found.append(op("experts on the host", work.pointer, n * work.flops, n * work.bytes, *spent))
+    return found
 
 
-def _alone(counts: Counts, load: Scenario, c: Constants) -> tuple[tuple[Work, ...], ...]:
-    if load.parallel.devices > 1 or load.phase == "train":
-        raise ValueError("Experts move to a host while one device serves. To fix this, leave the plan out.")
-    return works(counts, load, c.values["together"])
+def _speed(load: Scenario, on: Processor, how: Offload, c: Constants) -> float:
+    """Bytes/s at which one device fetches: devices of a node share its drive, and its memory."""
+    sharing, link = min(load.parallel.devices, on.node), c.values["link"]
+    if how.way == "nvme":
+        return NVME * link / sharing
+    return min((on.pcie or on.bandwidth) * link, how.host.bandwidth * c.values["memory"] / sharing)
 
 
-def _routed(counts: Counts) -> int:
-    return sum(part.times for part in counts.parts if part.groups)
-
-
-def _enough(layers: int, routed: int) -> None:
-    if not 0 <= layers <= routed:
-        raise ValueError(f"There are {routed} routed layers, not {layers}. To fix this, use 0 to {routed}.")
-
-
-def _on_host(work: Work, computes: float, moves: float, waits: float) -> Op:
-    bound: Bound = "overhead" if waits > max(computes, moves) else "compute" if computes > moves else "memory"
-    n = work.times
-    return Op(
-        "experts on the host", work.pointer, n * work.flops, n * work.bytes, n * (computes + moves + waits),
-        bound, n * computes, n * moves, n * waits,
-    )  # fmt: skip
-
-
-def _with(whole: Step, ops: Sequence[Op]) -> Step:
-    """More operators, and the band as wide as before."""
-    longer = 1 + sum(op.seconds for op in ops) / whole.seconds
-    return replace(whole, ops=(*whole.ops, *ops), low=whole.low * longer, high=whole.high * longer)
+def updated_away(moved: float, load: Scenario, on: Processor, c: Constants) -> list[Op]:
+    """The optimizer of experts that lie elsewhere: `moved` bytes of one device's share."""
+    how = load.offload
+    if how is None or not moved:
+        return []
+    sharing = min(load.parallel.devices, on.node)
+    took = sharing * moved / (how.host.bandwidth * c.values["memory"])
+    if how.way == "nvme":
+        took += sharing * moved / (NVME * c.values["link"])
+    return [Op("optimizer on the host", "", 0.0, moved, took, "memory", memory=took)]

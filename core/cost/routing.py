@@ -57,12 +57,11 @@ def seen(design: Design, layers: Iterable[Decided]) -> dict[str, Seen]:
         body = bodies.get(layer.path)
         if body is None or routed(body) is None:
             raise ValueError(f"{layer.path!r} was traced, and no such part of this design is routed. {_FIX}")
-        if layer.soft or not isinstance(body, Moe) or not len(layer.expert):
+        if not isinstance(body, Moe) or not len(layer.expert):
             continue
-        if layer.experts != body.count:
-            raise ValueError(
-                f"{layer.path!r} has {body.count} experts, and was traced with {layer.experts}. {_FIX}"
-            )
+        _same(layer, body)
+        if layer.soft:
+            continue
         token_N, rank_N = np.nonzero(layer.accepted)
         expert_N = layer.expert[token_N, rank_N]
         tokens = len(layer.expert)
@@ -70,6 +69,26 @@ def seen(design: Design, layers: Iterable[Decided]) -> dict[str, Seen]:
         visited = np.unique(token_N * body.islands + expert_N // (body.count // body.islands)).size
         found[layer.path] = Seen(tuple(rates.tolist()), visited / tokens)
     return found
+
+
+def _same(layer: Decided, body: Moe) -> None:
+    """Raises ValueError for a layer that was traced with other experts, or that picked another number."""
+    if layer.experts != body.count:
+        raise ValueError(
+            f"{layer.path!r} has {body.count} experts, and was traced with {layer.experts}. {_FIX}"
+        )
+    if layer.soft == body.router.combine.selects:
+        does, did = ("mixes all", "picked some of") if not layer.soft else ("picks some of", "mixed all")
+        raise ValueError(f"{layer.path!r} {does} its experts, and was traced where it {did} them. {_FIX}")
+    select, picked = body.router.select, layer.expert.shape[1]
+    fewest, most = select.fewest(body.count), select.most(body.count)
+    # Tokens of an uncertain rule may go to all experts.
+    if not layer.soft and body.router.uncertain is None and not fewest <= picked <= most:
+        each = str(most) if fewest == most else f"{fewest} to {most}"
+        raise ValueError(
+            f"In {layer.path!r} a token picks {each} of {body.count} experts; traced, it picked {picked}:"
+            f" that load is of another router. {_FIX}"
+        )
 
 
 def rates_of(measured: Mapping[str, Seen]) -> Measured:

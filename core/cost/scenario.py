@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from core.cost.devices.base import Processor
 from core.cost.formats import Widths
 
+Way = Literal["host", "pcie", "nvme"]
 Phase = Literal["prefill", "decode", "train"]
 Recompute = Literal["none", "selective", "full"]
 PHASES: tuple[Phase, ...] = get_args(Phase)
 RECOMPUTES: tuple[Recompute, ...] = get_args(Recompute)
+WAYS: tuple[Way, ...] = get_args(Way)
 #: Software that is told apart.
 STACKS = ("sglang", "vllm", "trtllm", "gpt-fast", "llama.cpp", "megatron", "pytorch")
 #: Those whose pipelines may have stages of unequal depth.
@@ -60,6 +63,20 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Offload:
+    """Experts of `layers` routed layers, `share` of all of those, that do not lie on a device.
+
+    `host`: they lie in the memory of the host, which computes them; `pcie`: they lie there, and a device
+    fetches what it touches; `nvme`: it fetches that from a drive. `host` is the CPU of a node.
+    """
+
+    way: Way
+    layers: int
+    share: float
+    host: Processor
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A step: `batch` sequences in all, on all devices together, of `context` tokens.
 
@@ -77,11 +94,17 @@ class Scenario:
     training: Training = field(default_factory=Training)
     stack: str | None = None
     correlation: float | None = None
+    offload: Offload | None = None
 
     @property
     def rows(self) -> int:
         """Tokens of a step, on all devices together."""
         return self.batch if self.phase == "decode" else self.batch * self.context
+
+    @property
+    def kept(self) -> float:
+        """Share of the experts that lies on devices."""
+        return 1 - self.offload.share if self.offload else 1.0
 
     @property
     def micro_batch(self) -> int:

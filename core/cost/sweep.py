@@ -28,14 +28,16 @@ def sweep(
 ) -> Iterator[Estimate]:
     """Estimates by device, then format, then batch; `asked` holds for all. Raises RefusedError."""
     counts: dict[bool, Counts] = {}
-    laid: dict[tuple[str, str, int], tuple[Demand, Stages]] = {}
+    laid: dict[tuple[str, str, str, int], tuple[Demand, Stages]] = {}
+    # Where experts may lie depends on the device.
+    apart = asked.get("offload") is not None
     constants = fitted()
     for on in targets:
         for form in formats:
             for batch in batches:
-                key = (on.compute, form, batch)
+                key = (on.name if apart else "", on.compute, form, batch)
                 if key not in laid:
-                    load = scenario(design, {**asked, "weights": form, "batch": batch}, on.compute)
+                    load = scenario(design, {**asked, "weights": form, "batch": batch}, on.compute, on=on)
                     training = load.phase == "train"
                     if training not in counts:
                         counts[training] = count(design, measured, training=training)

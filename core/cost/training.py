@@ -4,41 +4,30 @@ from __future__ import annotations
 
 from core.cost.count import Counts
 from core.cost.figure import Figure, exact
-from core.cost.formats import Format, Widths
+from core.cost.formats import Widths
 from core.cost.held import held
-from core.cost.memory import Memory, prior
+from core.cost.memory import Memory, prior, staying
 from core.cost.optimizers import optimizer
 from core.cost.scenario import Scenario
 from core.cost.shards import Shard, Stage, shard, staged
 from core.cost.stored import Size
 from core.design.base import Weight
 
-#: Formats that a model trains in: bits of stored weights, and bytes of a copy for narrow products, both ways.
-_TRAINED = {"fp32": 32, "bf16": 16, "fp16": 16, "fp8": 16, "mxfp8": 16}
-
-
-def trains_in(weights: Widths) -> bool:
-    """Whether a training in these weights is costed."""
-    asked = (weights.default, *weights.roles.values(), *weights.places.values())
-    return all(form.name in _TRAINED for form in asked)
-
 
 def training(counts: Counts, load: Scenario) -> Memory:
     """One optimizer step on the fullest device: 16-bit weights have a float32 copy in the optimizer.
 
+    Weights asked for in a narrower format are kept in 16 bits as well, and rounded copies of them are
+    multiplied: steps of a narrow format are too coarse to add gradients to (arXiv 1710.03740, 2509.25149).
     Gradients are summed in float32 where several micro-batches or copies of the batch add up. The stages of a
-    pipeline pass micro-batches one forward, one backward (arXiv 2104.04473). Raises ValueError for weights
-    that no training keeps.
+    pipeline pass micro-batches one forward, one backward (arXiv 2104.04473).
     """
-    form = load.weights.default
-    if not trains_in(load.weights):
-        raise ValueError(f"Nobody trains in {load.weights.name}. To fix this, use bf16, fp8 or fp32.")
     # Equal parts of different layers are one only where nothing is asked of a layer.
     apart = load.parallel.pp > 1 or load.training.recompute == "full"
     parts = counts if apart else counts.folded()
     found = []
     for index, stage in enumerate(staged(parts, load.parallel)):
-        states, imbalance = _states(stage, load, form)
+        states, imbalance = _states(stage, load)
         moments = _moments(parts, stage, index, load)
         first = sum(figure.value for _, figure in states)
         timeline = [("between steps", first), *((name, first + value) for name, value in moments)]
@@ -48,10 +37,15 @@ def training(counts: Counts, load: Scenario) -> Memory:
     return max(found, key=lambda memory: memory.peak.value)
 
 
-def _states(stage: Stage, load: Scenario, form: Format) -> tuple[tuple[tuple[str, Figure], ...], float]:
+def _kept(load: Scenario) -> int:
+    """Bytes of a weight that gradients are added to."""
+    return max(2, load.weights.default.bits // 8)
+
+
+def _states(stage: Stage, load: Scenario) -> tuple[tuple[tuple[str, Figure], ...], float]:
     """Weights, gradients and optimizer states of a stage, each cut by its own group of copies."""
     plan, how = load.parallel, load.training
-    stored = _TRAINED[form.name] // 8
+    stored = _kept(load)
     summed = 4 if load.micro_batches > 1 or plan.dp > 1 else stored
     master = 0 if stored == 4 else 4
     keeps = optimizer(how.optimizer)
@@ -63,13 +57,24 @@ def _states(stage: Stage, load: Scenario, form: Format) -> tuple[tuple[tuple[str
         ("gradients", exact(gradients.most, "bytes", "memory.gradients", bytes=summed)),
         ("optimizer", exact(states.most, "bytes", "memory.optimizer", optimizer=how.optimizer, copy=master)),
     ]
-    if form.bits < 16:
-        copies = shard(stage, plan, lambda w, _: 2 * form.stored(w.shape) / 8 * _multiplied(w))
-        rows.insert(1, ("narrow copies", exact(copies.most, "bytes", "memory.copies", weights=form.name)))
+    copies = shard(stage, plan, staying(_copied(load.weights), load), apart=bool(load.weights.places))
+    if copies.most:
+        name = load.weights.name
+        rows.insert(1, ("narrow copies", exact(copies.most, "bytes", "memory.copies", weights=name)))
     if how.zero == 3:
         layer = max((part.parameters / plan.tp for part, _ in stage if part.placed), default=0.0)
         rows.append(("gathered weights", exact(2 * layer * stored, "bytes", "memory.gathered")))
     return tuple(rows), weights.imbalance
+
+
+def _copied(weights: Widths) -> Size:
+    """Bytes of the narrow copies of a tensor, one for each way a product reads."""
+
+    def size(weight: Weight, pointers: tuple[str, ...]) -> float:
+        form = weights.of(weight, *pointers)
+        return 2 * form.stored(weight.shape) / 8 if form.bits < 16 and _multiplied(weight) else 0.0
+
+    return size
 
 
 def _multiplied(weight: Weight) -> bool:
@@ -80,7 +85,7 @@ def _multiplied(weight: Weight) -> bool:
 def _cut(stage: Stage, load: Scenario, size: Size, zero: int) -> Shard:
     """Bytes of a stage by `size`, which ZeRO of stage `zero` on cuts across copies."""
     plan = load.parallel
-    whole = shard(stage, plan, size)
+    whole = shard(stage, plan, staying(size, load))
     if load.training.zero < zero:
         return whole
     return Shard(whole.plain / plan.dp, tuple(each / plan.expert_dp for each in whole.experts))
@@ -90,7 +95,7 @@ def _moments(counts: Counts, stage: Stage, index: int, load: Scenario) -> list[t
     """Bytes of activations at the moments of a step when most of them are there."""
     width, plan, how = counts.design.width, load.parallel, load.training
     tokens = load.micro_batch * load.context
-    number = _TRAINED[load.weights.default.name] / 8
+    number = _kept(load)
     kept, layers = 0.0, dict[str, tuple[float, float]]()
     for part, turns in stage:
         if part.placed is None:
@@ -117,3 +122,9 @@ def _moments(counts: Counts, stage: Stage, index: int, load: Scenario) -> list[t
         last = 2 * tokens * width * number / plan.tp
         moments.append(("activations and logits", under_way * kept + last + outputs * (number + 4)))
     return moments
+
+
+def host_bytes(load: Scenario) -> float:
+    """Bytes that a trained parameter of an expert on the host takes there: weight, gradient, states."""
+    stored = _kept(load)
+    return stored + 4 + optimizer(load.training.optimizer).matrix + (0 if stored == 4 else 4)

@@ -31,7 +31,7 @@ class Work:
 
     `side` is the smaller side of its matrices, `form` the number format of its weights.
     `grouped` marks products of routed experts, `fused` those of queries and keys. `kernels` are launches,
-    `weights` the bytes that are weights of experts.
+    `weights` the bytes that are weights of experts, `outer` the width that experts read.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Work:
     grouped: bool = False
     fused: bool = False
     weights: float = 0.0
+    outer: float = 0.0
 
 
 #: Operators of each pipeline stage, in order.
@@ -171,7 +172,7 @@ def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -
     form = load.weights.matrices("expert")
     return Work(
         "experts", part.pointer, part.times, flops, moved, side, form, kernels,
-        grouped=True, weights=weights,
+        grouped=True, weights=weights, outer=outer,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -43,21 +44,32 @@ def apply(design: Design, edit: Edit) -> Design | Problem:
 
 def parse(document: Any) -> Design | Problem:
     """JSON as a design, or the first thing that is wrong with it, by JSON pointer."""
+    found = parse_all(document)
+    return found[0] if isinstance(found, tuple) else found
+
+
+def parse_all(document: Any) -> Design | tuple[Problem, ...]:
+    """JSON as a design, or everything that is wrong with it, by JSON pointer."""
     try:
         return Design.model_validate(_with_known_layers(document))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = from_location(first["loc"])
-        shown = repr(first["input"])
-        value = f" (it is {shown[:60]})" if first["type"] != "missing" and len(shown) <= 60 else ""
-        return Problem(
-            code="not-a-design",
-            path=path,
-            message=f"{_place(path)} is wrong: {fault(first)}{value}.",
-            fix="To fix this, give it a value of that kind. Nothing was changed.",
-        )
+        return tuple(_mistake(each) for each in error.errors(include_url=False))
     except RecursionError:
-        return Problem(code="not-a-design", message="This JSON is nested too deeply to be a design.", fix="")
+        nested = "This JSON is nested too deeply to be a design."
+        return (Problem(code="not-a-design", message=nested, fix="To fix this, export the design again."),)
+
+
+def _mistake(error: Mapping[str, Any]) -> Problem:
+    """One value that is wrong."""
+    path = from_location(error["loc"])
+    shown = repr(error["input"])
+    value = f" (it is {shown[:60]})" if error["type"] != "missing" and len(shown) <= 60 else ""
+    return Problem(
+        code="not-a-design",
+        path=path,
+        message=f"{_place(path)} is wrong: {fault(error)}{value}.",
+        fix="To fix this, give it a value of that kind. Nothing was changed.",
+    )
 
 
 def _with_known_layers(document: Any) -> Any:

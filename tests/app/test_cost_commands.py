@@ -108,6 +108,25 @@ def test_a_run_says_how_many_experts_a_token_gets(tmp_path, monkeypatch, capsys)
         assert said["distinct_experts"] is None
 
 
+def test_a_run_of_another_k_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MOE_STUDIO_DATA", str(tmp_path))
+    run_id = runs.create(
+        database.open(tmp_path), Document("tiny", TINY, "a" * 64), plan(), "text", "request"
+    ).id
+    write(trace_path(files.folder(tmp_path, "runs", run_id), 7), make_trace(k=2))
+    path = tmp_path / "design.json"
+    experts = [{"kind": "glu", "count": 4, "hidden": 8}]
+    other = with_body(experts=experts, router={"select": {"kind": "top_k", "k": 3}})
+    path.write_text(other.model_dump_json(), encoding="utf-8")
+    assert cli.main(["cost", str(path), "--run", run_id, "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [problem["path"] for problem in said["problems"]] == ["/run"]
+    assert "picks 3 of 4 experts" in said["problems"][0]["message"]
+    assert said["time_s"] is None
+    assert cli.main(["cost", str(path), "--run", "", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["problems"][0]["path"] == "/run"
+
+
 def test_cost_on_a_target_lists_operators_and_memory(capsys):
     asked = ["cost", "mixtral-8x7b", "--target", "h100-sxm", "--phase", "decode", "--batch", "4"]
     assert cli.main([*asked, "--context", "512", "--weights", "int4"]) == 0
@@ -136,7 +155,8 @@ def test_json_is_one_object_and_nothing_else(target, capsys):
 
 EVERY_FLAG = shlex.split(
     "--batch 8 --context 32 --sequence 16 --tp 1 --ep 2 --pp 1 --dp 4 --gpus 4 --micro-batch 1 --zero 2"
-    " --recompute selective --optimizer muon --stack vllm --weights bf16"
+    " --recompute selective --optimizer muon --stack vllm --weights bf16 --offload pcie --offload-layers 1"
+    " --host cpu-desktop --price 2 --watts 400 --correlation 0.9"
 )
 
 
@@ -172,6 +192,74 @@ def test_what_makes_no_sense_is_a_problem_and_never_a_number(capsys):
     nothing = ("time_s", "time_band_s", "tokens_per_s", "bound", "flops", "bytes", "distinct_experts")
     assert [found[name] for name in nothing] == [None] * len(nothing)
     assert found["memory"] == {"weights_bytes": None, "peak_bytes": None}
+
+
+def broken(document):
+    document["width"] = -1
+    document["task"]["vocabulary"] = "many"
+
+
+ATTENTION = "/stacks/0/layers/0/pattern/0/parts/0/body"
+
+
+def odd(document):
+    document["stacks"][0]["layers"][0]["pattern"][0]["parts"][0]["body"]["heads"] = 5
+
+
+@pytest.mark.parametrize(
+    ("spoil", "paths"),
+    [
+        (None, ["/design"]),
+        (broken, ["/width", "/task/vocabulary"]),
+        (odd, [f"{ATTENTION}/heads", f"{ATTENTION}/kv_heads"]),
+    ],
+)
+def test_a_design_that_cannot_be_costed_is_an_object_too(spoil, paths, tmp_path, capsys):
+    path = tmp_path / "mine.json"
+    document = preset("starter").model_dump(mode="json")
+    if spoil is None:
+        path.write_text('{"half":', encoding="utf-8")
+    else:
+        spoil(document)
+        path.write_text(json.dumps(document), encoding="utf-8")
+    asked = ["--batch", "-3", "--target", "h1000", "--weights", "", "--tp", "0"]
+    assert cli.main(["cost", str(path), "--json", *asked]) == 1
+    captured = capsys.readouterr()
+    found = json.loads(captured.out)
+    told = [problem["path"] for problem in found["problems"]]
+    assert told == [*paths, "/target", "/tp", "/batch", "/weights"]
+    assert all(p["message"] and p["fix"].startswith("To fix this") for p in found["problems"])
+    nothing = ("sha", "time_s", "time_band_s", "tokens_per_s", "bound", "flops", "bytes", "distinct_experts")
+    assert {found[name] for name in nothing} == {None}
+    assert set(found["parameters"].values()) == set(found["memory"].values()) == {None}
+
+
+@pytest.mark.parametrize("flag", ["target", "weights", "phase", "stack", "optimizer", "recompute"])
+def test_an_empty_word_is_no_default(flag, capsys):
+    assert cli.main(["cost", "starter", "--json", "--target", "h100-sxm", f"--{flag}", ""]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [problem["path"] for problem in found["problems"]] == [f"/{flag}"]
+    assert found["time_s"] is None
+
+
+def test_money_and_experts_off_the_device(capsys):
+    asked = ["cost", "mixtral-8x7b", "--target", "rtx4090", "--price", "0.5", "--watts", "300"]
+    assert cli.main([*asked, "--offload", "host", "--offload-layers", "16", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    seconds = found["time_s"]
+    assert found["joules_per_token"] == pytest.approx(300 * seconds)
+    assert found["cost_per_million_tokens"] == pytest.approx(0.5 * 1e6 / 3600 * seconds)
+    assert found["money"]["energy per token"]["low"] < found["joules_per_token"]
+    assert found["offload"]["layers"] == 16
+    assert found["offload"]["bytes"] == 16 * 8 * 3 * 4096 * 14336 * 2
+    assert any("off the device" in told for told in found["caveats"])
+    assert cli.main([*asked, "--offload", "nvme"]) == 0
+    said = plain(capsys.readouterr().out)
+    assert "fetched experts" in said
+    assert "cost of a million tokens" in said
+    assert cli.main(["cost", "starter", "--json", "--target", "zcu104"]) == 0
+    nothing = json.loads(capsys.readouterr().out)
+    assert (nothing["joules_per_token"], nothing["cost_per_million_tokens"]) == (None, None)
 
 
 def test_widths_may_be_a_file(tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import ceil
 
@@ -22,11 +22,20 @@ from core.design.presets.registry import preset
 from core.design.spec import Design
 from core.design.suited import suited
 from core.model.routing.select.expert_choice import places
+from core.trace.record import LayerHeader
 from tests.core.cost.test_counter_methods import NAMES, design_of
+from tests.core.design.samples import with_body
+from tests.core.trace.make import make_trace
 
 
 def figures(design: Design, **more):
     return routing_figures(design, suited(Plan(), design).objective, **more)
+
+
+def with_k(k: int) -> Design:
+    """Four experts, k of them for a token, where `make_trace` has them."""
+    experts = [{"kind": "glu", "count": 4, "hidden": 8}]
+    return with_body(experts=experts, router={"select": {"kind": "top_k", "k": k}})
 
 
 def changed(name: str, **body) -> Design:
@@ -207,3 +216,24 @@ def test_published_gate():
     assert (body.count, body.islands, body.widths()[0], preset("deepseek-v3").width) == (256, 8, 2048, 7168)
     assert (select.k, select.top_islands, weigh.scale) == (8, 4, 2.5)
     assert [(group.count, group.hidden) for group in body.shared] == [(1, 2048)]
+
+
+@pytest.mark.parametrize(
+    ("traced", "design", "words"),
+    [
+        (make_trace(k=2), with_k(1), "picks 1 of 4 experts; traced, it picked 2"),
+        (make_trace(k=1), with_k(2), "picks 2 of 4 experts; traced, it picked 1"),
+        (make_trace(experts=8), with_k(2), "has 4 experts, and was traced with 8"),
+    ],
+)
+def test_a_load_of_another_router_is_refused(traced, design, words):
+    with pytest.raises(ValueError, match=words) as raised:
+        seen(design, traced.layers)
+    assert "To fix this" in str(raised.value)
+    assert seen(with_k(2), make_trace(k=2).layers).keys() == {"decoder.0.1"}
+
+
+def test_a_load_of_selected_experts_says_nothing_of_mixed_ones():
+    soft = replace(make_trace().layers[0], header=LayerHeader(path="decoder.0.1", experts=4, k=0, soft=True))
+    with pytest.raises(ValueError, match="picks some of its experts, and was traced where it mixed all"):
+        seen(with_k(2), [soft])

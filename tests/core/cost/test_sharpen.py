@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.cost import gpu, offload
+from core.cost import gpu
 from core.cost.count import count
 from core.cost.devices import registry
 from core.cost.efficiency import fitted
@@ -66,41 +66,3 @@ def test_published_timings_of_one_stack_sharpen_the_rest():
 def test_timings_that_cannot_be_are_sentences(timings, words):
     with pytest.raises(ValueError, match=words):
         sharpen(COUNTS, LOAD, H200, timings)
-
-
-def test_a_published_timing_with_experts_on_the_host():
-    """Qwen3-30B, Q4_K_M, 36 of 48 expert layers on quad DDR4 (AlexsJones/llmfit#755): 36.7 tokens/s."""
-    counts = count(preset("qwen3-30b-a3b")).folded()
-    asked = Scenario("decode", 1, 150, widths("q4_k_m"), "fp16", stack="llama.cpp")
-    host = registry.own({"kind": "cpu", "memory_gb": 64, "bandwidth_gbs": 102, "peak_tflops": {"fp32": 1.5}})
-    on = registry.device("rtx2080")
-    step = offload.computed_by_host(counts, asked, on, host, 36)
-    assert step.low < 1 / 36.7 < step.high
-    nothing = offload.computed_by_host(counts, asked, on, host, 0)
-    assert nothing.seconds == pytest.approx(gpu.step(counts, asked, on).seconds)
-    assert nothing.seconds < step.seconds < offload.computed_by_host(counts, asked, on, host, 48).seconds
-
-
-def test_what_is_fetched_takes_the_slower_way():
-    counts = count(preset("qwen3-30b-a3b")).folded()
-    asked = Scenario("decode", 1, 150, widths("bf16"), "bf16")
-    on = registry.device("rtx4090")
-    over, drive = offload.fetched(counts, asked, on), offload.fetched(counts, asked, on, speed=offload.NVME)
-    assert gpu.step(counts, asked, on).seconds < over.seconds < drive.seconds
-    (op,) = [op for op in over.ops if op.name == "fetched experts"]
-    assert op.bytes == pytest.approx(48 * 8 * 3 * 2048 * 768 * 2, rel=0.01)
-    assert op.seconds == pytest.approx(op.bytes / (on.pcie * fitted().values["link"]))
-    assert offload.fetched(counts, asked, on, missed=0.0).seconds == pytest.approx(
-        gpu.step(counts, asked, on).seconds
-    )
-    assert offload.found([0.5, 0.3, 0.1, 0.1], 2) == pytest.approx(0.8)
-
-
-@pytest.mark.parametrize("layers", [-1, 49])
-def test_layers_that_are_not_there_cannot_move(layers):
-    counts = count(preset("qwen3-30b-a3b"))
-    asked = Scenario("decode", 1, 150, widths("bf16"), "bf16")
-    with pytest.raises(ValueError, match="48 routed layers"):
-        offload.computed_by_host(
-            counts, asked, registry.device("rtx4090"), registry.device("cpu-desktop"), layers
-        )

@@ -6,7 +6,7 @@ import pytest
 
 from core.cost.calibration.designs import design
 from core.cost.count import count
-from core.cost.formats import widths
+from core.cost.formats import number_format, widths
 from core.cost.held import held
 from core.cost.optimizers import OPTIMIZERS
 from core.cost.scenario import Parallel, Scenario, Training
@@ -99,6 +99,24 @@ def test_eight_bit_products_have_copies_beside_sixteen_bit_weights():
     assert plain["weights"] == narrow["weights"]
     inside = sum(size for role, size in MIXTRAL.by_role if role in ("mixer", "expert"))
     assert narrow["narrow copies"] == 2 * inside
+
+
+@pytest.mark.parametrize("name", ["int8", "int4", "q8_0", "q4_0", "q4_k_m", "nvfp4", "mxfp4"])
+def test_every_format_trains_beside_the_weights_that_gradients_are_added_to(name):
+    plain, narrow = (rows(MIXTRAL, step(8, Parallel(dp=8), Training(1), weights=w)) for w in ("bf16", name))
+    assert {row: narrow[row] for row in plain} == plain
+    form = number_format(name)
+    roles = ("expert",) if name == "mxfp4" else ("mixer", "expert")
+    inside = sum(size for role, size in MIXTRAL.by_role if role in roles)
+    assert narrow["narrow copies"] == pytest.approx(2 * inside * form.width / 8)
+
+
+def test_copies_follow_widths_of_roles():
+    mixed = widths({"default": "fp32", "expert": "fp8"})
+    asked = replace(step(8, Parallel(dp=8), Training(1)), weights=mixed)
+    found = rows(MIXTRAL, asked)
+    assert found["weights"] == 4 * MIXTRAL.total
+    assert found["narrow copies"] == 2 * dict(MIXTRAL.by_role)["expert"]
 
 
 def test_routed_activations_by_hand():
