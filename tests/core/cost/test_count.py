@@ -141,6 +141,23 @@ def test_merged_and_slot_experts_cost_what_they_compute():
     assert slots.token_macs == 2 * 4 * 3 * 16
 
 
+@pytest.mark.parametrize("experts", [2, 4])
+@pytest.mark.parametrize("tokens", [1, 2, 3, 6])
+def test_merging_costs_less_than_all_experts_from_the_published_length_on(experts, tokens):
+    """arXiv 2306.03745: a merge and one expert cost less than E experts if S > E / (E - 1)."""
+    router = moe_design().stacks[0].layers[0].pattern[0].parts[1].body.router.model_dump()
+    equal = [{"kind": "mlp", "count": experts, "hidden": 8}]
+
+    def macs(**changed):
+        design = moe_design(experts=equal, router={**router, "select": {"kind": "all"}, **changed})
+        task = design.task.model_copy(update={"context": tokens})
+        bank = bank_of(count(design.model_copy(update={"task": task})))
+        return dict(bank.macs)["expert"] + bank.token_macs
+
+    merged = macs(scope="example", combine={"kind": "param_merge"})
+    assert (merged < macs()) == (tokens > experts / (experts - 1))
+
+
 def test_a_rule_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="R1, R2, R3"):
         count(moe_design()).active("R4")
