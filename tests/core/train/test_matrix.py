@@ -89,6 +89,9 @@ def test_it_trains_or_is_refused_for_a_reason(method: str, task: str, bank: str)
     assert refusal(design, task) == wanted
     if not wanted:
         _trains(design, task)
+    for problem in errors(check(design, plan_for(design, task), data(task).facts, stage="train")):
+        assert problem.fix.startswith("To fix this, ")
+        assert problem.edits
 
 
 def _trains(design: Design, task: str) -> None:
