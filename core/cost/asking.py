@@ -326,8 +326,9 @@ def _fits_context(design: Design, asked: Asked, load: Scenario) -> Iterator[Prob
 def _divides(design: Design, load: Scenario) -> Iterator[Problem]:
     """A plan whose devices would not all have the same to do."""
     plan = load.parallel
-    for placed in design.parts():
-        body = placed.part.body
+    layers = (layer for stack in design.stacks for repeat in stack.layers for layer in repeat.pattern)
+    bodies = {id(part): part.body for layer in layers for part in layer.parts}.values()
+    for body in bodies:
         heads = getattr(body, "heads", 0) if isinstance(body, Mixer) else 0
         if heads % plan.tp:
             text = f"{heads} heads do not divide into {plan.tp} ways (tp)."
@@ -338,8 +339,8 @@ def _divides(design: Design, load: Scenario) -> Iterator[Problem]:
             text = f"{cuts} key and value heads do not divide into {plan.tp} ways (tp), nor repeat evenly."
             yield _problem("/tp", text, f"use {_near(cuts, plan.tp)}")
             break
-    for placed in design.parts():
-        bank = routed(placed.part.body)
+    for body in bodies:
+        bank = routed(body)
         if bank is not None and bank.experts % plan.ep:
             text = f"{bank.experts} experts do not divide into {plan.ep} ways (ep)."
             yield _problem("/ep", text, f"use {_near(bank.experts, plan.ep)}")

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 from core.cost.figure import Figure, exact
 from core.cost.rates import Measured, Routed, Turns, mean_rates, measured_turns, routed
@@ -19,9 +20,10 @@ from core.design.base import Weight
 from core.design.bodies.base import Body, Mixer
 from core.design.bodies.moe import Moe
 from core.design.spec import Design, PlacedPart
-from core.design.structure import Part
+from core.design.structure import Part, Repeat
 
 RULES = ("R1", "R2", "R3")
+Counted = TypeVar("Counted", "GroupCount", "PartCount")
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class Counts:
             same = (id(part.weights), id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
             turns[same] += part.times
             first.setdefault(same, part)
-        return replace(self, parts=tuple(replace(part, times=turns[same]) for same, part in first.items()))
+        return replace(self, parts=tuple(_with(part, times=turns[same]) for same, part in first.items()))
 
     def figures(self) -> tuple[Figure, ...]:
         """Total, active by each rule, cached numbers for a token."""
@@ -189,38 +191,83 @@ def count(design: Design, measured: Measured | None = None, *, training: bool = 
     owned: dict[str, list[Weight]] = defaultdict(list)
     by_role: dict[str, int] = defaultdict(int)
     lookups = 0
-    for pointer, times, weight in design.weights():
+    once, went = _once(design)
+    for pointer, times, weight in once.weights():
         owned["/task:head" if weight.role == "head" else pointer].append(weight)
         by_role[weight.role] += times * weight.size
         lookups += times * weight.size if _is_lookup(design, weight) else 0
     parts = (
         *_ends(design, owned, "input"),
-        *_placed(design, owned, turns, training),
+        *_placed(design, went, owned, turns, training),
         *_ends(design, owned, "output"),
     )
     return Counts(design, parts, tuple(sorted(by_role.items())), lookups, bool(measured), training)
 
 
+def _once(design: Design) -> tuple[Design, Iterator[str]]:
+    """The design with equal repeats of a stack as one, and in it the pointer of every part of `design`."""
+    stacks, went = [], []
+    for s, stack in enumerate(design.stacks):
+        at: dict[object, int] = {}
+        kept: list[Repeat] = []
+        turns: list[int] = []
+        for repeat in stack.layers:
+            # What is the same in memory is found faster than what is equal.
+            same = tuple(map(id, repeat.pattern))
+            if same not in at:
+                at[same] = at.setdefault(repeat.pattern, len(kept))
+            if (home := at[same]) == len(kept):
+                kept.append(repeat)
+                turns.append(0)
+            turns[home] += repeat.times
+            went.append((f"/stacks/{s}/layers/{home}", repeat))
+        once = (r.model_copy(update={"times": times}) for r, times in zip(kept, turns, strict=True))
+        stacks.append(stack.model_copy(update={"layers": tuple(once)}))
+    return design.model_copy(update={"stacks": tuple(stacks)}), _pointers(went)
+
+
+def _pointers(repeats: list[tuple[str, Repeat]]) -> Iterator[str]:
+    for at, repeat in repeats:
+        for n, layer in enumerate(repeat.pattern):
+            for p in range(len(layer.parts)):
+                yield f"{at}/pattern/{n}/parts/{p}"
+
+
 def _placed(
-    design: Design, owned: dict[str, list[Weight]], turns: dict[str, Turns], training: bool
+    design: Design,
+    went: Iterator[str],
+    owned: dict[str, list[Weight]],
+    turns: dict[str, Turns],
+    training: bool,
 ) -> Iterator[PartCount]:
     """Every part in order; equal ones are counted once, unless their experts were measured."""
-    known: dict[Part, PartCount] = {}
-    for placed in design.parts():
+    known: dict[str, PartCount] = {}
+    alike: dict[Part, PartCount] = {}
+    for placed, home in zip(design.parts(), went, strict=True):
         if placed.pointer in turns:
-            yield _part(design, placed, owned[placed.pointer], turns[placed.pointer], training)
-        elif placed.part in known:
-            yield _again(known[placed.part], placed)
+            yield _part(design, placed, owned[home], turns[placed.pointer], training)
+        elif home in known:
+            yield _again(known[home], placed)
         else:
-            known[placed.part] = _part(design, placed, owned[placed.pointer], None, training)
-            yield known[placed.part]
+            if placed.part in alike:
+                known[home] = _again(alike[placed.part], placed)
+            else:
+                known[home] = alike[placed.part] = _part(design, placed, owned[home], None, training)
+            yield known[home]
 
 
 def _again(counted: PartCount, placed: PlacedPart) -> PartCount:
     """The count of an equal part that stands elsewhere."""
     tail = slice(len(counted.pointer), None)
-    groups = tuple(replace(group, pointer=placed.pointer + group.pointer[tail]) for group in counted.groups)
-    return replace(counted, pointer=placed.pointer, times=placed.times, groups=groups, placed=placed)
+    groups = tuple(_with(group, pointer=placed.pointer + group.pointer[tail]) for group in counted.groups)
+    return _with(counted, pointer=placed.pointer, times=placed.times, groups=groups, placed=placed)
+
+
+def _with(of: Counted, **changed: Any) -> Counted:
+    """As `dataclasses.replace`, which looks at every field again and takes most of a count for it."""
+    made = object.__new__(type(of))
+    made.__dict__.update(of.__dict__, **changed)
+    return made
 
 
 def _is_lookup(design: Design, weight: Weight) -> bool:

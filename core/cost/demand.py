@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,7 +17,7 @@ from core.cost.spread import here, most_touched, pooled
 from core.cost.stored import role_bytes
 from core.cost.training import host_bytes, training
 from core.cost.work import answers, hits, pairs, running, variance
-from core.cost.works import works
+from core.cost.works import summed, works
 from core.design.bodies.base import Mixer
 
 #: What kernels move beside weights and cache, and what fusing saves: 10 and 90 % factors, a prior.
@@ -61,21 +62,25 @@ class Demand:
     @cached_property
     def parts(self) -> tuple[PartWork, ...]:
         """FLOPs of every part that works in this phase."""
-        return tuple(_work(self.counts, part, self.load) for part in running(self.counts, self.load.phase))
+        return tuple(_each(self.counts, self.load))
 
     @cached_property
     def flops(self) -> Figure:
         """FLOPs of the step, of all devices together."""
         return Figure(
-            whole(math.fsum(part.all for part in self.parts)), "FLOP / step", "flops.phase", self._how
+            whole(math.fsum(part.all for part in _each(self._sums, self.load))),
+            "FLOP / step",
+            "flops.phase",
+            self._how,
         )
 
     @cached_property
     def bytes(self) -> Figure:
         """Bytes that one device moves if it does the step alone; weights are read once in a pass."""
         alone = replace(self.load, parallel=Parallel())
+        sums = summed(self.counts, alone)
         passes = alone.micro_batches if alone.phase == "train" else 1
-        moved = passes * math.fsum(w.bytes * w.times for stage in works(self._sums, alone) for w in stage)
+        moved = passes * math.fsum(w.bytes * w.times for stage in works(sums, alone) for w in stage)
         low, high = _BYTES_BAND
         moved = round(moved)
         return Figure(moved, "bytes / step", "bytes.step", self._how, "prior", low * moved, high * moved)
@@ -112,11 +117,15 @@ class Demand:
     @cached_property
     def _sums(self) -> Counts:
         """The same counts for sums over all layers."""
-        return self.counts if self.load.weights.places else self.counts.folded()
+        return summed(self.counts, self.load)
 
     @property
     def _how(self) -> tuple[tuple[str, Input], ...]:
         return (("phase", self.load.phase), ("batch", self.load.batch), ("context", self.load.context))
+
+
+def _each(counts: Counts, load: Scenario) -> Iterator[PartWork]:
+    return (_work(counts, part, load) for part in running(counts, load.phase))
 
 
 def _work(counts: Counts, part: PartCount, load: Scenario) -> PartWork:

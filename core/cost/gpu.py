@@ -20,7 +20,7 @@ from core.cost.offload import away, staying, updated_away
 from core.cost.op import Bound, Op, op
 from core.cost.optimizers import optimizer
 from core.cost.scenario import Scenario
-from core.cost.works import Stages, Work, works
+from core.cost.works import Stages, Work, summed, works
 
 #: Bytes of a parameter that an optimizer moves in mixed precision beside its states, and FLOPs: it reads the
 #: gradient and the float32 copy, and writes that and the 16-bit weight.
@@ -70,8 +70,8 @@ class Step:
 
 def step(counts: Counts, load: Scenario, on: Processor, constants: Constants | None = None) -> Step:
     """All operators of one step of `load`, each device an `on`."""
-    c = constants or fitted()
-    return timed(works(counts, load, c.values["together"]), counts, load, on, c)
+    c, sums = constants or fitted(), summed(counts, load)
+    return timed(works(sums, load, c.values["together"]), sums, load, on, c)
 
 
 def timed(stages: Stages, counts: Counts, load: Scenario, on: Processor, c: Constants) -> Step:

@@ -13,7 +13,7 @@ from core.cost.devices.base import Processor
 from core.cost.efficiency import fitted
 from core.cost.estimate import Estimate, on_processor
 from core.cost.rates import Measured
-from core.cost.works import Stages, works
+from core.cost.works import Stages, summed, works
 from core.design.spec import Design
 
 
@@ -41,7 +41,7 @@ def sweep(
                     training = load.phase == "train"
                     if training not in counts:
                         counts[training] = count(design, measured, training=training)
-                    stages = works(counts[training], load, constants.values["together"])
+                    stages = works(summed(counts[training], load), load, constants.values["together"])
                     laid[key] = Demand(counts[training], load), stages
                 asks, stages = laid[key]
                 step = gpu.timed(stages, asks.counts, asks.load, on, constants)

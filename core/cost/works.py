@@ -52,6 +52,11 @@ class Work:
 Stages = tuple[tuple[Work, ...], ...]
 
 
+def summed(counts: Counts, load: Scenario) -> Counts:
+    """Counts for sums over layers: equal ones are one where the question asks nothing of a single layer."""
+    return counts if load.parallel.pp > 1 or load.weights.places else counts.folded()
+
+
 def works(counts: Counts, load: Scenario, together: float = 1.0) -> Stages:
     """Operators of one pass of `load` through a device of each pipeline stage; `together` as in `reached`."""
     local, plan = here(load), load.parallel

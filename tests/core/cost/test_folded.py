@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from core.cost import gpu
 from core.cost.count import count
 from core.cost.devices import registry
-from core.cost.estimate import strip
+from core.cost.estimate import estimate, strip
 from core.cost.flops import flops
 from core.cost.formats import widths
 from core.cost.scenario import Scenario
@@ -41,14 +41,42 @@ def test_measured_parts_are_not_folded() -> None:
     assert counts.folded() is counts
 
 
-def test_equal_parts_are_counted_each_at_its_place() -> None:
-    folded = preset("deepseek-v3")
-    content = folded.model_dump(mode="json")
+def written_out(design: Design) -> Design:
+    """The same layers, each with JSON of its own."""
+    content = design.model_dump(mode="json")
     stack = content["stacks"][0]
     stack["layers"] = [
-        {"times": 1, "pattern": r["pattern"]} for r in stack["layers"] for _ in range(r["times"])
+        {"times": 1, "pattern": [layer]}
+        for r in stack["layers"]
+        for _ in range(r["times"])
+        for layer in r["pattern"]
     ]
-    design = Design.model_validate(content)
+    return Design.model_validate(content)
+
+
+@pytest.mark.parametrize("name", ["deepseek-v3", "gpt-oss-120b", "qwen3-next-80b-a3b", "mixtral-8x7b"])
+@pytest.mark.parametrize("phase", ["decode", "prefill", "train"])
+@pytest.mark.parametrize("plan", [{}, {"tp": 2, "ep": 4, "dp": 2}])
+def test_a_design_written_out_costs_exactly_what_it_costs_in_repeats(
+    name: str, phase: str, plan: dict[str, int]
+) -> None:
+    def told(design: Design) -> tuple[object, ...]:
+        found = estimate(
+            design, "h200-sxm", phase=phase, batch=8, context=2048, weights="mxfp4", zero=3, **plan
+        )
+        asks, spent = found.asks, sorted((op.name, op.seconds, op.bytes, op.flops) for op in found.ops)
+        return (
+            *(found.step, found.rate, found.needs, found.bound, found.lacks, spent),
+            *(asks.flops, asks.bytes, asks.distinct),
+            *(found.counts.total, found.counts.by_role, found.counts.lookups),
+        )
+
+    assert told(written_out(preset(name))) == told(preset(name))
+
+
+def test_equal_parts_are_counted_each_at_its_place() -> None:
+    folded = preset("deepseek-v3")
+    design = written_out(folded)
     parts = [part for part in count(design).parts if part.placed]
     assert [part.pointer for part in parts] == [placed.pointer for placed in design.parts()]
     groups = [(part.pointer, group.pointer) for part in parts for group in part.groups]

@@ -84,5 +84,3 @@ def test_sums_are_as_sure_as_their_rows():
 def test_mistakes_are_named():
     with pytest.raises(ValueError, match="Did you mean 'bf16'"):
         number_format("bf61")
-    with pytest.raises(ValueError, match="use bf16, fp8 or fp32"):
-        training(STARTER, asked("train", 1, 64, "int8"))
