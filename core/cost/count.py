@@ -160,8 +160,10 @@ class Counts:
 
         Measured parts stay apart.
         """
-        if self.measured:
-            return self
+        return self if self.measured else self._folded
+
+    @cached_property
+    def _folded(self) -> Counts:
         turns: dict[object, int] = defaultdict(int)
         first: dict[object, PartCount] = {}
         for part in self.parts:
@@ -212,10 +214,11 @@ def _once(design: Design) -> tuple[Design, Iterator[str]]:
         kept: list[Repeat] = []
         turns: list[int] = []
         for repeat in stack.layers:
-            # What is the same in memory is found faster than what is equal.
+            # What is the same in memory is found faster than what is equal, and equal text than equal specs.
             same = tuple(map(id, repeat.pattern))
             if same not in at:
-                at[same] = at.setdefault(repeat.pattern, len(kept))
+                text = "".join(layer.model_dump_json() for layer in repeat.pattern)
+                at[same] = at.setdefault(text, len(kept))
             if (home := at[same]) == len(kept):
                 kept.append(repeat)
                 turns.append(0)
