@@ -1,8 +1,10 @@
 """Autonomy of Experts (arXiv 2501.13074): no router; experts score tokens by their own activations.
 
-Equation: core/model/routing/score/expert_norm.py. Part of a design: core/design/routing/score/expert_norm.py.
-Experts in two factors: core/design/experts/glu_lowrank.py. Preset `aoe`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/score/test_expert_norm.py.
+Equation: core/model/routing/score/expert_norm.py; its experts in two factors: core/model/lowrank.py.
+Parts of a design: core/design/routing/score/expert_norm.py, core/design/experts/glu_lowrank.py.
+Preset `aoe`: core/design/presets/routing/fine.py.
+Tests: tests/core/model/routing/score/test_expert_norm.py,
+  tests/core/model/routing/test_invariants_others.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

@@ -1,9 +1,11 @@
 """DeepSeekMoE (arXiv 2401.06066): experts cut fine, and some that every token meets.
 
-Equation: core/model/execute/reference.py (shared experts are added unweighted),
-  core/model/routing/select/top_k.py.
-Part of a design: core/design/bodies/moe.py. Preset `deepseek-moe`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/bodies/test_moe.py.
+Equation: core/model/bodies/moe.py (shared experts are added as they are),
+  core/model/routing/select/top_k.py, core/model/routing/weigh/raw.py.
+Parts of a design: core/design/bodies/moe.py, core/design/strategies.py (experts cut fine).
+Preset `deepseek-moe`: core/design/presets/routing/fine.py.
+Tests: tests/core/model/routing/test_invariants_others.py, tests/core/model/bodies/test_moe.py,
+  tests/core/design/test_methods.py, tests/core/cost/test_routing.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

@@ -1,9 +1,10 @@
 """HMoE (arXiv 2408.10681): experts of unequal widths, and a price on width.
 
-Equation: core/model/routing/balance/param_penalty.py. Part of a design:
-  core/design/routing/balance/param_penalty.py.
+Equation: core/model/routing/balance/param_penalty.py, core/model/routing/balance/entropy.py.
+Parts of a design: core/design/routing/balance/param_penalty.py, core/design/routing/balance/entropy.py.
 Widths by rule: core/design/strategies.py. Preset `hmoe`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/test_balance_more.py.
+Tests: tests/core/model/routing/test_balance_more.py,
+  tests/core/model/routing/test_invariants_others.py, tests/core/design/test_edits.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

@@ -1,9 +1,10 @@
 """Loss-free balancing (arXiv 2408.15664), as in DeepSeek-V3 (arXiv 2412.19437): a bias moves the choice.
 
-Equation: core/model/routing/balance/bias_update.py. Part of a design:
-  core/design/routing/balance/bias_update.py.
+Equation: core/model/routing/balance/bias_update.py, core/model/routing/select/group_top_k.py.
+Parts of a design: core/design/routing/balance/bias_update.py, core/design/routing/select/group_top_k.py.
 Presets `loss-free`, `deepseek-v3`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/test_balance.py.
+Tests: tests/core/model/routing/test_balance.py, tests/core/model/routing/test_selectors.py,
+  tests/core/model/bodies/test_peers.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

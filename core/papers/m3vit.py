@@ -1,10 +1,11 @@
 """M³ViT (arXiv 2210.14793): a router for each task over experts that all tasks share.
 
-Equation: core/model/routing/condition/task_gate.py. Part of a design:
-  core/design/routing/condition/task_gate.py.
+Equation: core/model/routing/condition/task_gate.py, core/model/routing/condition/task_concat.py.
+Parts of a design: core/design/routing/condition/task_gate.py, core/design/routing/condition/task_concat.py.
 Training, one backward pass a task: core/train/objectives/per_task_accumulate.py.
 Presets `m3vit`, `m3vit-embedding`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/test_condition.py.
+Tests: tests/core/model/routing/test_condition.py,
+  tests/core/model/routing/test_invariants_others.py, tests/core/train/test_objectives.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

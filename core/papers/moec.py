@@ -1,10 +1,12 @@
 """MoEC (arXiv 2207.09094): clusters of experts that agree inside and are dropped at random.
 
-Equation: core/model/routing/balance/cluster_variance.py, core/model/routing/modifier/drop_experts.py.
-Parts of a design: core/design/routing/balance/cluster_variance.py,
-  core/design/routing/modifier/drop_experts.py.
+Equation: core/model/routing/score/cosine.py, core/model/routing/weigh/identity_mix.py,
+  core/model/routing/balance/cluster_variance.py, core/model/routing/modifier/drop_experts.py.
+Parts of a design: core/design/routing/score/cosine.py, core/design/routing/weigh/identity_mix.py,
+  core/design/routing/balance/cluster_variance.py, core/design/routing/modifier/drop_experts.py.
 Preset `moec`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/test_balance_more.py.
+Tests: tests/core/model/routing/test_balance_more.py, tests/core/model/routing/test_scores.py,
+  tests/core/model/routing/test_modifiers_learned.py, tests/core/model/routing/test_weighers.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

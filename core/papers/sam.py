@@ -4,7 +4,8 @@ Equation: core/model/routing/select/group_top_k.py, core/model/routing/balance/a
 Parts of a design: core/design/routing/select/group_top_k.py, core/design/routing/balance/alignment.py.
 Preset `sam`: core/design/presets/routing/fine.py.
 Tests: tests/core/model/routing/test_selectors.py,
-  tests/core/model/routing/test_balance_more.py.
+  tests/core/model/routing/test_balance_more.py,
+  tests/core/model/routing/test_invariants_methods.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

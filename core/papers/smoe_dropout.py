@@ -3,7 +3,8 @@
 Equation: core/model/routing/score/frozen_linear.py. Part of a design:
   core/design/routing/score/frozen_linear.py.
 The rising k: core/design/schedule.py. Preset `smoe-dropout`: core/design/presets/routing/fine.py.
-Tests: tests/core/model/routing/test_scores.py.
+Tests: tests/core/model/routing/test_scores.py, tests/core/model/routing/test_modifiers.py,
+  tests/core/design/test_schedule.py.
 """
 
 from itertools import pairwise

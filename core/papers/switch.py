@@ -1,9 +1,11 @@
 """Switch (arXiv 2101.03961): one expert a token, weighed by its raw probability.
 
-Equation: core/model/routing/weigh/raw.py, core/model/routing/balance/load_balance.py.
+Equation: core/model/routing/weigh/raw.py, core/model/routing/balance/load_balance.py,
+  core/model/routing/capacity.py.
 Parts of a design: core/design/routing/weigh/raw.py, core/design/routing/balance/load_balance.py.
 Preset `switch`: core/design/presets/routing/choice.py.
-Tests: tests/core/model/routing/test_invariants.py, tests/core/model/routing/test_balance.py.
+Tests: tests/core/model/routing/test_invariants.py, tests/core/model/routing/test_balance.py,
+  tests/core/model/routing/test_capacity.py, tests/core/model/bodies/test_peers.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

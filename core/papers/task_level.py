@@ -1,9 +1,12 @@
 """Task-level MoE (arXiv 2205.12701): one expert for a whole task, learned.
 
-Equation: core/model/routing/condition/task_embedding.py, core/model/routing/weigh/straight_through.py.
-Part of a design: core/design/routing/condition/task_embedding.py.
+Equation: core/model/routing/condition/task_embedding.py, core/model/routing/weigh/straight_through.py;
+  whole layers as experts: core/model/bodies/routed_block.py.
+Parts of a design: core/design/routing/condition/task_embedding.py,
+  core/design/routing/weigh/straight_through.py, core/design/bodies/routed_block.py.
 Preset `task-level`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/test_condition.py.
+Tests: tests/core/model/routing/test_condition.py, tests/core/model/routing/test_weighers.py,
+  tests/core/model/bodies/test_routed_block.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

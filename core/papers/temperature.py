@@ -1,11 +1,14 @@
 """Temperature and identifiability (arXiv 2401.13875): a linear gate cannot be told from its temperature.
 
-Equation: core/model/routing/score/activation_linear.py, core/model/routing/modifier/temperature.py.
+Equation: core/model/routing/score/activation_linear.py, core/model/routing/modifier/temperature.py,
+  core/model/routing/modifier/gumbel.py, core/model/routing/select/threshold.py.
 Parts of a design: core/design/routing/score/activation_linear.py,
-  core/design/routing/modifier/temperature.py.
+  core/design/routing/modifier/temperature.py, core/design/routing/select/threshold.py.
 Preset `dense-to-sparse` (arXiv 2112.14397): core/design/presets/routing/soft.py.
 Preset `activation-gate` (arXiv 2405.13997): core/design/presets/routing/choice.py.
-Tests: tests/core/model/routing/test_scores.py.
+Which gates can be identified: core/claims/fisher.py.
+Tests: tests/core/model/routing/test_scores.py, tests/core/model/routing/test_modifiers_learned.py,
+  tests/core/claims/test_fisher.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

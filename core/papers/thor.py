@@ -3,7 +3,9 @@
 Equation: core/model/routing/select/sample_one.py. Part of a design: core/design/routing/select/sample_one.py.
 Training, two passes and their divergence: core/train/objectives/two_pass_consistency.py.
 Preset `thor`: core/design/presets/routing/given.py.
-Tests: tests/core/model/routing/test_select_balanced.py.
+Tests: tests/core/model/routing/test_select_balanced.py,
+  tests/core/model/routing/test_invariants_others.py,
+  tests/core/train/test_objectives.py, tests/core/train/test_by_task.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

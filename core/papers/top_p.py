@@ -3,7 +3,8 @@
 Equation: core/model/routing/select/top_p.py, core/model/routing/balance/entropy.py.
 Parts of a design: core/design/routing/select/top_p.py, core/design/routing/balance/entropy.py.
 Preset `top-p`: core/design/presets/routing/soft.py.
-Tests: tests/core/model/routing/test_selectors.py.
+Tests: tests/core/model/routing/test_selectors.py, tests/core/model/routing/test_balance_more.py,
+  tests/core/model/routing/test_invariants_others.py.
 """
 
 from core.papers.base import Arm, Expect, Experiment, Paper

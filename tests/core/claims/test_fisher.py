@@ -1,3 +1,5 @@
+"""Which gates can be told from their temperature (arXiv 2401.13875): eigenvalues, exactly."""
+
 import pytest
 
 from core.claims.errors import ClaimError

@@ -68,6 +68,9 @@ def test_the_file_tree_leads_to_equation_code_tests_and_presets(entry: Paper):
         return
     assert "Equation: core/model/" in text
     assert "Tests: tests/core/" in text
+    for room in ("core/", "tests/"):
+        files = [ROOT / name for name in FILE.findall(text) if name.startswith(room)]
+        assert any(entry.source in file.read_text() for file in files), room
     for preset in entry.presets:
         if preset in METHOD:
             written = METHOD[preset].write.__module__.replace(".", "/") + ".py"

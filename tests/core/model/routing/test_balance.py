@@ -1,4 +1,8 @@
-"""Balancers: known minima and maxima, worked numbers, the bias that only steers."""
+"""Balancers: known minima and maxima, worked numbers, the bias that only steers.
+
+Load balance of Switch (arXiv 2101.03961), z-loss of ST-MoE (arXiv 2202.08906), importance and load of noisy
+top-k (arXiv 1701.06538), the bias of loss-free balancing (arXiv 2408.15664) and DeepSeek-V3.
+"""
 
 import pytest
 import torch

@@ -1,4 +1,8 @@
-"""Balancers of single methods: when they are zero, what they equal, where their gradients go."""
+"""Balancers of single methods: when they are zero, what they equal, where their gradients go.
+
+Entropy of top-p (arXiv 2403.07652), the penalty of HMoE (arXiv 2408.10681), alignment of SAM (arXiv
+2110.07431), variance in the clusters of MoEC (arXiv 2207.09094).
+"""
 
 from __future__ import annotations
 

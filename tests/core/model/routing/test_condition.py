@@ -1,4 +1,7 @@
-"""Routers that know the task: each task's own weights, embeddings, tables."""
+"""Routers that know the task: each task's own weights, embeddings, tables.
+
+M3ViT (arXiv 2210.14793), SkillNet (arXiv 2203.03312), task-level MoE (arXiv 2205.12701).
+"""
 
 from __future__ import annotations
 

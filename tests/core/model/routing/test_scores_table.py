@@ -1,4 +1,7 @@
-"""Tables: fixed, balanced, without parameters, and read exactly."""
+"""Tables: fixed, balanced, without parameters, and read exactly.
+
+Hash layers (arXiv 2106.04426).
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Selectors that look at the whole batch: experts that choose, balanced assignment, chance."""
+"""Selectors that look at the whole batch: experts that choose, balanced assignment, chance.
+
+Expert choice (arXiv 2202.09368), BASE (arXiv 2103.16716), S-BASE (arXiv 2202.01169), THOR (arXiv 2110.04260).
+"""
 
 from __future__ import annotations
 

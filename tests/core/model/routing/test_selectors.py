@@ -1,4 +1,8 @@
-"""Selectors: edges, ties, and what each must never do."""
+"""Selectors: edges, ties, and what each must never do.
+
+Top-p (arXiv 2403.07652), one island of SAM (arXiv 2110.07431), islands of DeepSeek-V3 (arXiv 2412.19437), the
+second expert of GShard (arXiv 2006.16668), the threshold of dense to sparse (arXiv 2112.14397).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The uncertain rule: who is broadcast, what they get, and that evaluation never sees it."""
+"""The uncertain rule: who is broadcast, what they get, and that evaluation never sees it.
+
+GW-MoE (arXiv 2406.12375).
+"""
 
 from __future__ import annotations
 
