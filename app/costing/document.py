@@ -70,7 +70,7 @@ def document(
         "bytes": asks.bytes.value,
         "distinct_experts": None if asks.distinct is None else asks.distinct.figure.value,
         "problems": [],
-        "caveats": list(step.caveats if step else caveats(load, None)),
+        "caveats": list(step.caveats if step else caveats(load)),
         "offload": _offload(asks),
         **_spent(spent or {}),
         "money": {name: figure.as_json() for name, figure in (spent or {}).items()},

@@ -113,7 +113,7 @@ def covered(done: Calibration, phase: str, known: bool) -> float:
 
 def document(done: Calibration) -> dict[str, object]:
     """The content of fitted.json."""
-    seen = sorted({told(one.point.load.phase, one.kind, one.point.on) for one in done.laid if one.point.fits})
+    seen = sorted({told(one.point.load, one.kind, one.point.on) for one in done.laid if one.point.fits})
     return {
         "about": "Written by `python -m core.cost.calibrate`; calibration/priors.py says what each is.",
         "constants": {name: float(f"{value:.4g}") for name, value in done.constants.values.items()},

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.cost.devices.base import Processor
-from core.cost.efficiency import fitted, multiplies, software, told
-from core.cost.formats import Format, Widths
+from core.cost.efficiency import multiplies, software
+from core.cost.figure import Grade
+from core.cost.formats import FORMATS
 from core.cost.scenario import Scenario
 
 _PHASES = {"decode": "decode steps", "prefill": "prefills", "train": "training steps"}
+_KINDS = {
+    "datacenter": "datacenter devices",
+    "card": "cards",
+    "apple": "chips",
+    "embedded": "modules",
+    "cpu": "CPUs",
+}
 _SOFTWARE = {
     "serving": "serving software",
     "compiled": "compiled PyTorch",
@@ -19,13 +27,13 @@ _SOFTWARE = {
 }
 
 
-def caveats(load: Scenario, on: Processor | None) -> tuple[str, ...]:
-    """Sentences on a step of `load`, and on its seconds where a device is named."""
-    return tuple(_told(load, on))
+def caveats(load: Scenario, on: Processor | None = None, grade: Grade = "prior") -> tuple[str, ...]:
+    """Sentences on a step of `load`, and on its seconds, of this grade, where a device is named."""
+    return tuple(_told(load, on, grade))
 
 
-def _told(load: Scenario, on: Processor | None) -> Iterator[str]:
-    narrow = sorted({form.name for form in _forms(load.weights) if form.bits < 16})
+def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
+    narrow = sorted(name for name in load.weights.formats if FORMATS[name].bits < 16)
     if load.phase == "train" and narrow:
         kept = "float32" if load.weights.default.bits >= 32 else "16 bits, with a float32 copy"
         yield (
@@ -44,16 +52,16 @@ def _told(load: Scenario, on: Processor | None) -> Iterator[str]:
         )
     if load.offload is not None:
         yield "Steps with experts off the device are not fitted to timings: the band is twice as wide."
-    elif told(load.phase, kind, on) not in fitted().seen:
-        maker = f"{on.vendor} devices" if on.vendor else on.title
+    elif grade == "prior":
+        maker = f"{on.vendor} {_KINDS[on.kind]}" if on.vendor else on.title
+        forms = _listed(sorted(load.weights.formats))
+        at = f" in {forms}" if load.phase == "train" else ""
+        at = " at batch 1" if kind == "ggml" and load.phase == "decode" and load.batch == 1 else at
+        beyond = " across nodes" if load.parallel.devices > on.node else ""
         yield (
-            f"No {_PHASES[load.phase]} of {_SOFTWARE[kind]} on {maker} were there to calibrate on: the band"
-            " is twice as wide."
+            f"No {_PHASES[load.phase]}{at} of {_SOFTWARE[kind]} on {maker}{beyond} were there to calibrate"
+            " on: the band is twice as wide."
         )
-
-
-def _forms(weights: Widths) -> tuple[Format, ...]:
-    return (weights.default, *weights.roles.values(), *weights.places.values())
 
 
 def _listed(names: list[str]) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from core.cost.devices.base import Processor
 from core.cost.figure import Grade
 from core.cost.formats import Format
-from core.cost.scenario import Phase, Scenario
+from core.cost.scenario import Scenario
 from core.cost.works import Work
 
 FILE = Path(__file__).parent / "fitted.json"
@@ -45,6 +45,8 @@ _GGML_KINDS = frozenset({"apple", "embedded", "cpu"})
 #: Narrow weights: the peak their products run at, and the one that shows a device needs not widen them.
 _RUNS_AT = {"fp8": "fp8", "mxfp8": "fp8", "mxfp4": "fp8", "nvfp4": "fp4"}
 _READS = {"fp8": "fp8", "mxfp8": "fp4", "mxfp4": "fp4", "nvfp4": "fp4"}
+#: Number formats of trainings that were timed.
+_TRAINED = frozenset({"bf16", "fp16", "fp8", "mxfp8"})
 
 
 def software(load: Scenario, on: Processor) -> Class:
@@ -85,15 +87,24 @@ class Constants:
     def band(self, load: Scenario, on: Processor, kind: Class) -> tuple[float, float, Grade]:
         """10 and 90 % factors around the seconds of a step, and how far to trust them."""
         low, high = self.bands[f"{load.phase}:stack" if load.stack else load.phase]
-        if told(load.phase, kind, on) in self.seen and load.offload is None:
+        if told(load, kind, on) in self.seen and load.offload is None:
             return low, high, "fitted"
-        # Nothing of this kind was published: twice as wide, in logarithms.
+        # Nothing of this kind was calibrated on: twice as wide, in logarithms.
         return low * low, high * high, "prior"
 
 
-def told(phase: Phase, kind: Class, on: Processor) -> str:
-    """What timings are of: a phase, a class of software, a maker (compilers and libraries differ)."""
-    return f"{phase}/{kind}/{on.vendor}"
+def told(load: Scenario, kind: Class, on: Processor) -> str:
+    """What a timing tells of: a phase, a class of software, a maker's kind of devices, one node or several.
+
+    Compilers and libraries differ by maker and kind; ggml replays a graph at batch 1 only; training has been
+    timed in a few number formats.
+    """
+    words = [load.phase, kind, on.vendor, on.kind]
+    if kind == "ggml" and load.phase == "decode":
+        words.append("batch 1" if load.batch == 1 else "batches")
+    if load.phase == "train" and not load.weights.formats <= _TRAINED:
+        words.append("other formats")
+    return "/".join([*words, "nodes"] if load.parallel.devices > on.node else words)
 
 
 @cache

@@ -153,7 +153,7 @@ def on_processor(asks: Demand, on: Processor, step: Step) -> Estimate:
     seconds = Figure(step.seconds, unit, "gpu.step", inputs, step.grade, step.low, step.high)
     return Estimate(
         on.name, on.title, load, counts, seconds, _rate(seconds, load.rows), step.ops, step.host,
-        step.bound, asks, needs, on.usable, lacks, on.source, caveats=caveats(load, on),
+        step.bound, asks, needs, on.usable, lacks, on.source, caveats=caveats(load, on, step.grade),
     )  # fmt: skip
 
 

@@ -96,6 +96,11 @@ class Widths:
     def __hash__(self) -> int:
         return hash((self.name, self.default))
 
+    @property
+    def formats(self) -> frozenset[str]:
+        """Names of all that are asked for."""
+        return frozenset(f.name for f in (self.default, *self.roles.values(), *self.places.values()))
+
     def of(self, weight: Weight, *pointers: str) -> Format:
         """Format of a weight of what stands at `pointers`, the nearest first."""
         if weight.narrows:

@@ -78,5 +78,5 @@ def sharpen(
         values.pop(f"{each}~{load.stack}", None)
     values[f"stream.{kind}"] = c.of("stream", kind) / bytes_
     bands = {**c.bands, "decode": _BAND, "decode:stack": _BAND}
-    seen = c.seen | {told(load.phase, kind, on)}
+    seen = c.seen | {told(replace(load, batch=timing.batch), kind, on) for timing in timings}
     return Sharpened(replace(c, values=values, bands=bands, seen=seen), launch, 1 / bytes_)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from core.cost import gpu
+from core.cost.caveats import caveats
 from core.cost.count import count
 from core.cost.devices import registry
 from core.cost.efficiency import STACKS, fitted, software
@@ -207,6 +208,30 @@ def test_a_band_is_twice_as_wide_where_nothing_was_published_of_a_maker():
     # Apple's prefills were timed; its decoding, and no processor's, was not.
     assert band("m2ultra", phase="prefill")[0] == "fitted"
     assert [band(name)[0] for name in ("m2ultra", "cpu-desktop")] == ["prior", "prior"]
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "grade"),
+    [
+        ("rtx3090", {"stack": "llama.cpp", "batch": 8}, "fitted"),
+        ("rtx4090", {"stack": "llama.cpp", "batch": 1}, "prior"),
+        ("gb10", {"stack": "llama.cpp", "batch": 1}, "fitted"),
+        ("rtx4090", {"stack": "llama.cpp", "phase": "prefill"}, "prior"),
+        ("rtx4090", {"stack": "vllm"}, "prior"),
+        ("h200-sxm", {"parallel": Parallel(ep=8, dp=8), "batch": 64}, "fitted"),
+        ("h200-sxm", {"parallel": Parallel(ep=8, dp=16), "batch": 64}, "prior"),
+        ("h100-sxm", {"phase": "train", "parallel": Parallel(ep=8, dp=16), "batch": 16}, "fitted"),
+        ("h100-sxm", {"phase": "train", "weights": "fp8"}, "fitted"),
+        ("h100-sxm", {"phase": "train", "weights": "mxfp4"}, "prior"),
+        ("h100-sxm", {"phase": "train", "weights": "q4_0"}, "prior"),
+    ],
+)
+def test_what_no_timing_is_near_to_is_a_prior_and_says_so(target, more, grade):
+    asked, on = load(**more), registry.device(target)
+    found = gpu.step(MIXTRAL, asked, on)
+    assert found.grade == grade
+    said = " ".join(caveats(asked, on, found.grade))
+    assert ("twice as wide" in said) == (grade == "prior")
 
 
 def test_an_optimizer_moves_what_it_keeps():
