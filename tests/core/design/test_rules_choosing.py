@@ -192,6 +192,9 @@ def test_a_random_expert_is_not_exported_and_the_mean_of_all_is() -> None:
 
 SHARED = [{"kind": "glu", "hidden": 32}]
 UNEQUAL = [{"kind": "glu", "count": 4, "hidden": 32}, {"kind": "glu", "count": 4, "hidden": 96}]
+#: Each expert cut in four (arXiv 2401.06066).
+FINE = [{"kind": "glu", "count": 32, "hidden": 8}]
+TOP_7 = {"select": {"kind": "top_k", "k": 7}, "weigh": RAW}
 TOP_P = {"select": {"kind": "top_p", "p": 0.6}, "weigh": RAW}
 ISLAND = {"select": {"kind": "group_top_k", "k": 2, "top_islands": 1, "island_score": "sum"}, "weigh": RAW}
 ANNEALED = {"kind": "temperature", "value": {"kind": "exponential", "start": 2.0, "end": 0.3}}
@@ -215,6 +218,41 @@ MIXES: dict[str, dict[str, Any]] = {
     },
     "a temperature over islands": {"router": {**ISLAND, "modifiers": [ANNEALED]}, "islands": 2},
     "broadcast over islands": {"router": {**ISLAND, "uncertain": {}}, "islands": 2},
+    "a router for each task over fine experts, shared": {
+        "experts": FINE,
+        "shared": SHARED,
+        "router": {"condition": {"kind": "task_gate"}, "score": {"kind": "noisy_linear"}, **TOP_7},
+        "balance": [{"kind": "importance_load_cv"}],
+    },
+    "dropped experts of clusters, fine and shared": {
+        "experts": FINE,
+        "shared": SHARED,
+        "islands": 4,
+        "router": {"modifiers": [{"kind": "drop_experts", "rate": 0.5}], **TOP_7},
+        "balance": [{"kind": "load_balance"}, {"kind": "cluster_variance"}],
+    },
+    "experts that score themselves, balanced, shared": {
+        "experts": [{"kind": "glu_lowrank", "count": 8, "hidden": 32, "rank": 4}],
+        "shared": SHARED,
+        "router": {"score": {"kind": "expert_norm"}, "weigh": RAW},
+        "balance": [{"kind": "load_balance"}],
+    },
+    "broadcast beside shared experts, unequal": {
+        "experts": UNEQUAL,
+        "shared": SHARED,
+        "router": {"uncertain": {}},
+    },
+    "fine experts, shared, a bias, islands": {
+        "experts": FINE,
+        "shared": SHARED,
+        "islands": 4,
+        "router": {
+            "select": {"kind": "group_top_k", "k": 6, "top_islands": 2},
+            "score_function": "sigmoid",
+            "weigh": {"kind": "renormalised", "scale": 2.5},
+        },
+        "balance": [{"kind": "bias_update"}],
+    },
     "choice by experts, shared": {
         "router": {"select": CHOICE, "weigh": RAW, "modifiers": [ANNEALED]},
         "shared": SHARED,
@@ -224,5 +262,6 @@ MIXES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_methods_that_go_together_train_together(name: str) -> None:
-    assert errors(check(digits_with_body(**MIXES[name]), stage="train")) == ()
+def test_methods_that_go_together_are_allowed_together(name: str) -> None:
+    design = digits_with_body(**MIXES[name])
+    assert errors(check(design, stage="train")) == errors(check(design, stage="export:onnx")) == ()
