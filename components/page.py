@@ -98,18 +98,10 @@ def small(text: str) -> None:
     st.markdown(f":gray[:small[{plain(text)}]]", width="content")
 
 
-def chart(
-    drawing: Drawing,
-    finding: str,
-    *,
-    height: int,
-    key: str,
-    vector: bool = False,
-) -> None:
-    """An altair chart whose alternative text is its finding; drawn as SVG where it is to be saved as one."""
+def chart(drawing: Drawing, finding: str, *, height: int, key: str) -> None:
+    """An altair chart whose alternative text is its finding; drawn as SVG, so that it is saved as one."""
     shown = framed(drawing, palette.current(), height)
-    if vector:
-        shown = shown.properties(usermeta={"embedOptions": {"renderer": "svg"}})
+    shown = shown.properties(usermeta={"embedOptions": {"renderer": "svg"}})
     st.altair_chart(shown, alt=finding, key=key)
 
 

@@ -32,7 +32,7 @@ def show(db: Database, run: RunPublic) -> None:
     with controls:
         section = sections.choose()
         st.space("stretch")
-    tour.show(shown)
+    tour.show(shown, top)
     section.show(shown, controls)
     page.command(*section.commands(shown))
 

@@ -5,17 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from components.assets import component
 
 _HTML = '<div class="root tour"></div>'
 
 
-def tour(steps: Sequence[tuple[str, str]], *, opens: bool, key: str, on_step: Callable[[int], None]) -> None:
-    """Steps of (title, words); `on_step` brings the page to one. `opens`: by itself, until it was seen."""
+def tour(
+    steps: Sequence[tuple[str, str]],
+    *,
+    opens: bool,
+    key: str,
+    on_step: Callable[[int], None],
+    closed: DeltaGenerator,
+) -> None:
+    """Steps of (title, words); `on_step` brings the page to one. `opens`: by itself, until it was seen.
+
+    A tour that nobody takes is a word in the row `closed`; one that is taken stands here.
+    """
 
     def at() -> int | None:
-        step = (st.session_state.get(key) or {}).get("step")
+        held = st.session_state.get(key) or {}
+        step = held.get("step")
+        if step is None and held.get("opened"):
+            return 0
         return step if isinstance(step, int) and 0 <= step < len(steps) else None
 
     def stepped() -> None:
@@ -23,5 +37,13 @@ def tour(steps: Sequence[tuple[str, str]], *, opens: bool, key: str, on_step: Ca
         if step is not None:
             on_step(step)
 
-    data = {"steps": [list(step) for step in steps], "opens": opens, "name": key, "at": at()}
-    component("tour", _HTML)(data=data, key=key, on_step_change=stepped)
+    here = at()
+    data = {"steps": [list(step) for step in steps], "opens": opens, "name": key, "at": here}
+    with closed if here is None else st.container():
+        component("tour", _HTML)(
+            data=data,
+            key=key,
+            width="content" if here is None else "stretch",
+            on_step_change=stepped,
+            on_opened_change=lambda: None,
+        )

@@ -1,20 +1,27 @@
 // A few steps through a page. Whether it was seen is kept by the browser; where it stands, by this part.
 const kept = new WeakMap();
+// The page moves it when it opens or closes, which makes it anew: what is then to be reached by keys.
+let wanted = null;
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tour"),
     seen = `moe-studio.${data.name}`,
     last = data.steps.length - 1;
   let state = kept.get(parentElement);
-  // Moved to another place of the page it is made anew, and goes on where the page says it stands.
-  if (!state) kept.set(parentElement, (state = { at: data.at ?? (data.opens && !remembered(seen) ? 0 : null) }));
+  // Made anew it goes on where the page says it stands.
+  if (!state) {
+    kept.set(parentElement, (state = { at: data.at ?? null }));
+    if (state.at === null && data.opens && !remembered(seen)) setStateValue("opened", true);
+  }
   const go = (at) => {
     state.at = at;
+    wanted = "next";
     setStateValue("step", at);
     draw("next");
   };
   const leave = () => {
     state.at = null;
+    wanted = "open";
     remember(seen);
     setStateValue("step", -1);
     draw("open");
@@ -23,7 +30,7 @@ export default function ({ parentElement, data, setStateValue }) {
     h("button", { type: "button", class: name, onclick, ...more }, words);
   const draw = (focus) => {
     if (state.at === null)
-      root.replaceChildren(button("open", `Tour of this page, ${last + 1} steps`, () => go(0)));
+      root.replaceChildren(button("open", "Tour", () => go(0), { "aria-label": `Tour of this page, ${last + 1} steps` }));
     else {
       const [title, words] = data.steps[state.at];
       const card = h(
@@ -47,7 +54,9 @@ export default function ({ parentElement, data, setStateValue }) {
   };
   // Each step redraws the page and this part with it; who walks by keys must not lose the place.
   const inside = root.contains(root.getRootNode().activeElement);
-  draw(inside && state.at !== null ? "next" : null);
+  const lost = wanted && root.ownerDocument.activeElement === root.ownerDocument.body;
+  draw(lost ? wanted : inside && state.at !== null ? "next" : null);
+  if (lost) wanted = null;
 }
 
 // A browser may keep nothing; then the tour opens again, and nothing else happens.

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,7 +15,7 @@ from core.design.plan import Plan
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import preset
 from core.design.spec import Design
-from storage import database, files, runs, work
+from storage import database, files, metrics, runs, work
 from storage.database import Database
 from storage.drafts import Document
 from storage.status import Status
@@ -221,3 +222,37 @@ def test_expertise_is_measured_for_a_layer_that_is_chosen_by_keys(theme, look):
     page.get_by_role("option", name="Layer 2").press("Enter")
     rest(page)
     expect(page.get_by_text(re.compile(r"^Layer 2: .* held-out tokens"))).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_domains_experts_are_tested_and_switches_are_kept_as_a_run(look, studio):
+    page = look("What if", "dark", "&routing.imaging.target=digits")
+    page.get_by_role("button", name="Test its experts").press("Enter")
+    expect(page.get_by_text(re.compile("most distinctive expert.* loses .* nats"))).to_be_visible(
+        timeout=PATIENCE
+    )
+    expect(page.get_by_text("Box: 20 draws of others of like usage")).to_be_visible()
+    rest(page)
+    sound(page)
+    with page.expect_download() as download:
+        page.locator(".save").last.get_by_role("button", name="SVG").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"<svg")
+    page.get_by_role("button", name=re.compile(r"^Layer 1, expert 0, .* as learned$")).press("Space")
+    page.get_by_role("button", name="Keep as a run").click()
+    name = page.get_by_role("textbox", name="Name", exact=True)
+    name.fill("Without the first")
+    name.press("Enter")
+    page.get_by_role("button", name="Keep", exact=True).press("Enter")
+    expect(page.get_by_role("heading", name="Without the first")).to_be_visible(timeout=PATIENCE)
+    rest(page)
+    assert f"run={studio[1]}&" not in page.url
+    page.goto("/runs")
+    rest(page)
+    expect(page.get_by_role("combobox", name="Run", exact=True)).to_have_value(
+        re.compile("^without-the-first")
+    )
+    # Its note is in the table of events, which is a canvas.
+    db = database.open(studio[0].data)
+    [child] = [run.id for run in runs.listing(db) if run.name == "Without the first"]
+    notes = [event.text for event in metrics.events(db, child)]
+    db.close()
+    assert any(f"Kept from {studio[1]} with experts switched in" in note for note in notes)

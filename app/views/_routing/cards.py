@@ -85,7 +85,7 @@ def specialization(routed: Routed) -> None:
         if rows:
             height = min(300, 44 + 30 * len(rows))
             drawing = against_chance(against, palette.current())
-            page.chart(drawing, finding, height=height, key="routing.special", vector=True)
+            page.chart(drawing, finding, height=height, key="routing.special")
 
 
 def domains(routed: Routed, cell: tuple[int, int]) -> None:

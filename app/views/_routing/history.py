@@ -52,7 +52,7 @@ def evenness(found: Counters) -> None:
         drawing = curves(
             series, palette.current(), last_step=found.steps[-1], reference=("even by chance", chance)
         )
-        page.chart(drawing, each[most].reading.shows, height=HEIGHT, key="routing.even", vector=True)
+        page.chart(drawing, each[most].reading.shows, height=HEIGHT, key="routing.even")
 
 
 def settling(shown: Shown) -> None:
@@ -118,7 +118,7 @@ def settled(routed: Routed, found: dict[str, Saturation], size_bytes: int) -> No
     chance = float(found[late].chance_C[0])
     last = int(found[late].steps_C[-1])
     drawing = curves(series, palette.current(), last_step=last, reference=("by chance", chance), top=1.0)
-    page.chart(drawing, found[late].reading.shows, height=HEIGHT, key="routing.settled", vector=True)
+    page.chart(drawing, found[late].reading.shows, height=HEIGHT, key="routing.settled")
 
 
 def lives(found: Counters) -> None:

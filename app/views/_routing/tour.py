@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from streamlit.delta_generator import DeltaGenerator
+
 from app import state
 from app.record import read_design
 from app.views._routing import sections
@@ -53,13 +55,13 @@ STEPS = (
 )
 
 
-def show(shown: Shown) -> None:
-    """The tour; it opens by itself on a run of the starter."""
+def show(shown: Shown, closed: DeltaGenerator) -> None:
+    """The tour; it opens by itself on a run of the starter. `closed`: the row it stands in until then."""
     if shown.routed is None or not shown.routed.layers:
         return
     starter = read_design(shown.run.design).sha == preset(names()[0]).sha
     words = [(step.title, step.words) for step in STEPS]
-    tour(words, opens=starter, key="routing.tour", on_step=_lead)
+    tour(words, opens=starter, key="routing.tour", on_step=_lead, closed=closed)
 
 
 def _lead(index: int) -> None:

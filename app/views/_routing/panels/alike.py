@@ -74,7 +74,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
             names, found.value_EE, palette.current(), signed=measure != "CKA", title=found.measure
         )
         height = min(560, max(240, 26 * len(names) + 90))
-        page.chart(drawing, found.reading.shows, height=height, key="routing.alike", vector=True)
+        page.chart(drawing, found.reading.shows, height=height, key="routing.alike")
 
 
 def table(found: Similarity) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
             "routing.entropy",
         )
         drawing = histogram(found.entropy_B, (0, 100), "entropy, % of undecided", colours)
-        page.chart(drawing, found.reading.shows, height=230, key="routing.entropy", vector=True)
+        page.chart(drawing, found.reading.shows, height=230, key="routing.entropy")
     with right, page.card():
         finding = by_domain(routed.trace.domains, found.entropy_N)
         rows = [
@@ -49,7 +49,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
         )
         mean = float(np.average((np.arange(BINS) + 0.5) / BINS, weights=found.entropy_B))
         drawing, height = rates(rows, mean, colours), 34 + 26 * len(rows)
-        page.chart(drawing, finding, height=height, key="routing.entropy_domain", vector=True)
+        page.chart(drawing, finding, height=height, key="routing.entropy_domain")
     if found.margin_Q is not None and found.near_ties is not None:
         margins(found, name)
 
@@ -74,7 +74,7 @@ def margins(found: Decisions, name: str) -> None:
         drawing = quantiles(
             [(name, *found.margin_Q.tolist())], palette.current(), "gap in the router's scores"
         )
-        page.chart(drawing, finding, height=70, key="routing.margin", vector=True)
+        page.chart(drawing, finding, height=70, key="routing.margin")
 
 
 def by_domain(domains: tuple[str, ...], entropy_N: np.ndarray) -> str:

@@ -46,7 +46,7 @@ def one(name: str, rows: Rows, rate: float) -> None:
     finding = f"{worst}: {100 * most:.1f} % turned away, the most by {name}"
     page.head(finding)
     drawing = rates(rows, rate, palette.current())
-    page.chart(drawing, finding, height=34 + 22 * len(rows), key=f"routing.drops.{name}", vector=True)
+    page.chart(drawing, finding, height=34 + 22 * len(rows), key=f"routing.drops.{name}")
 
 
 def groups(found: Drops, domains: tuple[str, ...]) -> dict[str, Rows]:

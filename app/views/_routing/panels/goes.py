@@ -49,7 +49,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
             "routing.lift",
         )
         drawing = lifts(rows, found.lift_GE[used], found.notable_GE[used], palette.current(), found.label)
-        page.chart(drawing, found.reading.shows, height=26 * len(rows) + 90, key="routing.lift", vector=True)
+        page.chart(drawing, found.reading.shows, height=26 * len(rows) + 90, key="routing.lift")
     with page.card():
         page.head(
             "The same as shares of each row",

@@ -42,7 +42,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
             "routing.plane",
         )
         drawing = plane(found.place_E2, found.norm_E, palette.current())
-        page.chart(drawing, found.reading.shows, height=380, key="routing.plane", vector=True)
+        page.chart(drawing, found.reading.shows, height=380, key="routing.plane")
     finding = norms(found)
     names = [str(e) for e in range(len(found.norm_E))]
     with right, page.card():
@@ -55,7 +55,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
             "routing.cosine",
         )
         drawing = alikeness(names, found.cosine_EE, palette.current(), signed=True, title="cosine")
-        page.chart(drawing, finding, height=380, key="routing.cosine", vector=True)
+        page.chart(drawing, finding, height=380, key="routing.cosine")
 
 
 def norms(found: Geometry) -> str:

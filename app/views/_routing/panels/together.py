@@ -61,7 +61,7 @@ def pairs(routed: Routed, found: Coactivation, load: list[int]) -> None:
         )
         none = np.zeros(lift_EE.shape, np.bool_)
         drawing = lifts(names, lift_EE, none, palette.current(), "expert", columns=names)
-        page.chart(drawing, finding, height=420, key="routing.pairs", vector=True)
+        page.chart(drawing, finding, height=420, key="routing.pairs")
 
 
 def strongest(found: Coactivation) -> str:
@@ -108,7 +108,7 @@ def proposal(routed: Routed) -> None:
             ("as proposed", found.after.out, found.after.back),
         ]
         drawing = sent(rows, palette.current())
-        page.chart(drawing, found.reading.shows, height=170, key="routing.placement", vector=True)
+        page.chart(drawing, found.reading.shows, height=170, key="routing.placement")
 
 
 def groups(found: Coactivation, load: list[int]) -> pd.DataFrame:
