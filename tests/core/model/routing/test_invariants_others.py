@@ -1,4 +1,4 @@
-"""I2, I7 to I10 for methods in which tokens do not choose, and exact facts of single papers."""
+"""I2 and I5 to I10 for methods in which tokens do not choose, and exact facts of single papers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.core.model.routing.test_invariants_methods import (
     X,
     changed,
     layer_of,
+    of_experts,
     passed,
     spec_of,
     told,
@@ -64,6 +65,27 @@ def test_i2_nothing_is_accepted_that_was_not_selected_and_nothing_dropped(name: 
     for row in record.selected_TK.tolist():
         named = [e for e in row if e >= 0]
         assert len(set(named)) == len(named)
+
+
+@pytest.mark.parametrize("name", ["expert-choice", "base", "sinkhorn", "smear", "all-experts", "task-level"])
+def test_i5_experts_may_change_places(name: str) -> None:
+    layer, order = built(name), torch.tensor([3, 5, 0, 1, 4, 2])
+    y = routed(layer, X, circumstances())[0]
+    (group,) = layer.experts.members()
+    with torch.no_grad():
+        for tensor in group.parameters():
+            tensor.copy_(tensor[order])
+        for tensor in of_experts(layer, 6):
+            tensor.copy_(tensor.index_select(list(tensor.shape).index(6), order))
+    assert close(routed(layer, X, circumstances())[0], y)
+
+
+@lasting
+def test_i6_permuting_tokens_of_examples_permutes_the_output(name: str) -> None:
+    """Whoever looks at a whole batch looks at it without an order."""
+    layer, order = built(name), torch.randperm(S, generator=torch.Generator().manual_seed(0))
+    y = routed(layer, X, circumstances())[0]
+    assert close(routed(layer, X[:, order], circumstances())[0], y[:, order])
 
 
 @hard
