@@ -48,13 +48,13 @@ class Bench:
             self.db, claiming.KIND, None, {"experiment": "x900", **arguments}, f"r{self.count}"
         )
 
-    def perform(self, job: JobPublic, *, reports: int | None = None) -> dict[str, Any]:
-        """Do the job; after so many reports it is to end."""
+    def perform(self, job: JobPublic, *, reports: int | None = None, done: int = 0) -> dict[str, Any]:
+        """Do the job; after so many reports it is to end, of those from when `done` runs are done."""
         left = [reports]
 
         def report(progress: float, message: str, result: dict[str, Any] | None = None) -> None:
             self.said.append(message)
-            if left[0] is not None:
+            if left[0] is not None and (result or {}).get("done", 0) >= done:
                 if left[0] == 0:
                     raise CancelledError
                 left[0] -= 1
@@ -114,7 +114,7 @@ def test_what_is_finished_stays_when_the_job_ends_and_the_run_at_work_goes_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CancelledError):
-        bench.perform(bench.job(seeds=2), reports=4)
+        bench.perform(bench.job(seeds=2), reports=2, done=2)
     before = finished(bench)
     assert 0 < len(before) < 4
     halted = [run.id for run in runs.listing(bench.db) if run.status is not Status.DONE]

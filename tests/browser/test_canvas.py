@@ -1,6 +1,5 @@
 """The drawing worked by hand and by keys, in a real browser: what each gesture leaves in the design."""
 
-import json
 import os
 import re
 import signal
@@ -420,4 +419,4 @@ def test_an_empty_design_says_how_to_begin(open_page: OpenPage, server: Server):
     expect(page.get_by_text("No layers yet. Drag a part here")).to_be_visible()
     page.locator(".empty").get_by_role("button", name="MoE layer").click()
     expect(part(page, "MoE layer")).to_be_visible()
-    assert json.loads(stored(server, draft).model_dump_json())["stacks"][0]["layers"] != []
+    until(server, draft, page, kinds, ["moe"])

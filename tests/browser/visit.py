@@ -58,16 +58,23 @@ def new_page(browser: Browser, url: str, *, theme: str = "light", width: int = 1
     return page, recorder
 
 
-def settle(page: Page, *, timeout: float = 30_000) -> None:
-    """Wait until the script has run, the charts are drawn and the fonts are there."""
+def settle(page: Page, *, timeout: float = 60_000) -> None:
+    """Wait until the script has run, the charts are drawn and the fonts are there.
+
+    The first page of a server waits for all that its process loads, on cores that others use too.
+    """
     page.wait_for_function(_AT_REST, timeout=timeout)
 
 
 def axe_violations(page: Page) -> list[str]:
     """What axe-core finds on the page as it is now, one line each: rule, impact, elements."""
     page.evaluate(_AXE)
-    found: dict[str, Any] = page.evaluate(f"axe.run(document, {{runOnly: {AXE_RULES}}})")
+    # Axe describes every element that passed, too, and Playwright carries it over, unless told not to.
+    asked = f"{{runOnly: {AXE_RULES}, resultTypes: ['violations']}}"
+    violations: list[dict[str, Any]] = page.evaluate(
+        f"axe.run(document, {asked}).then(found => found.violations)"
+    )
     return [
         f"{finding['id']} ({finding['impact']}): {[node['html'][:200] for node in finding['nodes']]}"
-        for finding in found["violations"]
+        for finding in violations
     ]
