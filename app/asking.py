@@ -9,6 +9,7 @@ from app.errors import UserError
 from app.paths import data_root
 from app.record import layer_names, read_design
 from core.design.bodies.moe import Moe
+from core.design.bodies.routed_block import RoutedBlock
 from core.design.override import Override, Overrides, Scope
 from core.design.spec import Design
 from core.probe.errors import ProbeError
@@ -43,7 +44,9 @@ def design_of(run_id: str) -> Design:
 
 def routed_layers(design: Design) -> dict[str, str]:
     """Routed layers: path -> name, counted from 1 as in the drawing."""
-    return layer_names([place.path for place in design.occurrences() if isinstance(place.body, Moe)])
+    return layer_names(
+        [place.path for place in design.occurrences() if isinstance(place.body, Moe | RoutedBlock)]
+    )
 
 
 def layer_path(design: Design, said: str) -> str:

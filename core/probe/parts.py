@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from core.design.bodies.moe import Moe as MoeSpec
+from core.design.bodies.routed_block import RoutedBlock
 from core.model.bodies.moe import Moe
 from core.model.experts import ExpertBank
 from core.model.model import Model
@@ -45,17 +46,28 @@ def moe_layers(model: Model) -> dict[str, Moe]:
     return {path: part.body for path, part in model.parts() if isinstance(part.body, Moe)}
 
 
+def banks(subject: Subject) -> dict[str, int]:
+    """Experts of every layer that can be switched, by path: of MoE layers, and of banks of whole layers."""
+    bodies = ((place.path, place.body) for place in subject.design.occurrences())
+    return {path: body.count for path, body in bodies if isinstance(body, MoeSpec | RoutedBlock)}
+
+
 def selecting_layer(subject: Subject, path: str | None) -> str:
     """The path of a layer that selects experts, the last one where none is named. Raises ProbeError."""
     places = subject.design.occurrences()
     layers = [o.path for o in places if isinstance(o.body, MoeSpec) and o.body.router.combine.selects]
     if not layers:
         raise ProbeError(
-            f"{subject.run} has no layer that selects experts, so there is none to ask about. To fix this,"
-            " choose a run that has one."
+            f"{subject.run} has no layer that sends tokens to experts, so there is none to look into. To fix"
+            " this, choose a run that has one."
         )
     if path is None:
         return layers[-1]
+    if path not in layers and path in banks(subject):
+        raise ProbeError(
+            f"The experts of layer {path} are whole layers or are all mixed, and this question looks into"
+            f" experts that tokens are sent to. To fix this, name one of: {', '.join(layers)}."
+        )
     if path not in layers:
         raise ProbeError(
             f"{subject.run} has no layer {path[:60]!r} that selects experts. To fix this, name one of:"

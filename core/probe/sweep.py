@@ -20,7 +20,7 @@ from core.design.override import Override
 from core.probe.answers import Sweep, SweepStep
 from core.probe.errors import ProbeError
 from core.probe.losses import interval, losses
-from core.probe.parts import moe_layers
+from core.probe.parts import banks
 from core.probe.subject import Subject
 from core.probe.trace import part_of
 from core.trace.collect import pass_of
@@ -67,9 +67,9 @@ def answer(subject: Subject, ask: Ask) -> Sweep:
 
 
 def _known(subject: Subject, cells: Sequence[Cell]) -> None:
-    layers = moe_layers(subject.model)
+    layers = banks(subject)
     for path, expert in cells:
-        if path not in layers or not 0 <= expert < layers[path].experts.count:
+        if path not in layers or not 0 <= expert < layers[path]:
             raise ProbeError(
                 f"There is no expert {expert} in layer {path[:60]!r}. To fix this, name experts of"
                 f" {', '.join(layers)}."
@@ -78,9 +78,8 @@ def _known(subject: Subject, cells: Sequence[Cell]) -> None:
 
 def _usage(subject: Subject, examples: int | None) -> Floats:
     """Choices of every expert on the first part of all domains [L, E], NaN where a layer has fewer."""
-    layers = moe_layers(subject.model)
-    most = max(layer.experts.count for layer in layers.values())
-    counts = {path: torch.zeros(layer.experts.count) for path, layer in layers.items()}
+    layers = banks(subject)
+    counts = {path: torch.zeros(experts) for path, experts in layers.items()}
     with subject.overridden():
         for number, name in enumerate(subject.dataset.facts.domains):
             for piece in part_of(subject.held_out(name, examples), "first").pieces(subject.plan.batch):
@@ -90,14 +89,14 @@ def _usage(subject: Subject, examples: int | None) -> Floats:
                 for path, found in subject.model(torch.from_numpy(piece.inputs), passing).records.items():
                     if path in counts and found.selected_E is not None:
                         counts[path] += found.selected_E
-    load_LE = np.full((len(layers), most), np.nan)
+    load_LE = np.full((len(layers), max(layers.values())), np.nan)
     for row, own_E in zip(load_LE, counts.values(), strict=True):
         row[: len(own_E)] = own_E.numpy()
     return load_LE
 
 
 def _step(subject: Subject, ask: Ask, load_LE: Floats, size: int) -> SweepStep:
-    paths = list(moe_layers(subject.model))
+    paths = list(banks(subject))
     chosen = ask.cells[:size]
     numbered = [(paths.index(path), expert) for path, expert in chosen]
     try:

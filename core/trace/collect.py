@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core.design.bodies.moe import Moe
+from core.design.bodies.routed_block import RoutedBlock
 from core.design.spec import Design
 from core.model.model import Model
 from core.model.passing import Output, Pass
@@ -123,14 +124,20 @@ def _tokens(batches: Sequence[Examples], parts: Sequence[_Part], text: bool) -> 
 def _layers(
     design: Design, records: Sequence[dict[str, RoutingRecord]], probability: bool
 ) -> tuple[RoutedLayer, ...]:
-    routed = [(o.path, o.body) for o in design.occurrences() if isinstance(o.body, Moe)]
+    routed = [(o.path, o.body) for o in design.occurrences() if isinstance(o.body, Moe | RoutedBlock)]
     return tuple(
-        _layer(path, body, design.width, [found[path] for found in records], probability)
+        _layer(path, body, expert_bytes(body, design), [found[path] for found in records], probability)
         for path, body in routed
     )
 
 
-def _layer(path: str, body: Moe, width: int, records: list[RoutingRecord], probability: bool) -> RoutedLayer:
+def _layer(
+    path: str,
+    body: Moe | RoutedBlock,
+    each: tuple[int, ...],
+    records: list[RoutingRecord],
+    probability: bool,
+) -> RoutedLayer:
     def column(name: str) -> list[Array]:
         return [getattr(record, name).numpy() for record in records]
 
@@ -142,7 +149,7 @@ def _layer(path: str, body: Moe, width: int, records: list[RoutingRecord], proba
             k=0,
             soft=True,
             probability=True,
-            expert_bytes=expert_bytes(body, width),
+            expert_bytes=each,
         )
         shares = np.concatenate(column("probability_TE"))
         return soft_layer(header, np.concatenate(column("entropy_T")), shares)
@@ -153,7 +160,7 @@ def _layer(path: str, body: Moe, width: int, records: list[RoutingRecord], proba
         experts=body.count,
         k=chosen.shape[1],
         probability=probability,
-        expert_bytes=expert_bytes(body, width),
+        expert_bytes=each,
     )
     return RoutedLayer(
         header,
@@ -175,10 +182,15 @@ def padded(arrays: Sequence[Array], filler: float) -> Array:
     )
 
 
-def expert_bytes(body: Moe, width: int) -> tuple[int, ...]:
+def expert_bytes(body: Moe | RoutedBlock, design: Design) -> tuple[int, ...]:
     """Bytes of the float32 weights of each routed expert."""
+    if isinstance(body, RoutedBlock):
+        tasks = len(design.task.task_names)
+        weights = (*body.weights(design.width, tasks), *body.norms(design.norm, design.width))
+        copied = sum(weight.each * weight.copies for weight in weights if weight.role == "expert")
+        return (FLOAT32_BYTES * copied // body.count,) * body.count
     sizes = []
     for group in body.experts:
-        each = sum(weight.each for weight in group.weights(width, "expert"))
+        each = sum(weight.each for weight in group.weights(design.width, "expert"))
         sizes += [FLOAT32_BYTES * each] * group.count
     return tuple(sizes)

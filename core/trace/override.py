@@ -15,12 +15,17 @@ from contextlib import ExitStack, contextmanager
 from torch import Tensor, nn
 
 from core.design.bodies.moe import Moe as MoeSpec
+from core.design.bodies.routed_block import RoutedBlock as RoutedBlockSpec
 from core.design.override import Given, Override, Rank
 from core.model.bodies.moe import Moe
+from core.model.bodies.routed_block import RoutedBlock
 from core.model.model import Model
 from core.model.routing.router import Router
 from core.trace.errors import TraceError
 from core.trace.overridden import Overridden, Rule, Shifted, most
+
+#: Bodies whose router picks among `count` experts.
+Bank = MoeSpec | RoutedBlockSpec
 
 
 class OverrideError(TraceError):
@@ -49,8 +54,8 @@ def overrides(
     with ExitStack() as stack:
         for path, spec in specs.items():
             body, layer = bodies.get(path), parts.get(path)
-            if not isinstance(body, MoeSpec) or not isinstance(layer, Moe):
-                known = ", ".join(p for p, b in bodies.items() if isinstance(b, MoeSpec)) or "none"
+            if not isinstance(body, Bank) or not isinstance(layer, Moe | RoutedBlock):
+                known = ", ".join(p for p, b in bodies.items() if isinstance(b, Bank)) or "none"
                 raise OverrideError(f"There is no routed layer {path!r}. To fix this, name one of: {known}.")
             notes += _checked(path, spec, body, path in given)
             stack.enter_context(_exchanged(layer.router, spec, body, given.get(path)))
@@ -58,7 +63,7 @@ def overrides(
 
 
 @contextmanager
-def _exchanged(router: Router, spec: Override, body: MoeSpec, given_T: Tensor | None) -> Iterator[None]:
+def _exchanged(router: Router, spec: Override, body: Bank, given_T: Tensor | None) -> Iterator[None]:
     before = (router.select, router.modifiers, router.capacity)
     rule = Rule(spec, body.count, _most(spec, body), given_T)
     try:
@@ -70,7 +75,7 @@ def _exchanged(router: Router, spec: Override, body: MoeSpec, given_T: Tensor | 
         router.select, router.modifiers, router.capacity = before
 
 
-def _checked(path: str, spec: Override, body: MoeSpec, given: bool) -> list[str]:
+def _checked(path: str, spec: Override, body: Bank, given: bool) -> list[str]:
     """What has to be left out. Raises OverrideError."""
     experts, router = body.count, body.router
     named = {*spec.suppress, *spec.force, *spec.bias}
@@ -107,7 +112,7 @@ def _checked(path: str, spec: Override, body: MoeSpec, given: bool) -> list[str]
     return [f"Layer {path} has {left} of its {experts} experts left, so a token gets {left} at most."]
 
 
-def _most(spec: Override, body: MoeSpec) -> int:
+def _most(spec: Override, body: Bank) -> int:
     """Most experts of a token, once the weights have let go of those that count no more."""
     router = body.router
     picked = router.select.most(body.count) if spec.pick is None else most(spec.pick, body.count)

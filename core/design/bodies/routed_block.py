@@ -62,6 +62,11 @@ class RoutedBlock(Body):
     layer: Layer
     router: Router
 
+    @property
+    def count(self) -> int:
+        """E, whole layers to choose from."""
+        return self.copies
+
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
         yield from self.router.weights(width, self.copies, tasks)
         for part in self.layer.parts:

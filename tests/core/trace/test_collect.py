@@ -57,8 +57,8 @@ def test_expert_bytes_are_those_of_the_built_bank() -> None:
     model = build(tiny_design())
     (body,) = (o.body for o in model.design.occurrences() if o.body.kind == "moe")
     bank = sum(p.numel() for name, p in model.named_parameters() if ".experts." in name)
-    assert sum(expert_bytes(body, 8)) == 4 * bank
-    assert len(set(expert_bytes(body, 8))) == 1
+    assert sum(expert_bytes(body, model.design)) == 4 * bank
+    assert len(set(expert_bytes(body, model.design))) == 1
 
 
 def test_rows_of_different_length_are_padded() -> None:
