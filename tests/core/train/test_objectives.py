@@ -258,6 +258,29 @@ def test_one_optimizer_step_for_all_tasks() -> None:
     assert all(p.grad is None for p in model.parameters())
 
 
+@pytest.mark.parametrize("kind", ["single", "per_task_accumulate", "two_pass_consistency"])
+def test_a_selection_bias_moves_once_a_step_however_many_passes_it_has(kind: str) -> None:
+    model = build(table(balance=({"kind": "bias_update", "step": 0.25},), **GATED, **NOISY))
+    plan = Plan(steps=4, objective={"kind": kind})
+    optimizer = make_optimizer(model, plan.optimizer)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    biases = [buffer for name, buffer in model.named_buffers() if name.endswith("bias")]
+    assert biases
+    assert not held & {id(bias) for bias in biases}
+    for step in (1, 2):
+        before = [bias.clone() for bias in biases]
+        advance(model, optimizer, plan, examples(), 2, step)
+        for bias, was in zip(biases, before, strict=True):
+            assert set((bias - was).abs().tolist()) <= {0.0, 0.25}
+            assert (bias != was).any()
+    after = [bias.clone() for bias in biases]
+    batch = examples()
+    with torch.no_grad():
+        told = Pass(task_id=torch.zeros(len(batch.inputs), dtype=torch.long), record="full")
+        model.eval()(torch.from_numpy(batch.inputs), told)
+    assert all(torch.equal(bias, was) for bias, was in zip(biases, after, strict=True))
+
+
 def test_a_later_pass_that_is_not_finite_leaves_no_gradient() -> None:
     model = build(table(**GATED), execution="reference")
     plan = Plan(steps=4, objective={"kind": "per_task_accumulate"})
