@@ -80,7 +80,7 @@ def _experts(found: Estimate) -> str:
 
 def time_finding(found: list[Estimate]) -> str:
     """What rules at the smallest batch, from where on it computes, and from where on every expert is read."""
-    words = {"overhead": "Launches rule", "memory": "Memory rules", "network": "The network rules"}
+    words = {"overhead": "Launches rule", "memory": "Memory rules", "network": "Transfers rule"}
     first = found[0]
     computes = next((each.load.batch for each in found if each.bound == "compute"), None)
     said = words.get(first.bound, "Computing rules") + f" at batch {first.load.batch}"

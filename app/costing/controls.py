@@ -28,7 +28,7 @@ WEIGHTS = ("bf16", "fp8", "int8", "int4", "mxfp4", "nvfp4", "q8_0", "q4_0", "q4_
 FIRST = ("h100-sxm", "rtx4090", "l4", "m4max")
 MOST = 8
 _WAYS = {
-    None: "On the device",
+    "": "On the device",
     "host": "With the host, which computes",
     "pcie": "With the host, fetched",
     "nvme": "On a drive, fetched",
@@ -57,10 +57,13 @@ def contexts(design: Design) -> list[int]:
 
 def choose(db: Database, design: Design) -> Chosen | None:
     """Draw the controls; None while no target is chosen."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="top", gap="small"):
         names = _targets()
         phase, weights, batch, context = _asked(design)
-        plan, price, watts, routing = _more(db, design, phase)
+        with st.container(width="content"):
+            # As high as the labels beside it.
+            st.space("small")
+            plan, price, watts, routing = _more(db, design, phase)
     if not names:
         return None
     targets = tuple(own.processor(name) for name in names)
@@ -189,12 +192,12 @@ def _offload(design: Design) -> dict[str, int | str | None]:
     st.markdown("**Experts that do not fit**")
     with st.container(horizontal=True, gap="small"):
         way = st.selectbox(
-            "They lie", (None, *WAYS), format_func=lambda way: _WAYS[way], width=230, key="cost.offload"
+            "They lie", ("", *WAYS), format_func=lambda way: _WAYS[way], width=230, key="cost.offload"
         )
-        if way is None:
+        if not way:
             return {}
         moved = st.number_input(
-            f"Layers of {layers}", 0, layers, layers, width=120, key="cost.offload.layers"
+            f"Layers of {layers}", 0, layers, layers, width=120, key=f"cost.offload.{layers}"
         )
     return {"offload": way, "offload_layers": None if moved == layers else moved}
 

@@ -21,10 +21,10 @@ _WAITS = {
     "memory": "waits for memory",
     "compute": "computes",
     "overhead": "is launch overhead",
-    "network": "waits for other devices",
+    "network": "waits for transfers",
 }
 #: What a step is mostly spent on, in words.
-BOUNDS = {"memory": "memory", "compute": "computing", "overhead": "launches", "network": "the network"}
+BOUNDS = {"memory": "memory", "compute": "computing", "overhead": "launches", "network": "transfers"}
 GROUPS = ("Launch and host", "Attention and cache", "Shared, dense, head, other", "Experts")
 
 
@@ -76,11 +76,12 @@ def _longest(ops: Sequence[Op]) -> str:
 
 
 def dots(found: Estimate) -> list[Dot]:
-    """Operators that compute, as dots of the roofline."""
+    """Operators that compute on the device, as dots of its roofline."""
     total = found.step.value
+    here = [op for op in found.ops if not op.elsewhere]
     return [
         Dot(row.name, row.flops / row.bytes, row.flops / row.seconds, row.seconds / total)
-        for row in by_name(found.ops)
+        for row in by_name(here)
         if row.bytes and row.seconds
     ]
 
@@ -95,7 +96,9 @@ def what_bounds(found: Estimate) -> str:
     share = most / total if total else 0.0
     who = "All of the step" if share > 0.97 else f"{percent(share)} of the step"
     longest = by_name(found.ops)[0]
-    return f"{who} {_WAITS[bound]}; {longest.name.lower()} take {percent(longest.seconds / total)} of it"
+    name = longest.name.lower()
+    verb = "take" if name.endswith("s") or " and " in name or name.startswith("experts") else "takes"
+    return f"{who} {_WAITS[bound]}; {name} {verb} {percent(longest.seconds / total)} of it"
 
 
 def operators(found: Estimate) -> pd.DataFrame:
@@ -127,7 +130,7 @@ def spent(found: Estimate) -> pd.DataFrame:
         ("computing", sum(op.compute for op in local), "FLOPs / (peak × share that arrives)"),
         ("memory", sum(op.memory for op in local), "bytes / (bandwidth × share that arrives)"),
         ("launches", sum(op.launch for op in local), "kernels × seconds between them"),
-        ("the network", sent, "hops × latency + bytes / link"),
+        ("transfers", sent, "hops × latency + bytes / link"),
         ("the host", found.host, "a constant of the software"),
     )
     return pd.DataFrame(
@@ -149,7 +152,7 @@ def grouped(found: Estimate) -> dict[str, float]:
         elif op.name in ("attention", "projections"):
             out["Attention and cache"] += op.seconds
         else:
-            out["Experts" if op.name == "experts" else "Shared, dense, head, other"] += op.seconds
+            out["Experts" if "experts" in op.name else "Shared, dense, head, other"] += op.seconds
     return out
 
 

@@ -56,8 +56,7 @@ def _for(design: Design, on: Processor, question: Question, weights: str) -> Que
     """The question in one column: a format of the asked phase, or training."""
     trains = question.phase == "train"
     if weights == "train":
-        stored = question.weights if trains else on.compute
-        return replace(question, phase="train", weights=stored if stored in ("bf16", "fp32") else "fp32")
+        return replace(question, phase="train", weights=question.weights if trains else on.compute)
     if not trains:
         return replace(question, weights=weights)
     usual = "decode" if design.task.causal_loss else "prefill"

@@ -34,8 +34,8 @@ def show(db: Database, design: Design) -> str:
         page.problems([(p.severity, str(p.message), str(p.fix)) for p in found.problems])
         return question.command(on.name)
     _tools(design, chosen, found)
-    for told in found.caveats:
-        page.small(told)
+    if found.caveats:
+        page.small(" ".join(found.caveats))
     left, right = st.columns([1.12, 1], gap="small")
     with left, page.card():
         _roofline(chosen, found)

@@ -15,6 +15,8 @@ from components.charts.palette import Palette
 
 #: Pixels of a roofline; labels are kept apart for it.
 ROOF_HEIGHT = 230
+#: Pixels that a line of words takes.
+_NAME = 14
 _DECADES = [10.0**n for n in range(-6, 10)]
 
 
@@ -62,13 +64,13 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence
         axis=alt.Axis(values=[d for d in _DECADES if floor <= d <= top], labelExpr=_DECIMAL),
     )
     roofs = _lines(roof, (low, high)).mark_line(strokeWidth=2, color=palette.ink2, clip=True).encode(x, y)
-    # Names of peaks that are close stand one below the other.
     heights = [-math.log10(other.peak / 1e12) / math.log10(top / floor) * ROOF_HEIGHT for other in others]
+    own = -math.log10(roof.peak / 1e12) / math.log10(top / floor) * ROOF_HEIGHT
     beside = [_beside(other, (low, high), palette).encode(x, y) for other in others]
     # Words come after all lines, so that their halo covers what passes below them.
     beside_names = [
-        _beside_name(other, high, x, y, palette, at - height)
-        for other, height, at in zip(others, heights, apart(heights, 14), strict=True)
+        _beside_name(other, high, x, y, palette, moved)
+        for other, moved in zip(others, _beside_lines(heights, own), strict=True)
     ]
     caps = pd.DataFrame(
         {
@@ -131,11 +133,31 @@ def _beside(roof: Roof, ends: tuple[float, float], palette: Palette) -> alt.Char
     return _lines(roof, ends).mark_line(strokeWidth=1, strokeDash=[4, 3], color=palette.ink2, clip=True)
 
 
+def _beside_lines(heights: list[float], roof: float) -> list[float]:
+    """How far below its line each name stands, in pixels.
+
+    The highest stands above it where there is room below the roof and the next line is near; the others stand
+    below theirs, one below the other.
+    """
+    below = sorted(range(len(heights)), key=lambda i: heights[i])
+    moved = [0.0] * len(heights)
+    if (
+        len(below) > 1
+        and heights[below[1]] - heights[below[0]] < 2 * _NAME
+        and (not 0 <= heights[below[0]] - roof < 2 * _NAME)
+    ):
+        moved[below.pop(0)] = -_NAME / 2
+    places = apart([heights[i] for i in below], _NAME)
+    for i, place in zip(below, places, strict=True):
+        moved[i] = place - heights[i] + 9
+    return moved
+
+
 def _beside_name(roof: Roof, right: float, x: alt.X, y: alt.Y, palette: Palette, moved: float) -> Drawing:
-    """Its name at the right end, below its line."""
+    """Its name at the right end, so many pixels below its line."""
     end = pd.DataFrame({"x": [right], "y": [roof.peak / 1e12], "text": [roof.peak_label]})
     name = alt.Chart(end).encode(x, y, text="text:N")
-    return text_with_halo(name, palette, size=11, align="right", dy=9 + moved)
+    return text_with_halo(name, palette, size=11, align="right", dy=moved)
 
 
 def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: Any) -> Drawing:

@@ -60,7 +60,8 @@ def _computed(
         n = work.times * passes
         waits = work.kernels * c.launch(load, _HOST) + meets
         spent = (n * sharing * computes, n * sharing * moves, n * waits)
-        found.append(op("experts on the host", work.pointer, n * work.flops, n * work.bytes, *spent))
+        one = op("experts on the host", work.pointer, n * work.flops, n * work.bytes, *spent)
+        found.append(replace(one, elsewhere=True))
     return found
 
 
@@ -81,4 +82,4 @@ def updated_away(moved: float, load: Scenario, on: Processor, c: Constants) -> l
     took = sharing * moved / (how.host.bandwidth * c.values["memory"])
     if how.way == "nvme":
         took += sharing * moved / (NVME * c.values["link"])
-    return [Op("optimizer on the host", "", 0.0, moved, took, "memory", memory=took)]
+    return [Op("optimizer on the host", "", 0.0, moved, took, "memory", memory=took, elsewhere=True)]

@@ -12,7 +12,7 @@ Bound = Literal["compute", "memory", "overhead", "network"]
 class Op:
     """One operator of all its turns in a step: FLOPs, bytes moved, seconds, and what bounds it.
 
-    `compute`, `memory` and `launch` are the shares of its seconds.
+    `compute`, `memory` and `launch` are the shares of its seconds; `elsewhere`: not on the device.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Op:
     compute: float = 0.0
     memory: float = 0.0
     launch: float = 0.0
+    elsewhere: bool = False
 
 
 def op(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.composer.desk import document
-from app.costing import batches, compare, fits, why
+from app.costing import batches, compare, findings, fits, why
 from app.costing.controls import Chosen
 from app.costing.question import Question, costed, needed, plan_of
 from core.cost.asking import RefusedError
@@ -105,3 +105,31 @@ def test_a_figure_says_its_formula_its_inputs_and_what_most_of_it_is():
         shown = why.reasons(found, one).set_index("")["This figure"]
         assert shown["Formula"]
         assert shown["Inputs"]
+
+
+def test_experts_off_the_device_and_a_price_are_asked_for_on_the_page(db):
+    app = opened("cost", drafts.create(db, document(preset("mixtral-8x7b"))).id)
+    next(box for box in app.selectbox if box.label == "They lie").select("host").run()
+    assert not app.exception
+    assert any("experts off the device are not fitted" in text.value for text in app.markdown)
+    next(box for box in app.number_input if box.label == "Layers of 32").set_value(8).run()
+    next(box for box in app.number_input if box.label == "Price of a device and hour").set_value(2.5).run()
+    next(box for box in app.number_input if box.label == "Watts measured").set_value(500.0).run()
+    assert not app.exception
+    said = app.code[-1].value
+    assert said.endswith("--offload host --offload-layers 8 --price 2.5 --watts 500")
+    found = costed(preset("mixtral-8x7b"), H100, replace(ASKED, plan=(("offload", "host"),)))
+    assert isinstance(found, Estimate)
+    assert {dot.name for dot in findings.dots(found)}.isdisjoint({"Experts", "Experts on the host"})
+    assert findings.grouped(found)["Experts"] > 0.5 * found.step.value
+    assert "; experts on the host take" in findings.what_bounds(found)
+
+
+def test_every_format_trains_on_the_page_and_says_how(db):
+    app = opened("cost", drafts.create(db, document(preset("mixtral-8x7b"))).id)
+    next(box for box in app.button_group if box.label == "Phase").set_value("train").run()
+    next(box for box in app.selectbox if box.label == "Weights").select("mxfp4").run()
+    assert not app.exception
+    assert any("copies rounded to mxfp4" in text.value for text in app.markdown)
+    assert "--phase train" in app.code[-1].value
+    assert "--weights mxfp4" in app.code[-1].value
