@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ def way_and_type(execution: str) -> tuple[str, torch.dtype | None]:
 
 def multiplied_in(dtype: torch.dtype | None, x: Tensor) -> AbstractContextManager[object]:
     """Inside, matrix products of x have this type, by ordinary autograd; None leaves them as they are."""
-    return torch.autocast(x.device.type, dtype, enabled=dtype is not None and dtype != x.dtype)
+    return nullcontext() if dtype in (None, x.dtype) else torch.autocast(x.device.type, dtype)
 
 
 #: A builder takes (spec, execution, shape).
