@@ -67,8 +67,21 @@ def settle(page: Page, *, timeout: float = 60_000) -> None:
 
 
 def axe_violations(page: Page) -> list[str]:
-    """What axe-core finds on the page as it is now, one line each: rule, impact, elements."""
+    """What axe-core finds on the page at rest, one line each: rule, impact, elements.
+
+    An act may reach the server only after the page was last seen at rest, and what is drawn anew meanwhile is
+    faint or small; what is found is therefore looked for again once that is over.
+    """
     page.evaluate(_AXE)
+    found = _axe(page)
+    if found:
+        page.wait_for_timeout(1_000)
+        settle(page)
+        found = _axe(page)
+    return found
+
+
+def _axe(page: Page) -> list[str]:
     # Axe describes every element that passed, too, and Playwright carries it over, unless told not to.
     asked = f"{{runOnly: {AXE_RULES}, resultTypes: ['violations']}}"
     violations: list[dict[str, Any]] = page.evaluate(
