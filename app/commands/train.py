@@ -15,8 +15,9 @@ from app.paths import data_root
 from core.data.ingest import Options
 from core.data.load import load
 from core.data.own.text import Encoding
+from core.design.edit import Edit
 from core.design.edits import apply
-from core.design.facts import DataKind
+from core.design.facts import DataFacts, DataKind
 from core.design.match import match_task
 from core.design.plan import Plan
 from core.design.rules import check
@@ -62,6 +63,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def fitting(design: Design, plan: Plan, facts: DataFacts) -> Edit | None:
+    """The edit that fits the task to the data, with what follows from it elsewhere; None if it fits."""
+    problems = check(design, plan, facts, stage="train")
+    complete = next((p.edits[0] for p in problems if p.code == "data-task" and p.edits), None)
+    return complete or match_task(design, facts)
+
+
 def own_options(args: argparse.Namespace) -> Options | None:
     """How to read the user's own data; None if nothing was said about it. Raises UserError."""
     if not (args.target or args.ignore or args.encoding):
@@ -94,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
     facts = load(plan.data, data_root(), own_options(args)).facts
     plan = plan.replaced(data=facts.name)
-    if args.match and (edit := match_task(design, facts)):
+    if args.match and (edit := fitting(design, plan, facts)):
         matched = apply(design, edit)
         if isinstance(matched, Design):
             design = matched

@@ -11,9 +11,19 @@ from pathlib import Path
 import pytest
 
 from app import cli, jobs
+from app.commands.train import fitting
 from app.following import Progress, describe
 from app.processes import ROOT
+from core.data.load import load
+from core.design.bodies.moe import Moe
+from core.design.edits import apply
 from core.design.facts import MetricsRow
+from core.design.plan import Plan
+from core.design.presets.methods import method, with_method
+from core.design.routing.condition.skill_table import SkillTable
+from core.design.rules import check
+from core.design.spec import Design
+from core.design.suited import suggested_objective
 from storage import runs
 from storage.drafts import Document
 from storage.status import Status
@@ -121,6 +131,20 @@ def test_mistakes_are_answered_in_words(
     assert (status, out) == (1, "")
     assert words in err
     assert runs.listing(here.db) == ()
+
+
+@pytest.mark.parametrize("name", ["skillnet", "m3vit", "task-level", "top-k"])
+def test_matching_mends_what_routers_say_of_the_old_tasks(name: str) -> None:
+    facts, design = load("text", ROOT).facts, with_method(method(name))
+    asked = Plan(objective=suggested_objective(design))
+    edit = fitting(design, asked, facts)
+    matched = design if edit is None else apply(design, edit)
+    assert isinstance(matched, Design)
+    assert [p for p in check(matched, asked, facts, stage="train") if p.severity == "error"] == []
+    tables = [p.part.body.router.condition for p in matched.parts() if isinstance(p.part.body, Moe)]
+    for table in (table for table in tables if isinstance(table, SkillTable)):
+        # Each task has the general skill and one of its own.
+        assert [table.rows[task] for task in facts.task_names] == [(0, own) for own in range(1, 6)]
 
 
 def test_matching_makes_the_task_fit(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:

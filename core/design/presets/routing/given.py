@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.design.presets.pieces import JSON
 from core.design.presets.routing.bank import Bank, ramp, route, top
+from core.design.routing.condition.skill_table import in_turn
 
 
 def thor(bank: Bank) -> JSON:
@@ -48,11 +49,7 @@ def _cv() -> list[JSON]:
 
 def skillnet(bank: Bank) -> JSON:
     """A table says which skills a task uses; the first expert is the general skill of all tasks."""
-    last = bank.count - 1
-    rows = {
-        name: sorted({0, *(1 + (i * (bank.some - 1) + j) % last for j in range(bank.some - 1) if last)})
-        for i, name in enumerate(bank.heads)
-    }
+    rows = in_turn(bank.heads, bank.count, bank.some)
     select = {"kind": "table", "per_token": bank.some}
     condition = {"kind": "skill_table", "rows": rows}
     return {"router": route("given", select, "mean", scope="task", condition=condition), "balance": []}

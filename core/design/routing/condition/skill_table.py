@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from core.design.base import field
@@ -64,9 +64,19 @@ class SkillTable(Condition):
             )
 
     def _mended(self, names: tuple[str, ...], experts: int) -> dict[str, Any]:
-        """The rows with experts that are there only; a task left without any gets the first expert."""
+        """The rows with experts that are there only; tasks without a row get as many as the others have."""
         kept = {name: sorted({e for e in row if 0 <= e < experts}) or [0] for name, row in self.rows.items()}
-        return kept | {name: [0] for name in names if name not in kept}
+        each = round(sum(map(len, kept.values())) / len(kept)) if kept else 2
+        fresh = in_turn(names, experts, max(2, each))
+        return kept | {name: fresh[name] for name in names if name not in kept}
+
+
+def in_turn(names: Sequence[str], experts: int, each: int) -> dict[str, list[int]]:
+    """A row of `each` experts a task: the first is the general skill of all, the others take turns."""
+    others, own = experts - 1, min(each, experts) - 1
+    return {
+        name: sorted({0, *(1 + (i * own + j) % others for j in range(own))}) for i, name in enumerate(names)
+    }
 
 
 def _fits(row: tuple[int, ...], experts: int) -> bool:
