@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from core.design.problems import Problem, Site
+from core.design.problems import Problem, Site, plain
 from core.design.routing.combine.base import COMBINE, Combine
 
 
@@ -33,13 +33,19 @@ class ParamMerge(Combine):
         unequal = len({g.model_copy(update={"count": 1}) for g in moe.experts}) > 1
         chosen = spec.select.picks or spec.capacity is not None or spec.uncertain is not None
         if unequal or chosen or spec.scope == "token" or moe.balance:
+            edits = [router.set("combine", {"kind": "output_mix"}, label="Mix outputs")]
+            if not unequal and not (site.causal and spec.scope == "token"):
+                scope = "example" if spec.scope == "token" else spec.scope
+                own = {"select": {"kind": "all"}, "capacity": None, "uncertain": None, "scope": scope}
+                values = {"balance": [], "router": plain(spec) | own}
+                edits.insert(0, router.up().merge(values, label="Merge without selection and balancers"))
             yield site.error(
                 "merge-needs-equal",
                 "Merging needs equally shaped experts and one decision per example, with nothing"
                 " selected or balanced.",
                 "To fix this, mix the outputs instead, or make experts equal and remove selection and"
                 " balancers.",
-                edits=(router.set("combine", {"kind": "output_mix"}, label="Mix outputs"),),
+                edits=tuple(edits),
             )
         elif site.causal and spec.scope == "example":
             yield site.error(

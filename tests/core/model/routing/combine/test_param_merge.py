@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from core.design.edits import apply
 from core.design.rules import check
 from core.design.spec import Design
 from core.model.bodies.moe import Moe
@@ -289,3 +290,21 @@ def test_what_cannot_be_merged_is_refused_with_a_way_out(code: str, fields: Any)
     design = digits(**fields)
     assert code in codes(design)
     assert all(p.edits for p in check(design, stage="train") if p.severity == "error")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"scope": "token"},
+        {"select": {"kind": "top_k", "k": 2}, "capacity": {}},
+        {"balance": [{"kind": "load_balance"}]},
+    ],
+)
+def test_what_may_not_be_beside_merging_is_taken_away_and_merging_stays(fields: Any) -> None:
+    design = digits(**fields)
+    (problem,) = [p for p in check(design, stage="train") if p.code == "merge-needs-equal"]
+    mended = apply(design, problem.edits[0])
+    assert isinstance(mended, Design)
+    assert codes(mended) == set()
+    merged = [each.body.router.combine.kind for each in mended.occurrences() if each.body.kind == "moe"]
+    assert set(merged) == {"param_merge"}
