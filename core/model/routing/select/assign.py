@@ -15,6 +15,8 @@ from core.model.topk import top_k
 
 #: Tokens that one assignment weighs against each other: its time grows with the cube. 512 take 13 ms.
 MOST = 512
+#: Larger than any score, and sums of it are finite.
+_BEYOND = 1e30
 
 
 @SELECTORS.register(AssignSpec)
@@ -53,10 +55,12 @@ def assigned(value_TE: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """The expert of each token, of all balanced assignments the one with the largest sum of values.
 
     Where E does not divide T, loads differ by one, and the optimum says who gets more. Closed experts, at
-    -inf for all tokens, get none. More than `MOST` tokens are assigned in consecutive parts.
+    -inf for all tokens, get none. More than `MOST` tokens are assigned in consecutive parts. What is NaN is
+    assigned last: that a training has diverged is for the loss to say.
     """
     from scipy.optimize import linear_sum_assignment  # slow to load, and few designs need it
 
+    value_TE = np.nan_to_num(value_TE, nan=-_BEYOND, posinf=_BEYOND, neginf=-np.inf)
     open_N = np.flatnonzero((value_TE > -np.inf).any(axis=0))
     tokens, experts = len(value_TE), len(open_N)
     places = -(-tokens // experts)

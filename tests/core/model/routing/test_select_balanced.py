@@ -137,6 +137,15 @@ def test_closed_experts_get_no_token_and_the_others_share() -> None:
     assert not (plan(logits, 8).argmax(1) == 1).any()
 
 
+def test_scores_of_a_diverged_training_are_assigned_evenly_all_the_same() -> None:
+    value_TE = np.random.default_rng(0).normal(size=(12, 3))
+    value_TE[4], value_TE[7, 1], value_TE[9, 2] = np.nan, np.inf, np.nan
+    chosen = assigned(value_TE)
+    assert np.bincount(chosen).tolist() == [4, 4, 4]
+    assert chosen[7] == 1
+    assert np.bincount(assigned(np.full((6, 3), np.nan))).tolist() == [2, 2, 2]
+
+
 def test_base_is_balanced_in_training_and_greedy_after() -> None:
     record = routed(assign("base"), X[:, :4])[1].record
     assert record.counts_E.tolist() == [3, 3, 3, 3]
