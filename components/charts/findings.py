@@ -9,9 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from components.heat.grid import row_shares
+from core.analysis.intervals import wilson_low
+from core.analysis.reading import counted, figure
 
 #: Under this many times its fair share an expert does not stand out.
 NOTABLE = 1.5
+#: Under this many times a domain's share of all tokens an expert does not prefer it.
+PREFERRED = 1.25
 
 Points = Sequence[tuple[int, float]]
 
@@ -40,12 +44,17 @@ def domain_experts(domains: Sequence[str], counts_NE: npt.ArrayLike) -> str:
     if not shares.size or not shares.any():
         return "No token has been routed yet"
     fair = 1 / shares.shape[1]
-    domain, expert = divmod(int(shares.argmax()), shares.shape[1])
-    times = shares[domain, expert] / fair
-    if times < NOTABLE:
+    if shares.max() < NOTABLE * fair:
         return "No expert is far from its fair share in any domain"
-    also = [d for d in range(len(domains)) if d != domain and shares[d, expert] >= NOTABLE * fair]
-    who = f"{shares[domain, expert]:.0%} of {domains[domain]}".replace("%", "\u2009%")
+    picks_N = np.asarray(counts_NE, np.float64).sum(axis=1)
+    sure = wilson_low(counts_NE, picks_N[:, None], shares.size) > fair
+    stand_out = np.where(sure & (shares >= NOTABLE * fair), shares, 0.0)
+    if not stand_out.any():
+        return f"{_counted(picks_N.sum(), 'pick')} are too few to tell which expert takes which domain"
+    domain, expert = divmod(int(stand_out.argmax()), shares.shape[1])
+    times = shares[domain, expert] / fair
+    also = [d for d in range(len(domains)) if d != domain and stand_out[d, expert]]
+    who = f"{_percent(shares[domain, expert])} of {domains[domain]} ({_counted(picks_N[domain], 'pick')})"
     if also:
         return f"Expert {expert} takes {who}, and more than its share of {_names([domains[d] for d in also])}"
     return f"Expert {expert} takes {who}, {times:.1f} times its fair share"
@@ -76,35 +85,55 @@ def loads(layers: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
     tokens = f"{of} token" if of else "token"
     name, load_E = max(used, key=lambda pair: pair[1].max() / pair[1].mean())
     times = load_E.max() / load_E.mean()
+    sure = wilson_low(load_E.max(), load_E.sum(), total) > 1 / len(load_E)
     busiest = f"expert {int(load_E.argmax())} of {name} is busiest, at {times:.1f} times its fair share"
+    if not sure:
+        busiest = f"{_counted(load_E.sum(), 'pick')} in {name} are too few to tell which expert is busiest"
     if dead:
         verb = "experts gets" if dead == 1 else "experts get"
         return f"{dead} of {total} {verb} no {tokens}; {busiest}"
     if times < NOTABLE:
         return f"No expert is far from its fair share{f' of {of}' if of else ''}"
-    return f"{_first(busiest)}{f' of {of}' if of else ''}"
+    return f"{_first(busiest)}{f' of {of}' if of and sure else ''}"
 
 
-def specialization(rows: Sequence[tuple[str, float, float]]) -> str:
-    """On (layer, specialization, 95th percentile of shuffles): the peak, against chance."""
+def specialization(rows: Sequence[tuple[str, float, float, float]]) -> str:
+    """On (layer, specialization, 95th percentile of shuffles, their mean): the peak, against the mean.
+
+    Chance is the mean of the shuffles; the percentile only decides whether a layer is beyond it.
+    """
     if not rows:
         return "Specialization needs two domains, and there is one"
-    name, value, by_chance = max(rows, key=lambda row: row[1] - row[2])
-    if value <= by_chance:
+    name, value, high, by_chance = max(rows, key=lambda row: row[1] - row[2])
+    if value <= high:
         return "No layer tells domains apart better than chance"
-    return f"Specialization peaks in {name} at {value:.2f}, against {by_chance:.2f} by chance"
+    return f"Specialization peaks in {name} at {figure(value)}; by chance it would be {figure(by_chance)}"
 
 
-def expert(domains: Sequence[str], counts_N: npt.ArrayLike, expected_N: npt.ArrayLike, name: str) -> str:
-    """On the domains of one expert's tokens, against their shares of all tokens."""
+def expert(
+    domains: Sequence[str],
+    counts_N: npt.ArrayLike,
+    expected_N: npt.ArrayLike,
+    name: str,
+    notable_N: npt.ArrayLike,
+) -> str:
+    """On the domains of one expert's tokens, against their shares of all tokens.
+
+    `notable_N`: whether shuffled domains do not reach what the expert has of a domain. Without it the largest
+    of a few counts would be taken for a preference.
+    """
     counts, expected = np.asarray(counts_N, np.float64), np.asarray(expected_N, np.float64)
     if not counts.sum():
         return f"{name} gets no token"
     lift = np.divide(counts / counts.sum(), expected, out=np.zeros_like(counts), where=expected > 0)
-    most = int(lift.argmax())
-    if lift[most] < 1.25:
-        return f"{name} takes every domain about equally"
-    return f"{name} prefers {domains[most]}: {lift[most]:.1f} times as often as by chance"
+    tokens = _counted(counts.sum(), "token")
+    if lift.max() < PREFERRED:
+        return f"{name} takes every domain about equally ({tokens})"
+    beyond = np.where(np.asarray(notable_N, np.bool_) & (lift >= PREFERRED), lift, 0.0)
+    most = int(beyond.argmax())
+    if not beyond[most]:
+        return f"{name}: {tokens} are too few to tell which domain it prefers"
+    return f"{name} prefers {domains[most]}: {lift[most]:.1f} times its share of all picks, of {tokens}"
 
 
 def change(now: float | None, before: float | None, steps: int, figures: int = 2) -> str | None:
@@ -116,6 +145,14 @@ def change(now: float | None, before: float | None, steps: int, figures: int = 2
         return f"same for {steps:,} steps".replace(",", "\u2009")
     sign = "+" if difference > 0 else "\u2212"
     return f"{sign}{abs(difference):.{figures}f} in {steps:,} steps".replace(",", "\u2009")
+
+
+def _counted(number: float, name: str) -> str:
+    return counted(round(number), name).replace(",", "\u2009")
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", "\u2009%")
 
 
 def _first(text: str) -> str:

@@ -40,7 +40,11 @@ def balance(load_SE: npt.ArrayLike, steps_S: npt.ArrayLike) -> Balance:
     cv_S = np.array([cv(row) for row in load])
     max_violation_S = np.array([max_violation(row) for row in load])
     dead_S = np.array([dead(row) for row in load], np.int64)
-    shows = f"CV of the load went from {figure(cv_S[0])} to {figure(cv_S[-1])} (0 is even);"
+    first, last = figure(cv_S[0]), figure(cv_S[-1])
+    moved = f"went from {first} to {last}" if first != last else f"ends where it began, at {last}"
+    shows = f"CV of the load {moved} (0 is even);"
+    if len(steps) == 1:
+        shows = f"CV of the load is {last} in the only window there is (0 is even);"
     shows += f" the busiest expert ends at {figure(1 + max_violation_S[-1])} times the mean."
     chance = f"Even routing at random would still show a CV of {figure(chance_S[-1])} in the last row."
     trap = "A balance loss forces evenness: even use says nothing about what experts know."

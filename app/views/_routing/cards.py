@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -11,12 +12,14 @@ from app import state
 from app.routed import Routed
 from app.views._routing import expert as one
 from app.views._routing.choices import ALL, EXPERT, LAYER
+from app.views._routing.panels import goes
 from components import page
 from components.charts import findings, palette
 from components.charts.dots import against_chance, shares
 from components.contexts.mount import contexts
 from components.heat.grid import grid, rows_of
 from components.heat.mount import heat
+from core.analysis.specialization import SHUFFLES
 from core.cost.format import count, percent
 
 
@@ -72,14 +75,16 @@ def specialization(routed: Routed) -> None:
         if layer["specialization"] is not None and layer["specialization_chance_95"] is not None
     ]
     against = [(name, value, high) for name, value, high, _ in rows]
-    finding = findings.specialization(against)
+    finding = findings.specialization(rows)
     with page.card():
         page.card_head(
             finding,
-            "Mutual information of domain and expert over the domain's entropy. Grey: what 95 % of 200 "
-            "shuffles stay below.",
+            "Mutual information of domain and expert over the domain's entropy. By chance: the mean of"
+            f" {SHUFFLES} shuffles of the examples' domains. Grey: up to what 95 % of them stay below.",
             "Specialization",
-            lambda: pd.DataFrame(rows, columns=["layer", "specialization", "chance, 95 %", "chance, mean"]),
+            lambda: pd.DataFrame(
+                rows, columns=["layer", "specialization", "95 % of shuffles below", "by chance"]
+            ),
             "routing.special",
         )
         if rows:
@@ -126,11 +131,17 @@ def drill(routed: Routed, cell: tuple[int, int], domain: str, words: DeltaGenera
     found = one.expert(routed.trace, layer, cell[1])
     title = f"Expert {cell[1]} of {routed.names[layer.path]}"
     names = list(routed.trace.domains)
-    finding = findings.expert(names, found.domains_N, found.expected_N, title)
+    beyond = goes.of_label(routed, layer.path, "domains")
+    notable_N = beyond.notable_GE[:, cell[1]] if beyond is not None else np.zeros(len(names), np.bool_)
+    finding = findings.expert(names, found.domains_N, found.expected_N, title, notable_N)
     taken = found.domains_N / max(1, found.domains_N.sum())
     rows = list(zip(names, taken.tolist(), found.expected_N.tolist(), strict=True))
     with words:
-        page.head(finding, "Share of its tokens by domain. Tick: the domain's share of all picks.")
+        page.head(
+            finding,
+            "Share of its tokens by domain. Tick: the domain's share of all picks. A preference is named"
+            " where shuffles of the examples' domains do not reach it.",
+        )
     if not len(found.tokens_I):
         return
     left, right = st.columns([1, 1.45], gap="medium")

@@ -21,7 +21,7 @@ def test_a_single_loss_fell_or_rose():
 def test_an_expert_above_its_share_is_named_with_its_domain():
     counts = [[70, 10, 10, 10], [25, 25, 25, 25]]
     said = findings.domain_experts(["python", "english"], counts)
-    assert said == "Expert 0 takes 70\u2009% of python, 2.8 times its fair share"
+    assert said == "Expert 0 takes 70\u2009% of python (100 picks), 2.8 times its fair share"
 
 
 def test_even_experts_do_not_stand_out():
@@ -42,20 +42,44 @@ def test_nothing_routed_is_said():
     assert findings.domain_experts([], [[]]) == "No token has been routed yet"
 
 
-def test_specialization_is_told_against_chance():
-    assert findings.specialization([("layer 1", 0.1, 0.02), ("layer 2", 0.41, 0.04)]) == (
-        "Specialization peaks in layer 2 at 0.41, against 0.04 by chance"
+def test_a_few_picks_are_too_few_for_a_headline():
+    few = [[2, 0, 1, 0], [0, 1, 1, 1]]
+    assert findings.domain_experts(["python", "english"], few) == (
+        "6 picks are too few to tell which expert takes which domain"
     )
-    assert findings.specialization([("layer 1", 0.02, 0.03)]) == (
+    assert findings.loads([("layer 1", [3, 1, 1, 1])]) == (
+        "6 picks in layer 1 are too few to tell which expert is busiest"
+    )
+    many = [[200, 0, 100, 0], [0, 100, 100, 100]]
+    assert findings.domain_experts(["python", "english"], many).startswith(
+        "Expert 0 takes 67\u2009% of python"
+    )
+
+
+def test_specialization_is_told_against_the_mean_of_the_shuffles():
+    rows = [("layer 1", 0.1, 0.02, 0.01), ("layer 2", 0.412, 0.008, 0.0042)]
+    assert findings.specialization(rows) == (
+        "Specialization peaks in layer 2 at 0.412; by chance it would be 0.00420"
+    )
+    # Beyond the mean, and still no more than five of a hundred shuffles reach.
+    assert findings.specialization([("layer 1", 0.02, 0.03, 0.01)]) == (
         "No layer tells domains apart better than chance"
     )
     assert "two domains" in findings.specialization([])
 
 
-def test_an_expert_prefers_what_comes_more_often_than_expected():
-    said = findings.expert(["a", "b"], [30, 10], [0.5, 0.5], "Expert 3")
-    assert said == "Expert 3 prefers a: 1.5 times as often as by chance"
-    assert findings.expert(["a", "b"], [0, 0], [0.5, 0.5], "Expert 3") == "Expert 3 gets no token"
+def test_an_expert_prefers_what_shuffles_do_not_reach():
+    def said(counts: list[int], notable: list[bool]) -> str:
+        return findings.expert(["a", "b"], counts, [0.5, 0.5], "Expert 3", notable)
+
+    assert (
+        said([30, 10], [True, True]) == "Expert 3 prefers a: 1.5 times its share of all picks, of 40 tokens"
+    )
+    assert said([6, 2], [False, False]) == "Expert 3: 8 tokens are too few to tell which domain it prefers"
+    assert said([550, 450], [True, True]) == "Expert 3 takes every domain about equally (1\u2009000 tokens)"
+    # What it has too little of is beyond chance too, and no preference.
+    assert said([30, 10], [False, True]).endswith("too few to tell which domain it prefers")
+    assert said([0, 0], [False, False]) == "Expert 3 gets no token"
 
 
 @pytest.mark.parametrize(

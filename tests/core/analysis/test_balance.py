@@ -20,3 +20,11 @@ def test_chance_is_what_even_routing_at_random_shows() -> None:
     load = np.random.default_rng(0).multinomial(4000, np.full(16, 1 / 16), 200)
     found = balance(load, np.arange(200))
     assert found.cv_S.mean() == pytest.approx(found.chance_cv_S[0], rel=0.05)
+
+
+def test_what_did_not_move_is_said_not_to_have_moved() -> None:
+    assert balance([[3, 1], [1, 3]], STEPS[:2]).reading.shows.startswith("CV of the load ends where it began")
+    assert balance([[3, 1]], STEPS[:1]).reading.shows.startswith("CV of the load is 0.500 in the only window")
+    assert balance([[3, 1], [2, 2]], STEPS[:2]).reading.shows.startswith(
+        "CV of the load went from 0.500 to 0"
+    )

@@ -33,7 +33,7 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
         bind="query-params",
     )
     path = routed.layers[index]["path"]
-    found = card.kept(routed, "matrix", lambda path, label: _matrix(routed, path, label), path, label)
+    found = of_label(routed, path, label)
     if found is None:
         return
     used = found.counts_GE.sum(axis=1) > 0
@@ -59,8 +59,13 @@ def show(shown: Shown, routed: Routed, index: int) -> None:
         heat(grid(rows, counts, alt=found.reading.shows, numbers=True, corner="expert"), key="routing.goes")
 
 
-def _matrix(routed: Routed, path: str, label: str) -> Matrix:
-    return matrix(routed.trace, routed.trace.layer(path), LABELS[label](routed.trace))
+def of_label(routed: Routed, path: str, label: str) -> Matrix | None:
+    """Groups against experts of a layer, with what shuffles do not reach; None once its words are said."""
+
+    def counted(path: str, label: str) -> Matrix:
+        return matrix(routed.trace, routed.trace.layer(path), LABELS[label](routed.trace))
+
+    return card.kept(routed, "matrix", counted, path, label)
 
 
 def table(found: Matrix) -> pd.DataFrame:
