@@ -1,11 +1,13 @@
 """Questions of the command line to a run, answered in this process; words for layers and experts."""
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.errors import UserError
+from app.inference.older import damage
 from app.paths import data_root
 from app.record import layer_names, read_design
 from core.design.bodies.moe import Moe
@@ -13,7 +15,7 @@ from core.design.bodies.routed_block import RoutedBlock
 from core.design.override import Override, Overrides, Scope
 from core.design.spec import Design
 from core.probe.errors import ProbeError
-from storage import database, runs
+from storage import database, files, runs
 
 #: What is added to the logit of a favoured expert where no number is given.
 BOOST = 2.0
@@ -23,10 +25,14 @@ _CELL = re.compile(r"([^:=]+):(\d+)(?:=(-?\d+(?:\.\d*)?|-?\.\d+))?")
 def answered(run_id: str, question: str, step: int | None = None, **payload: Any) -> Any:
     """The answer that the process beside the pages gives too, one of `core.probe.answers`.
 
+    Says on the error output where an older checkpoint answers because the newest is damaged.
+
     Raises UserError for what the run cannot answer, StorageError for no such run.
     """
     db = database.open(data_root())
     runs.get(db, run_id)
+    if step is None and (said := damage(files.folder(db.root, "runs", run_id))):
+        print(said, file=sys.stderr)
     # torch takes seconds to load; a wrong run should not wait for it.
     from app.inference.server import share_of_memory
     from app.inference.shelf import Shelf

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from core.design.files import beside, known_sha256
+from core.design.files import beside, checkpoint_steps, known_sha256
 from core.design.files import newest_checkpoint as newest_whole
 from storage.errors import StorageError
 from storage.ids import checked_id
@@ -53,6 +53,12 @@ def inside(parent: Path, name: str) -> Path:
 def newest_checkpoint(run: Path) -> int | None:
     """The step to continue from, or None; damaged checkpoints do not count, as for who resumes."""
     return newest_whole(run, known_sha256)
+
+
+def passed_over(run: Path) -> tuple[int, ...]:
+    """Steps of damaged checkpoints that are newer than the newest whole one, which stands in for them."""
+    whole = newest_checkpoint(run)
+    return tuple(step for step in checkpoint_steps(run) if whole is not None and step > whole)
 
 
 def remove(root: Path, kind: Kind, name: str) -> None:

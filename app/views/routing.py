@@ -6,7 +6,7 @@ from app.paths import data_root
 from app.routed import read_trace
 from app.views import _runs
 from app.views._empty import no_run
-from app.views._routing import sections, tour
+from app.views._routing import asked, sections, tour
 from app.views._routing.shown import Shown
 from components import page
 from core.cost.format import count
@@ -33,6 +33,7 @@ def show(db: Database, run: RunPublic) -> None:
         section = sections.choose()
         st.space("stretch")
     tour.show(shown, top)
+    asked.warn(db, run.id)
     section.show(shown, controls)
     page.command(*section.commands(shown))
 

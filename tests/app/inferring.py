@@ -9,6 +9,7 @@ from pathlib import Path
 from app.inference import address
 from app.inference.server import Server
 from core.data.store import save
+from core.design.spec import Design
 from storage import files, runs
 from storage.database import Database
 from storage.drafts import Document
@@ -18,14 +19,14 @@ TEXT = "a1e2i3o4u5" * 3
 PATIENCE = 60.0
 
 
-def trained(db: Database, name: str) -> str:
+def trained(db: Database, name: str, design: Design | None = None, **planned: object) -> str:
     """A tiny run that has trained four steps."""
-    design, plan = tiny_design(), tiny_plan(steps=4)
+    design, plan = design or tiny_design(), tiny_plan(steps=4, **planned)
     data = save(text_data(), db.root).name
     document = Document(name, design.model_dump_json(), design.sha)
     run = runs.create(db, document, plan, data, name)
     runs.stop(db, run.id)
-    Run(files.folder(db.root, "runs", run.id), plan).train()
+    Run(files.folder(db.root, "runs", run.id), plan, design).train()
     return run.id
 
 

@@ -43,6 +43,15 @@ def test_a_damaged_checkpoint_does_not_count(tmp_path: Path) -> None:
     assert files.newest_checkpoint(tmp_path) == 100
     (newest / MODEL).write_bytes(b"torn")
     assert files.newest_checkpoint(tmp_path) == 9
+    assert files.passed_over(tmp_path) == (100,)
+
+
+def test_nothing_is_passed_over_while_the_newest_is_whole_or_none_is(tmp_path: Path) -> None:
+    assert files.passed_over(tmp_path) == ()
+    only = write_checkpoint(tmp_path, 9)
+    assert files.passed_over(tmp_path) == ()
+    (only / MODEL).write_bytes(b"torn")
+    assert files.passed_over(tmp_path) == ()
 
 
 def test_sweeping_takes_old_folders_without_a_row_and_without_work(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.inference.client import ask
+from app.inference.older import damage
 from components import page
 from storage import database, files
 from storage.database import Database
@@ -26,6 +27,12 @@ def asked(db: Database, run_id: str, question: str, words: str, **payload: Any) 
         # Said once: who asks the same again is answered from what is kept.
         page.problems([("warning", notes.pop(), "")])
     return value
+
+
+def warn(db: Database, run_id: str) -> None:
+    """Says where an older checkpoint answers because the newest is damaged; once for all that is asked."""
+    if said := damage(files.folder(db.root, "runs", run_id)):
+        page.problems([("warning", said, "")])
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

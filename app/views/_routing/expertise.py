@@ -23,7 +23,7 @@ from core.analysis.errors import AnalysisError
 from core.analysis.expertise import Expertise, expertise
 from core.analysis.reading import figure
 from core.analysis.routers import Routers, compare, hashed
-from core.cost.format import percent
+from core.cost.format import count, percent
 from core.probe.answers import Counterfactuals
 
 HASH = "hash of the token"
@@ -118,7 +118,8 @@ def shares(told: Expertise) -> list[tuple[str, float, float]]:
 def _how(routed: Routed, found: Counterfactuals, routers: Routers) -> str:
     how = "all at once" if found.exact_at_once else "a sample, each in a copy of its example"
     return (
-        f"{routed.names[found.path].capitalize()}: {routers.tokens:,} held-out tokens, {how}; none dropped."
+        f"{routed.names[found.path].capitalize()}: {routers.tokens:,} held-out tokens, {how}; none dropped;"
+        f" answered by step {count(found.step)}."
         " Experts were trained with this router, so one that never meets a token may do badly on it."
     )
 

@@ -17,6 +17,7 @@ from components.charts.boxes import Boxes, boxes
 from core.analysis.differential import Differential, differential, prompts
 from core.analysis.errors import AnalysisError
 from core.analysis.reading import figure
+from core.cost.format import count
 from core.probe.answers import Sweep, TraceFile
 from core.trace.record import read
 from storage import files
@@ -127,7 +128,7 @@ def reading(apart: Differential, found: Sweep) -> str:
     more, by_chance = figure(100 * float(np.nanmax(of_G))), figure(100 * apart.beyond_chance)
     none = ", so which they are may be chance" if np.nanmax(of_G) <= apart.beyond_chance else ""
     return (
-        f"First of them is expert {expert} of {layer_name(path)}: {found.target} sends it {more} percentage"
+        f"Answered by step {count(found.step)}. First of them is expert {expert} of {layer_name(path)}: {found.target} sends it {more} percentage"
         f" points more of its choices than others do; shuffled prompts reach {by_chance}{none}. Found on one"
         " half of the held-out text, tested on the other."
     )

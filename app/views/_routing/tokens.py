@@ -13,13 +13,13 @@ from app import state
 from app.errors import UserError
 from app.record import layer_names, read_design
 from app.views._routing import one_token
-from app.views._routing.asked import asked
+from app.views._routing.asked import asked, warn
 from app.views._routing.empty import nothing
 from app.views._routing.expert import sign
 from app.views._routing.shown import Shown
 from components import page
 from components.tokens.mount import Cell, tokens
-from core.cost.format import digits
+from core.cost.format import count, digits
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
 from core.probe.answers import Inspection, LayerView
@@ -54,6 +54,8 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
         text = _text(shown)
     if said := state.take_message():
         page.problems([("warning", said, "")])
+    if other:
+        warn(shown.db, other)
     try:
         found = asked(shown.db, shown.run.id, "inspect", "Reading the text", text=text, domain=domain)
         against = None
@@ -276,7 +278,7 @@ def bits(found: Inspection) -> float:
 
 
 def _figures(found: Inspection) -> str:
-    told = f"{len(found.token_T)} bytes"
+    told = f"Answered by step {count(found.step)} · {len(found.token_T)} bytes"
     if not math.isnan(bits(found)):
         told += f" · {bits(found):.2f} bits per byte"
     if len(found.token_T) > found.context:
@@ -309,7 +311,7 @@ def _beside(found: Inspection, other: Inspection, path: str, at: int) -> None:
     name = layer_names([layer.path for layer in other.layers])[layer.path]
     page.head(
         f"{other.run} needs {theirs:.2f} bits per byte, {abs(theirs - mine):.2f} {better}",
-        f"{name.capitalize()} of that run. Expert numbers of two runs have nothing to do with each other;"
+        f"{name.capitalize()} of that run at step {count(other.step)}. Expert numbers of two runs have nothing to do with each other;"
         " compare which tokens stay together.",
     )
     tokens(

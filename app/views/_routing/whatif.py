@@ -23,7 +23,7 @@ from components.charts.differences import Difference, differences
 from components.heat.grid import row_shares
 from components.switches.mount import STATES, Cell, State, states_of, switches
 from core.analysis.reading import figure
-from core.cost.format import MINUS
+from core.cost.format import MINUS, count
 from core.design.override import Override, Overrides, Scope
 from core.probe.answers import WhatIf
 from storage.errors import StorageError
@@ -283,7 +283,7 @@ def _losses(found: WhatIf) -> None:
     for note in found.notes:
         page.small(note)
     page.small(
-        "A change says that the model relies on these experts as it is now, not that another could not learn"
+        f"Answered by step {count(found.step)}. A change says that the model relies on these experts as it is now, not that another could not learn"
         " the same. Compare with experts of like usage below."
     )
 
