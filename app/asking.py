@@ -32,7 +32,7 @@ def answered(run_id: str, question: str, step: int | None = None, **payload: Any
     db = database.open(data_root())
     runs.get(db, run_id)
     if step is None and (said := damage(files.folder(db.root, "runs", run_id))):
-        print(said, file=sys.stderr)
+        sys.stderr.write(f"{said}\n")
     # torch takes seconds to load; a wrong run should not wait for it.
     from app.inference.server import share_of_memory
     from app.inference.shelf import Shelf

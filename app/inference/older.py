@@ -17,6 +17,6 @@ def damage(folder: Path) -> str:
     newest = files.newest_checkpoint(folder)
     assert newest is not None
     return (
-        f"The {which} {steps} of {folder.name} {damaged} damaged, so the model of step {count(newest)} answers"
-        " what is asked. To fix this, put the files back, or train the run again."
+        f"The {which} {steps} of {folder.name} {damaged} damaged, so the model of step {count(newest)}"
+        " answers what is asked. To fix this, put the files back, or train the run again."
     )

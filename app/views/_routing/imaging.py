@@ -128,7 +128,8 @@ def reading(apart: Differential, found: Sweep) -> str:
     more, by_chance = figure(100 * float(np.nanmax(of_G))), figure(100 * apart.beyond_chance)
     none = ", so which they are may be chance" if np.nanmax(of_G) <= apart.beyond_chance else ""
     return (
-        f"Answered by step {count(found.step)}. First of them is expert {expert} of {layer_name(path)}: {found.target} sends it {more} percentage"
+        f"Answered by step {count(found.step)}."
+        f" First of them is expert {expert} of {layer_name(path)}: {found.target} sends it {more} percentage"
         f" points more of its choices than others do; shuffled prompts reach {by_chance}{none}. Found on one"
         " half of the held-out text, tested on the other."
     )

@@ -311,8 +311,8 @@ def _beside(found: Inspection, other: Inspection, path: str, at: int) -> None:
     name = layer_names([layer.path for layer in other.layers])[layer.path]
     page.head(
         f"{other.run} needs {theirs:.2f} bits per byte, {abs(theirs - mine):.2f} {better}",
-        f"{name.capitalize()} of that run at step {count(other.step)}. Expert numbers of two runs have nothing to do with each other;"
-        " compare which tokens stay together.",
+        f"{name.capitalize()} of that run at step {count(other.step)}. Expert numbers of two runs have nothing to"
+        " do with each other; compare which tokens stay together.",
     )
     tokens(
         cells(other, layer),

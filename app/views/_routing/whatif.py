@@ -283,7 +283,8 @@ def _losses(found: WhatIf) -> None:
     for note in found.notes:
         page.small(note)
     page.small(
-        f"Answered by step {count(found.step)}. A change says that the model relies on these experts as it is now, not that another could not learn"
+        f"Answered by step {count(found.step)}."
+        " A change says that the model relies on these experts as it is now, not that another could not learn"
         " the same. Compare with experts of like usage below."
     )
 
