@@ -5,6 +5,7 @@ After arXiv 2205.05198 with flash attention and without dropout; its MLP replace
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.cost.count import PartCount
@@ -54,10 +55,14 @@ def held(part: PartCount, width: int, plan: Parallel, tokens: float, *, training
         return Held(inputs / plan.tp, body.kept_elements(width) / plan.tp, cheap=normed / plan.tp)
     fixed = sum(macs for role, macs in part.macs if role in ("dense", "shared", "mixer")) / width
     outer = body.outer(width) if isinstance(body, Moe) else width
-    share = _share(part, plan, tokens, training)
-    rows = share * sum(group.rows for group in part.groups) * 2 * outer
-    hidden = share * sum(group.rows * group.macs for group in part.groups) / outer / plan.expert_tp
-    products = share * sum(g.rows * g.hidden for g in part.groups) / plan.expert_tp + _dense(part) / plan.tp
+    groups = part.groups
+    share, wide, inside = (
+        _share(part, plan, tokens, training, sizes)
+        for sizes in (None, [group.macs for group in groups], [group.hidden for group in groups])
+    )
+    rows = share * sum(group.rows for group in groups) * 2 * outer
+    hidden = wide * sum(group.rows * group.macs for group in groups) / outer / plan.expert_tp
+    products = inside * sum(g.rows * g.hidden for g in groups) / plan.expert_tp + _dense(part) / plan.tp
     single = _ROUTER * sum(group.experts for group in part.groups) / plan.tp
     cheap = normed / plan.tp + products
     return Held(inputs / plan.tp, fixed / plan.tp, rows, hidden, single, cheap)
@@ -71,11 +76,13 @@ def _dense(part: PartCount) -> float:
     return sum(e.inner * e.count for e in body.shared) if isinstance(body, Moe) else 0.0
 
 
-def _share(part: PartCount, plan: Parallel, tokens: float, training: bool) -> float:
-    """Rows of experts on the fullest device over those that its own tokens ask for."""
+def _share(
+    part: PartCount, plan: Parallel, tokens: float, training: bool, sizes: Sequence[float] | None
+) -> float:
+    """Rows (or these `sizes` of them) of experts on the fullest device over those its own tokens ask for."""
     if not part.groups:
         return 0.0
     # Copies of the batch that share one copy of the experts send their tokens to it.
     pooled = plan.dp // min(plan.dp, plan.expert_dp)
     rows = pooled * tokens * sum(group.rows for group in part.groups)
-    return pooled / plan.ep * crowded(part, rows, plan.ep, training)
+    return pooled / plan.ep * crowded(part, rows, plan.ep, training, sizes)

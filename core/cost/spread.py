@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from statistics import NormalDist
 
 from core.cost.count import Counts, PartCount
@@ -81,28 +82,76 @@ def most_touched(part: PartCount, load: Scenario, together: float = 1.0) -> tupl
     return tuple(value * scale for value in fullest)
 
 
-def crowded(part: PartCount, rows: float, ep: int, training: bool) -> float:
+def most_read(part: PartCount, load: Scenario, sizes: Sequence[Sequence[float]], together: float) -> float:
+    """Bytes of experts on the device that reads most of them, where each has its own of `sizes`, by group.
+
+    A router that asks all experts reads that share of those, too, that no token chooses.
+    """
+    ep, groups = load.parallel.ep, part.groups
+    asked = [group.always / max(1, group.parameters) for group in groups]
+    if ep < 2 or len({size for group in sizes for size in group}) < 2:
+        touched, total = most_touched(part, load, together), 0.0
+        for most, own, size, group in zip(touched, asked, sizes, groups, strict=True):
+            total += sum(size) / max(1, group.experts) * (most + own * (group.experts / ep - most))
+        return total
+    chances = [[q for q, n in group for _ in range(n)] for group in reached(part, load, together)]
+    rows = zip(sizes, chances, asked, strict=True)
+    each = [(size, q, own) for group, qs, own in rows for size, q in zip(group, qs, strict=True)]
+    means = [size * (q + own * (1 - q)) for size, q, own in each]
+    most = _fullest_sum(means, [q * (1 - q) * (size * (1 - own)) ** 2 for size, q, own in each], ep)
+    return min(most, max(_dealt([size for size, _, _ in each], ep)))
+
+
+def _dealt(values: Sequence[float], ep: int) -> list[float]:
+    """Sums of experts by device; they are dealt out in order."""
+    first = [rank * len(values) // ep for rank in range(ep + 1)]
+    return [math.fsum(values[start:stop]) for start, stop in pairwise(first)]
+
+
+def _fullest_sum(means: Sequence[float], variances: Sequence[float], ep: int) -> float:
+    """Expected sum of the fullest device: by what lies there, or by the chance that makes one the fullest."""
+    most = _most_of(ep) * math.sqrt(math.fsum(variances) / ep)
+    return max(*_dealt(means, ep), math.fsum(means) / ep + most)
+
+
+def crowded(
+    part: PartCount, rows: float, ep: int, training: bool, sizes: Sequence[float] | None = None
+) -> float:
     """Rows that the fullest device computes over an even share of `rows`, those that tokens ask for.
 
+    With the `sizes` of a row in each group: of these. The device fullest in one size need not be so in
+    another; together they are a bound that no device exceeds, and met where experts are asked alike.
     Experts padded to a capacity are all equally full. Others hold what was measured, else what chance makes.
     """
     bank = routed(part.placed.part.body, training) if part.placed else None
-    if bank is not None and bank.router.capacity is not None:
-        return bank.router.capacity.train if training else bank.router.capacity.eval
+    padded = None if bank is None else bank.router.capacity
+    factor = None if padded is None else padded.train if training else padded.eval
     turns = [group.turns for group in part.groups]
-    if ep > 1 and all(turns):
-        return heaviest([[p for each in turn for p in each] for turn in zip(*turns, strict=True)], ep)
-    return fullest(rows, ep)
+    counted = [group.experts for group in part.groups]
+    if ep < 2 or sizes is None or len(set(sizes)) < 2:
+        if factor is not None:
+            return factor
+        if ep > 1 and all(turns):
+            return heaviest([[p for each in turn for p in each] for turn in zip(*turns, strict=True)], ep)
+        return fullest(rows, ep)
+    own = [size for size, n in zip(sizes, counted, strict=True) for _ in range(n)]
+    if factor is not None:
+        return factor * max(_dealt(own, ep)) * ep / math.fsum(own)
+    if all(turns):
+        found = ([p for each in turn for p in each] for turn in zip(*turns, strict=True))
+        return heaviest([[p * size for p, size in zip(turn, own, strict=True)] for turn in found], ep)
+    share = rows / sum(group.rows for group in part.groups)
+    asked = [share * group.rows / group.experts for group in part.groups for _ in range(group.experts)]
+    means = [n * size for n, size in zip(asked, own, strict=True)]
+    spread = [(1 - 1 / ep) * n * size * size for n, size in zip(asked, own, strict=True)]
+    return min(float(ep), _fullest_sum(means, spread, ep) * ep / math.fsum(means))
 
 
 def heaviest(turns: Sequence[Sequence[float]], ep: int) -> float:
     """Load of the fullest of `ep` devices over the mean, as measured: worst device of each turn, averaged."""
-    found = []
-    for turn in turns:
-        size = len(turn) // ep
-        loads = [sum(turn[rank * size : (rank + 1) * size]) for rank in range(ep)]
-        found.append(max(loads) * ep / sum(loads) if sum(loads) else 1.0)
-    return sum(found) / len(found)
+    loads = [_dealt(turn, ep) for turn in turns]
+    mean = math.fsum(map(math.fsum, loads)) / ep
+    return math.fsum(map(max, loads)) / mean if mean else 1.0
 
 
 def visited(part: PartCount, ep: int) -> float:

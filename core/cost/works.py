@@ -6,13 +6,14 @@ operators of the busiest device: matrices are cut `tp` ways, experts spread `ep`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from core.cost.count import Counts, PartCount
 from core.cost.formats import Format, number_format
-from core.cost.scenario import Scenario
-from core.cost.spread import crowded, here, most_touched, pooled, stages
+from core.cost.scenario import Parallel, Scenario
+from core.cost.spread import crowded, here, most_read, pooled, stages
 from core.cost.stored import expert_bytes, role_bytes
 from core.cost.work import answers, pairs, running
 from core.design.bodies.base import Mixer
@@ -153,32 +154,48 @@ def _attention(counts: Counts, part: PartCount, body: Mixer, load: Scenario) -> 
 
 
 def _experts(counts: Counts, part: PartCount, load: Scenario, together: float) -> Work:
-    """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch."""
-    plan, number, pool = load.parallel, _number(load), pooled(load)
+    """All routed experts of a layer as one grouped product: it reads only the experts that tokens touch.
+
+    Bytes, FLOPs and rows are those of the device that has most of each.
+    """
+    plan, number, pool, training = load.parallel, _number(load), pooled(load), load.phase == "train"
     body = part.placed.part.body if part.placed else None
     outer = body.outer(counts.design.width) if isinstance(body, Moe) else counts.design.width
-    cut = plan.ep * plan.expert_tp
-    chosen = sum(group.rows for group in part.groups)
-    rows = pool.rows * chosen
-    wasted = crowded(part, rows, plan.ep, load.phase == "train")
+    cut, groups = plan.ep * plan.expert_tp, part.groups
+    rows = pool.rows * sum(group.rows for group in groups)
+    macs = [group.macs for group in groups]
+    wasted, busy = (crowded(part, rows, plan.ep, training, sizes) for sizes in (None, macs))
     each = dict(part.macs).get("expert", 0.0) + part.token_macs
-    flops = 2 * (pool.rows * each / cut * wasted + part.pass_macs / cut)
-    moved = 0.0
-    for index, (most, group) in enumerate(zip(most_touched(part, pool, together), part.groups, strict=True)):
-        size = sum(expert_bytes(part, index, load.weights)) / max(1, group.experts) / plan.expert_tp
-        asked = group.always / max(1, group.parameters)
-        moved += size * (most + asked * (group.experts / plan.ep - most))
-    weights = moved
-    inner = sum(pool.rows * g.rows * g.macs / outer for g in part.groups)
-    moved += (2 * rows * outer + inner / plan.expert_tp) * number / plan.ep * wasted
-    wide = max((group.macs / (3 * outer) for group in part.groups), default=0.0) / plan.expert_tp
-    side = min(outer, max(wide, 1.0))
-    kernels = max((len([w for w in g.weights if w.gemm]) for g in part.groups), default=1) + _ROUTING
-    form = load.weights.matrices("expert")
+    flops = 2 * (pool.rows * each / cut * busy + part.pass_macs / cut)
+    sizes = [expert_bytes(part, index, load.weights) for index in range(len(groups))]
+    weights = most_read(part, pool, sizes, together) / plan.expert_tp
+    inner = sum(pool.rows * g.rows * g.macs / outer for g in groups)
+    streamed = 2 * rows * outer * wasted + inner / plan.expert_tp * busy
+    kernels = max((len([w for w in g.weights if w.gemm]) for g in groups), default=1) + _ROUTING
     return Work(
-        "experts", part.pointer, part.times, flops, moved, side, form, kernels,
+        "experts", part.pointer, part.times, flops, weights + streamed * number / plan.ep,
+        _side(part, rows, outer, plan, training), load.weights.matrices("expert"), kernels,
         grouped=True, weights=weights, outer=outer,
     )  # fmt: skip
+
+
+def _side(part: PartCount, rows: float, outer: float, plan: Parallel, training: bool) -> float:
+    """The smaller side of experts' matrices: of unequal ones, that at which their FLOPs take as long.
+
+    Seconds of a product grow with FLOPs and with FLOPs / side (`core.cost.efficiency`).
+    """
+    sides = [min(outer, max(group.macs / (3 * outer) / plan.expert_tp, 1.0)) for group in part.groups]
+    working = [(g, side) for g, side in zip(part.groups, sides, strict=True) if g.rows * g.macs > 0]
+    if len({side for _, side in working}) < 2:
+        return working[0][1] if working else max(sides, default=1.0)
+    macs = [group.macs for group in part.groups]
+    narrow = [each / side for each, side in zip(macs, sides, strict=True)]
+    time, all_of_it = (
+        crowded(part, rows, plan.ep, training, sizes)
+        * math.fsum(group.rows * size for group, size in zip(part.groups, sizes, strict=True))
+        for sizes in (narrow, macs)
+    )
+    return all_of_it / time
 
 
 def _with_backward(work: Work, part: PartCount, load: Scenario) -> Work:
