@@ -43,6 +43,7 @@ from core.design.routing.score import cosine as _cosine
 from core.design.routing.score import expert_norm as _expert_norm
 from core.design.routing.score import frozen_linear as _frozen_linear
 from core.design.routing.score import given as _given
+from core.design.routing.score import hierarchical_linear as _hierarchical_linear
 from core.design.routing.score import linear as _linear
 from core.design.routing.score import noisy_linear as _noisy_linear
 from core.design.routing.score import normed_linear as _normed_linear

@@ -12,7 +12,12 @@ from core.model.randomness import generator
 #: Matrices that write into the residual stream, by the end of their names.
 _INTO_STREAM = ("output.weight", "down_EDH")
 #: A router that starts small lets the data decide who specializes, not the draw (Switch, arXiv 2101.03961).
-_ROUTER = ("router.score.weight", "router.score.noise", "router.condition.gates_NED")
+_ROUTER = (
+    "router.score.weight",
+    "router.score.island_weight",
+    "router.score.noise",
+    "router.condition.gates_NED",
+)
 ROUTER_SCALE = 0.1
 #: A router that never learns keeps the deviation 1 / sqrt(3 n) that torch gives a linear layer, as published.
 _NEVER_TRAINED = "router.score.frozen_ED"

@@ -1,9 +1,12 @@
 """SAM, Switch and Mixture (arXiv 2110.07431): one group of experts a token, several experts inside it.
 
 Equation: core/model/routing/select/group_top_k.py, core/model/routing/balance/alignment.py.
-Parts of a design: core/design/routing/select/group_top_k.py, core/design/routing/balance/alignment.py.
-Preset `sam`: core/design/presets/routing/fine.py.
+Hierarchical variant, recollected with low confidence: core/model/routing/score/hierarchical_linear.py.
+Parts of a design: core/design/routing/select/group_top_k.py, core/design/routing/balance/alignment.py,
+  core/design/routing/score/hierarchical_linear.py.
+Presets `sam`, `sam-hierarchical`: core/design/presets/routing/fine.py.
 Tests: tests/core/model/routing/test_selectors.py,
+  tests/core/model/routing/test_hierarchical.py,
   tests/core/model/routing/test_balance_more.py,
   tests/core/model/routing/test_invariants_methods.py.
 """
@@ -94,6 +97,11 @@ PAPER = Paper(
     good_for="Experts spread over devices with slow links, when more than one expert a token is wanted.",
     cost="The FLOPs of top-k with the same k; messages to one device a token instead of up to k.",
     claim="Several experts on one device give the quality of several experts at the messages of one.",
-    presets=("sam",),
+    presets=("sam", "sam-hierarchical"),
     experiments=(X10,),
+    note=(
+        "The hierarchical preset takes a group's probability from a router of its own and multiplies it by a "
+        "softmax over the experts inside. It is written from recollection of the paper, with low confidence, "
+        "and the experiment below does not measure it."
+    ),
 )

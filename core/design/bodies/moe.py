@@ -57,7 +57,7 @@ class Moe(Body):
         return tuple(group.inner for group in self.experts for _ in range(group.count))
 
     def weights(self, width: int, tasks: int) -> Iterator[Weight]:
-        yield from self.router.weights(width, self.count, tasks)
+        yield from self.router.weights(width, self.count, tasks, self.islands)
         for group in self.experts:
             yield from group.weights(self.outer(width), "expert")
         for group in self.shared:

@@ -69,6 +69,7 @@ METHODS: tuple[Method, ...] = (
     Method("hmoe", "HMoE", "arXiv 2408.10681", fine.hmoe),
     Method("aoe", "Autonomy of Experts", "arXiv 2501.13074", fine.aoe),
     Method("sam", "Switch and Mixture", "arXiv 2110.07431", fine.sam),
+    Method("sam-hierarchical", "Hierarchical SAM", "arXiv 2110.07431", fine.sam_hierarchical),
     Method("moec", "MoEC", "arXiv 2207.09094", fine.moec),
     Method("smoe-dropout", "SMoE-Dropout", "arXiv 2303.01610", fine.smoe_dropout),
     Method("top-p", "Top-p dynamic", "arXiv 2403.07652", soft.top_p),

@@ -97,10 +97,10 @@ class Router(Spec):
         selected = select.while_training(experts) if training else select.expected(experts)
         return self.weigh.computed(selected, training)
 
-    def weights(self, width: int, experts: int, tasks: int) -> Iterator[Weight]:
-        """Parameters of the router of a layer of `experts`."""
+    def weights(self, width: int, experts: int, tasks: int, islands: int = 1) -> Iterator[Weight]:
+        """Parameters of the router of a layer of `experts` in `islands`."""
         outputs = self.combine.outputs(experts)
-        yield from self.score.weights(width, outputs)
+        yield from self.score.weights(width, outputs, islands)
         for modifier in self.modifiers:
             yield from modifier.weights()
         if self.condition is not None:

@@ -39,6 +39,8 @@ def case(code: str, name: str, design: Design) -> Any:
 
 
 NOISES = [{"kind": "jitter"}, {"kind": "logit_noise"}, {"kind": "gumbel"}, {"kind": "temperature"}]
+TWO_LEVELS = {"score": {"kind": "hierarchical_linear"}, "weigh": RAW}
+IN_ISLAND = {"kind": "group_top_k", "k": 2, "top_islands": 1, "island_score": "sum"}
 THOR = {"score": UNIFORM, "select": SAMPLE, "weigh": ONES}
 HASH = {"score": TABLE, "select": TABLE, "weigh": ONES}
 REFUSED = [
@@ -52,6 +54,12 @@ REFUSED = [
         case("score-degenerate", name, text(score={"kind": "activation_linear", "activation": name}))
         for name in ("identity", "relu", "leaky_relu")
     ),
+    *(
+        case("hierarchy-not-softmax", name, text(**TWO_LEVELS, islands=4, score_function=name))
+        for name in ("sigmoid", "none")
+    ),
+    case("islands-divide", "two levels", text(**TWO_LEVELS, islands=3)),
+    case("gate-linear", "two levels", digits(**TWO_LEVELS, condition={"kind": "task_gate"})),
     case("uniform-one", "top-1", text(score=UNIFORM, select=TOP_1)),
     case("uniform-one", "top-p", text(score=UNIFORM, select=TOP_P, weigh=RAW)),
     case("uniform-one", "islands", text(score=UNIFORM, select={"kind": "group_top_k", "k": 2}, islands=4)),
@@ -131,6 +139,13 @@ ALLOWED = {
         score=FROZEN, select={"kind": "top_k", "k": {"kind": "linear", "start": 1, "end": 8}}
     ),
     "frozen, some dropped": text(score=FROZEN, modifiers=dropping(0.25)),
+    "two levels": text(**TWO_LEVELS, select=IN_ISLAND, islands=4),
+    "two levels over one island": text(**TWO_LEVELS),
+    "two levels over islands of one": text(**TWO_LEVELS, islands=8),
+    "two levels with noise, cooling": text(
+        **TWO_LEVELS, islands=2, modifiers=[{"kind": "logit_noise"}, {**COOL, "learnable": True}]
+    ),
+    "two levels of expert choice": digits(**TWO_LEVELS, select={"kind": "expert_choice"}),
     "chance": text(**THOR),
     "the mean of all": text(score=UNIFORM, select={"kind": "all"}, weigh=RAW),
     "a table of ids": text(**HASH),
@@ -172,6 +187,9 @@ WARNED = [
     case("router-no-gradient", "ones", text(weigh=ONES)),
     case("drop-nothing", "a tenth of two", text(islands=4, modifiers=dropping(0.1))),
     case("drop-nothing", "half of one island", text(modifiers=dropping(unit="island"))),
+    case("hierarchy-flat", "one island", text(**TWO_LEVELS)),
+    case("hierarchy-flat", "islands of one", text(**TWO_LEVELS, islands=8)),
+    case("logits-sum-to-one", "z-loss", text(**TWO_LEVELS, islands=4, balance=[{"kind": "z_loss"}])),
     case(
         "activation-not-softmax",
         "sigmoid",
@@ -195,6 +213,17 @@ def test_it_is_warned_about(code: str, design: Design) -> None:
         ),
         case("temperature-free", "fixed", text(modifiers=[{"kind": "temperature"}])),
         case("router-no-gradient", "mean of a frozen router", text(score=FROZEN, weigh={"kind": "mean"})),
+        case("hierarchy-flat", "islands of two", text(**TWO_LEVELS, islands=4)),
+        case("logits-sum-to-one", "balance", text(**TWO_LEVELS, islands=4, balance=[{"kind": "entropy"}])),
+        case(
+            "logits-sum-to-one",
+            "a task's share in the logits",
+            digits_with_body(
+                router={**TWO_LEVELS, "condition": {"kind": "task_concat"}},
+                balance=[{"kind": "z_loss"}],
+                islands=4,
+            ),
+        ),
         case("drop-nothing", "rate 0", text(modifiers=dropping(0.0))),
     ],
 )

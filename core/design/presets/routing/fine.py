@@ -69,6 +69,13 @@ def sam(bank: Bank) -> JSON:
     return {"islands": islands, "router": route("linear", select, "raw"), "balance": balance}
 
 
+def sam_hierarchical(bank: Bank) -> JSON:
+    """A router over islands and one inside each: a token picks an island, then experts by both routers."""
+    body = sam(bank)
+    body["router"]["score"] = {"kind": "hierarchical_linear"}
+    return body
+
+
 def moe_plus_plus(bank: Bank) -> JSON:
     """Experts that answer nothing or the token itself beside the others: easy tokens cost less."""
     free = [{"kind": kind, "count": max(1, bank.count // 8)} for kind in ("zero", "identity")]

@@ -19,8 +19,8 @@ class ActivationLinearScore(Score):
     activation: Literal["sigmoid", "tanh", "gelu", "identity", "relu", "leaky_relu"] = field("sigmoid")
     bias: bool = field(False, advanced=True)
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
-        yield from super().weights(width, experts)
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
+        yield from super().weights(width, experts, islands)
         if self.bias:
             yield Weight(name="router.bias", shape=(experts,), role="router", gemm=False)
 

@@ -30,8 +30,8 @@ class Score(Spec):
     #: Tensors of all experts that it multiplies every token with; chosen experts need not do so again.
     asks: ClassVar[tuple[str, ...]] = ()
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
-        """Router parameters for a layer of `experts` outputs."""
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
+        """Router parameters for a layer of `experts` outputs, cut into `islands` equal parts in order."""
         yield Weight(name="router.weight", shape=(experts, width), role="router")
 
     def instead(self, site: Site) -> Edit:

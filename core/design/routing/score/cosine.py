@@ -19,6 +19,6 @@ class CosineScore(Score):
         0.07, gt=0, le=100, symbol=r"\tau", description="smaller makes the choice sharper"
     )
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
         yield Weight(name="router.project", shape=(self.dim, width), role="router")
         yield Weight(name="router.weight", shape=(experts, self.dim), role="router")

@@ -17,7 +17,7 @@ class ExpertNormScore(Score):
     asks = ("gate_a",)
     kind: Literal["expert_norm"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
         yield from ()
 
     def rules(self, site: Site) -> Iterator[Problem]:

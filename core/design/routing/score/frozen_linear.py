@@ -16,5 +16,5 @@ class FrozenLinearScore(Score):
     learns = False
     kind: Literal["frozen_linear"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
         yield Weight(name="router.weight", shape=(experts, width), role="router", learns=False)

@@ -18,7 +18,7 @@ class GivenScore(Score):
     reads = False
     kind: Literal["given"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
         yield from ()
 
     def rules(self, site: Site) -> Iterator[Problem]:

@@ -17,7 +17,7 @@ class LinearScore(Score):
     kind: Literal["linear"]
     bias: bool = field(False, advanced=True)
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
-        yield from super().weights(width, experts)
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
+        yield from super().weights(width, experts, islands)
         if self.bias:
             yield Weight(name="router.bias", shape=(experts,), role="router", gemm=False)

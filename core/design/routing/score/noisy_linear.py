@@ -16,8 +16,8 @@ class NoisyLinearScore(Score):
     noisy = True
     kind: Literal["noisy_linear"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
-        yield from super().weights(width, experts)
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
+        yield from super().weights(width, experts, islands)
         yield Weight(name="router.noise", shape=(experts, width), role="router", trains_only=True)
 
     @property

@@ -16,8 +16,8 @@ class NormedLinearScore(Score):
 
     kind: Literal["normed_linear"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
-        yield from super().weights(width, experts)
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
+        yield from super().weights(width, experts, islands)
         yield Weight(name="router.input_gain", shape=(width,), role="router", gemm=False)
         yield Weight(name="router.row_gain", shape=(width,), role="router", gemm=False)
         yield Weight(name="router.bias", shape=(experts,), role="router", gemm=False)

@@ -21,7 +21,7 @@ class TableScore(Score):
     source: Literal["token", "lsh", "domain"] = field("token")
     seed: int = field(0, ge=0, le=2**31 - 1, advanced=True)
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
         yield from ()
 
     def rules(self, site: Site) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ class UniformScore(Score):
     conditioned = False
     kind: Literal["uniform"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
         yield from ()
 
     def rules(self, site: Site) -> Iterator[Problem]:

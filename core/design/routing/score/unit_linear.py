@@ -15,6 +15,6 @@ class UnitLinearScore(Score):
 
     kind: Literal["unit_linear"]
 
-    def weights(self, width: int, experts: int) -> Iterator[Weight]:
-        yield from super().weights(width, experts)
+    def weights(self, width: int, experts: int, islands: int) -> Iterator[Weight]:
+        yield from super().weights(width, experts, islands)
         yield Weight(name="router.scale", shape=(1,), role="router", gemm=False)

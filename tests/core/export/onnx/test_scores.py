@@ -16,6 +16,7 @@ ROUTERS = [
         weigh={"kind": "mean"},
     ),
     router(1, score={"kind": "cosine", "dim": 5}, weigh={"kind": "identity_mix"}),
+    router(score={"kind": "hierarchical_linear"}, weigh={"kind": "raw"}),
     router(**TABLE, score={"kind": "table", "source": "token"}),
     router(weigh={"kind": "straight_through"}),
 ]
@@ -23,7 +24,7 @@ ROUTERS = [
 
 def test_all_of_them_export(tmp_path: Path) -> None:
     experts = [{"kind": "glu", "count": 4, "hidden": 4}]
-    bodies = [{"kind": "moe", "experts": experts, "router": each} for each in ROUTERS]
+    bodies = [{"kind": "moe", "experts": experts, "islands": 2, "router": each} for each in ROUTERS]
     document = {
         "width": 8,
         "task": {"kind": "language_model", "vocabulary": 256, "context": 16, "tokenizer": "bytes"},

@@ -287,6 +287,7 @@ def test_no_score_is_no_parameter_and_every_expert_the_same(kind: str) -> None:
         {"kind": "activation_linear", "activation": "tanh"},
         {"kind": "cosine", "dim": 5},
         {"kind": "frozen_linear"},
+        {"kind": "hierarchical_linear"},
     ],
     ids=lambda score: score["kind"],
 )
@@ -302,7 +303,7 @@ def test_sparse_equals_reference_with_every_score(score: dict[str, object]) -> N
 
 
 def test_scores_stay_in_float32_whatever_the_weights_are_kept_in() -> None:
-    for score in ("noisy_linear", "activation_linear", "cosine", "frozen_linear"):
+    for score in ("noisy_linear", "activation_linear", "cosine", "frozen_linear", "hierarchical_linear"):
         layer = moe_layer(score={"kind": score}).bfloat16()
         assert layer.router.score(X_TD, context()).dtype == torch.float32
 
