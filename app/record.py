@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from components.words import humanise
 from core.analysis.specialization import specialization
 from core.cost import count as counting
 from core.design.facts import MetricsRow
@@ -38,6 +39,21 @@ def layer_names(paths: Sequence[str]) -> dict[str, str]:
     short = {path: layer_name(path) for path in paths}
     taken = list(short.values())
     return {path: name if taken.count(name) == 1 else path for path, name in short.items()}
+
+
+@lru_cache(maxsize=64)
+def expert_kinds(text: str) -> dict[str, tuple[str, ...]]:
+    """Of each layer of a stored design with experts of several kinds, by path: what an expert is if not of
+    the kind that most of them are, else empty."""
+    found = {}
+    for part in read_design(text).occurrences():
+        groups = getattr(part.body, part.body.bank or "", None)
+        if not isinstance(groups, tuple) or len({group.kind for group in groups}) < 2:
+            continue
+        each = [group.kind for group in groups for _ in range(group.count)]
+        usual = max(dict.fromkeys(each), key=each.count)
+        found[part.path] = tuple("" if kind == usual else humanise(kind).lower() for kind in each)
+    return found
 
 
 def losses(rows: Sequence[MetricsRow]) -> dict[str, Points]:

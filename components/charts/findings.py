@@ -74,8 +74,15 @@ def shares(rows: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
     return f"Expert {expert} has the largest share in {place}: {times:.1f} times an even one"
 
 
-def loads(layers: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
-    """On the load of all layers: dead experts first, else the busiest."""
+def loads(
+    layers: Sequence[tuple[str, npt.ArrayLike]],
+    of: str = "",
+    kinds: Mapping[str, Sequence[str]] | None = None,
+) -> str:
+    """On the load of all layers: dead experts first, else the busiest.
+
+    `kinds`: of the layers by name, what an expert is if not of the usual kind, else empty.
+    """
     pairs = [(name, np.asarray(load_E, np.float64)) for name, load_E in layers]
     used = [(name, load_E) for name, load_E in pairs if load_E.sum()]
     if not used:
@@ -86,7 +93,10 @@ def loads(layers: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
     name, load_E = max(used, key=lambda pair: pair[1].max() / pair[1].mean())
     times = load_E.max() / load_E.mean()
     sure = wilson_low(load_E.max(), load_E.sum(), total) > 1 / len(load_E)
-    busiest = f"expert {int(load_E.argmax())} of {name} is busiest, at {times:.1f} times its fair share"
+    expert = int(load_E.argmax())
+    kind = (kinds or {}).get(name, [""] * len(load_E))[expert]
+    who = f"expert {expert}{f' ({kind})' if kind else ''} of {name}"
+    busiest = f"{who} is busiest, at {times:.1f} times its fair share"
     if not sure:
         busiest = f"{_counted(load_E.sum(), 'pick')} in {name} are too few to tell which expert is busiest"
     if dead:

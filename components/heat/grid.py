@@ -34,15 +34,18 @@ def grid(
     steps: Sequence[int] = (),
     numbers: bool = False,
     selected: tuple[int, int | None] | None = None,
+    kinds: Sequence[Sequence[str]] = (),
 ) -> dict[str, Any]:
     """The data of one heat map. `counts[f][r]` are the tokens [E] of row r in frame f.
 
     Rows may have different numbers of experts. With several frames a scrubber walks over `steps`. Shares are
-    sent in tenths of a percent; -1 says that the row has tokens and this expert has none.
+    sent in tenths of a percent; -1 says that the row has tokens and this expert has none. `kinds[r]` names
+    the experts of row r that are not of its usual kind, and is empty for the others: a sign stands over them.
     """
     frames = [[row_shares(row) for row in frame] for frame in counts]
     widest = max((len(row) for frame in frames for row in frame), default=1)
     fair = 1 / widest
+    signs, said = _signs(kinds, widest)
     top = top_of_scale([row for frame in frames for row in frame], fair)
     return {
         "rows": list(rows),
@@ -55,8 +58,21 @@ def grid(
         "numbers": numbers,
         "corner": corner,
         "selected": list(selected) if selected else None,
+        "kinds": [list(row) for row in kinds],
+        "signs": signs,
+        "said": said,
         "alt": alt,
     }
+
+
+def _signs(kinds: Sequence[Sequence[str]], widest: int) -> tuple[list[str], list[str]]:
+    """A letter over each column that holds such an expert in some row, and the legend's words for them."""
+    letters: dict[str, str] = {}
+    for kind in dict.fromkeys(kind for row in kinds for kind in row if kind):
+        free = (letter for letter in kind.upper() if letter.isalpha() and letter not in letters.values())
+        letters[kind] = next(free, "*")
+    over = [next((row[e] for row in kinds if e < len(row) and row[e]), "") for e in range(widest)]
+    return [letters.get(kind, "") for kind in over], [f"{letter}: {kind}" for kind, letter in letters.items()]
 
 
 def _cells(shares_E: npt.NDArray[np.float64]) -> list[int]:

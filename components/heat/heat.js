@@ -5,6 +5,13 @@ const FRAME_MS = 120;
 const percent = (thousandths) => `${Math.round(thousandths / 10)}`;
 const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, "\u2009");
 
+const cross = (x, y, r) => `M${x - r} ${y - r}L${x + r} ${y + r}M${x + r} ${y - r}L${x - r} ${y + r}`;
+
+function named(data, row, expert) {
+  const kind = data.kinds[row]?.[expert];
+  return `expert ${expert}${kind ? ` (${kind})` : ""}`;
+}
+
 function drawing(root, data, frame, pick) {
   const scale = stops(root),
     rows = data.rows.length,
@@ -23,8 +30,10 @@ function drawing(root, data, frame, pick) {
     "aria-label": data.alt,
   });
   if (data.corner) svg.append(s("text", { x: left - 8, y: 12, "text-anchor": "end" }, data.corner));
-  for (let e = 0; e < data.experts; e += every)
-    svg.append(s("text", { x: left + (e + 0.5) * cell, y: 12, "text-anchor": "middle" }, String(e)));
+  for (let e = 0; e < data.experts; e++) {
+    const words = `${e % every ? "" : e}${data.signs[e] ?? ""}`;
+    if (words) svg.append(s("text", { x: left + (e + 0.5) * cell, y: 12, "text-anchor": "middle" }, words));
+  }
   data.frames[frame].forEach((values, r) => {
     const name = data.rows[r],
       fits = Math.floor((left - 12) / 6.6);
@@ -50,7 +59,7 @@ function drawing(root, data, frame, pick) {
           rx: 2.5,
           fill: value < 0 ? null : `rgb(${rgb.join(" ")})`,
         },
-        s("title", {}, `${name}, expert ${e}: ${value < 0 ? "no token" : (value / 10).toFixed(1) + " %"}`),
+        s("title", {}, `${name}, ${named(data, r, e)}: ${value < 0 ? "no token" : (value / 10).toFixed(1) + " %"}`),
       );
       if (data.picks) box.onclick = () => pick(r, e);
       svg.append(box);
@@ -58,7 +67,7 @@ function drawing(root, data, frame, pick) {
         svg.append(
           s("path", {
             class: "cross",
-            d: `M${x + 5} ${y + 5}L${x + cell - 5} ${y + tall - 5}M${x + cell - 5} ${y + 5}L${x + 5} ${y + tall - 5}`,
+            d: cross(x + cell / 2, y + tall / 2, Math.min(4, 0.25 * cell)),
           }),
         );
       else if (data.numbers && cell >= 20)
@@ -112,7 +121,7 @@ function legend(root, data) {
     h(
       "span",
       { class: "words" },
-      [data.even && `${fair} marked`, crossed && "crossed out: no token"].filter(Boolean).join(", "),
+      [data.even && `${fair} marked`, crossed && "crossed out: no token", ...data.said].filter(Boolean).join(", "),
     ),
   );
 }

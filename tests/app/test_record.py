@@ -10,7 +10,8 @@ from app.views._routing import expert as one
 from app.views._train.pace import pace
 from app.views._train.plan import arguments
 from core.design.facts import MetricsRow
-from core.design.presets.registry import plan_for
+from core.design.presets.methods import method, with_method
+from core.design.presets.registry import plan_for, preset
 from tests.app import seed
 
 PLAN = plan_for("starter").replaced(steps=700)
@@ -22,6 +23,15 @@ def test_layers_are_counted_from_one_as_in_the_drawing():
         "decoder.0.1": "layer 1",
         "decoder.3.1": "layer 4",
     }
+
+
+def test_experts_that_are_not_of_the_usual_kind_are_named():
+    assert record.expert_kinds(preset("starter").model_dump_json()) == {}
+    kinds = record.expert_kinds(with_method(method("moe-plus-plus")).model_dump_json())
+    assert len(kinds) > 1
+    for each in kinds.values():
+        assert each[-2:] == ("zero", "identity")
+        assert not any(each[:-2])
 
 
 def test_layers_that_would_share_a_name_keep_their_paths():

@@ -1,6 +1,6 @@
 """The cards of the Routing page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,16 @@ from core.analysis.specialization import SHUFFLES
 from core.cost.format import count, percent
 
 
-def loads(routed: Routed, domain: str, cell: tuple[int, int]) -> None:
-    """Layers x experts: share of the tokens, of one domain or all, that each expert receives."""
+def loads(routed: Routed, domain: str, cell: tuple[int, int], kinds: Mapping[str, Sequence[str]]) -> None:
+    """Layers x experts: share of the tokens, of one domain or all, that each expert receives.
+
+    `kinds`: of layers by path, what experts are that are not of the usual kind.
+    """
     names = [routed.names[layer["path"]] for layer in routed.layers]
     counts = [_load(layer, routed.trace.domains, domain) for layer in routed.layers]
     of = "" if domain == ALL else domain
-    finding = findings.loads(list(zip(names, counts, strict=True)), of)
+    named = {routed.names[path]: kinds_E for path, kinds_E in kinds.items() if path in routed.names}
+    finding = findings.loads(list(zip(names, counts, strict=True)), of, named)
     with page.card():
         page.card_head(
             finding,
@@ -45,6 +49,7 @@ def loads(routed: Routed, domain: str, cell: tuple[int, int]) -> None:
             numbers=True,
             corner="expert",
             selected=cell,
+            kinds=[named.get(name, ()) for name in names],
         )
         heat(data, key="routing.loads", on_pick=_pick(routed))
 
@@ -93,7 +98,7 @@ def specialization(routed: Routed) -> None:
             page.chart(drawing, finding, height=height, key="routing.special")
 
 
-def domains(routed: Routed, cell: tuple[int, int]) -> None:
+def domains(routed: Routed, cell: tuple[int, int], kinds: Mapping[str, Sequence[str]]) -> None:
     """Domain x expert of the chosen layer."""
     layer = routed.layers[cell[0]]
     names, counts = routed.trace.domains, layer["domain_expert"]
@@ -107,7 +112,14 @@ def domains(routed: Routed, cell: tuple[int, int]) -> None:
             lambda: rows_of(names, counts, "domain"),
             "routing.domains",
         )
-        data = grid(names, [counts], alt=finding, numbers=True, corner="expert", selected=None)
+        data = grid(
+            names,
+            [counts],
+            alt=finding,
+            numbers=True,
+            corner="expert",
+            kinds=[kinds.get(layer["path"], ())] * len(names),
+        )
         heat(data, key="routing.domains", on_pick=lambda _row, column: state.fill(EXPERT, column))
         page.small(_figures(layer))
 
@@ -125,11 +137,18 @@ def _figures(layer: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def drill(routed: Routed, cell: tuple[int, int], domain: str, words: DeltaGenerator) -> None:
+def drill(
+    routed: Routed,
+    cell: tuple[int, int],
+    domain: str,
+    words: DeltaGenerator,
+    kinds: Mapping[str, Sequence[str]],
+) -> None:
     """One expert: whose tokens it takes, which, and in what company. `words` is where its finding goes."""
     layer = routed.trace.layer(routed.layers[cell[0]]["path"])
     found = one.expert(routed.trace, layer, cell[1])
-    title = f"Expert {cell[1]} of {routed.names[layer.path]}"
+    kind = kinds[layer.path][cell[1]] if layer.path in kinds else ""
+    title = f"Expert {cell[1]}{f' ({kind})' if kind else ''} of {routed.names[layer.path]}"
     names = list(routed.trace.domains)
     beyond = goes.of_label(routed, layer.path, "domains")
     notable_N = beyond.notable_GE[:, cell[1]] if beyond is not None else np.zeros(len(names), np.bool_)

@@ -1,8 +1,11 @@
 """Overview: where the held-out tokens went at the end, by layer and expert, and one expert closely."""
 
+from collections.abc import Mapping, Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.record import expert_kinds
 from app.routed import Routed
 from app.views._routing import cards, choices, soft
 from app.views._routing.empty import no_trace
@@ -24,7 +27,7 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
     with controls:
         domain = choices.domain(routed.trace.domains)
     if routed.layers:
-        draw(routed, domain)
+        draw(routed, domain, expert_kinds(shown.run.design))
     if routed.soft:
         draw_soft(routed, domain)
 
@@ -38,7 +41,7 @@ def draw_soft(routed: Routed, domain: str) -> None:
         soft.domains(routed)
 
 
-def draw(routed: Routed, domain: str) -> None:
+def draw(routed: Routed, domain: str, kinds: Mapping[str, Sequence[str]]) -> None:
     """Where tokens go, by layer and expert, and one expert closely."""
     left, right = st.columns([1.72, 1], gap="small")
     lower_left, lower_right = st.columns([1, 1.55], gap="small")
@@ -48,10 +51,10 @@ def draw(routed: Routed, domain: str) -> None:
             words = st.container(width="stretch")
             cell = choices.layer(routed), choices.expert(routed)
     with left:
-        cards.loads(routed, domain, cell)
+        cards.loads(routed, domain, cell, kinds)
     with right:
         cards.specialization(routed)
     with lower_left:
-        cards.domains(routed, cell)
+        cards.domains(routed, cell, kinds)
     with body:
-        cards.drill(routed, cell, domain, words)
+        cards.drill(routed, cell, domain, words, kinds)

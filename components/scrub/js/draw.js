@@ -19,7 +19,8 @@ function inks(root) {
     ramp: colours.map((rgb) => `rgb(${rgb.join(" ")})`),
     inks: colours.map(ink),
     text: style.getPropertyValue("--ink2").trim() || style.color,
-    dead: style.getPropertyValue("--st-red-color"),
+    dead: style.getPropertyValue("--ink3").trim() || style.color,
+    outline: style.getPropertyValue("--line2").trim() || style.color,
     accent: style.getPropertyValue("--st-primary-color"),
     font: `11px ${style.fontFamily}`,
   };
@@ -83,15 +84,20 @@ function labels(pen, play, at, look) {
 }
 
 function crossed(pen, x, y, wide, tall, look) {
-  pen.strokeStyle = look.dead;
   pen.lineWidth = 1;
+  if (wide > 7 && tall > 7) {
+    pen.strokeStyle = look.outline;
+    pen.strokeRect(x + 0.5, y + 0.5, wide - 1, tall - 1);
+  }
+  // Small and grey: where half of the experts are asleep, a hatch would outshine what the others do.
+  const half = Math.min(4, 0.3 * Math.min(wide, tall)),
+    middle = [x + wide / 2, y + tall / 2];
+  pen.strokeStyle = look.dead;
   pen.beginPath();
-  if (wide > 7 && tall > 7) pen.rect(x + 0.5, y + 0.5, wide - 1, tall - 1);
-  const inset = wide > 7 ? 3 : 1;
-  pen.moveTo(x + inset, y + inset);
-  pen.lineTo(x + wide - inset, y + tall - inset);
-  pen.moveTo(x + wide - inset, y + inset);
-  pen.lineTo(x + inset, y + tall - inset);
+  pen.moveTo(middle[0] - half, middle[1] - half);
+  pen.lineTo(middle[0] + half, middle[1] + half);
+  pen.moveTo(middle[0] + half, middle[1] - half);
+  pen.lineTo(middle[0] - half, middle[1] + half);
   pen.stroke();
 }
 

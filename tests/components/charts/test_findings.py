@@ -37,6 +37,13 @@ def test_dead_experts_come_first():
     assert "expert 0 of layer 2 is busiest, at 2.0 times" in said
 
 
+def test_the_kind_of_the_busiest_expert_is_said():
+    layers = [("layer 1", [100, 100, 100]), ("layer 2", [50, 50, 500])]
+    kinds = {"layer 2": ["", "zero", "identity"]}
+    assert findings.loads(layers, "", kinds).startswith("Expert 2 (identity) of layer 2 is busiest")
+    assert findings.loads(layers).startswith("Expert 2 of layer 2")
+
+
 def test_nothing_routed_is_said():
     assert findings.loads([("layer 1", [0, 0])]) == "No token has been routed yet"
     assert findings.domain_experts([], [[]]) == "No token has been routed yet"

@@ -47,3 +47,12 @@ def test_the_table_has_every_cell():
     assert list(table.columns) == ["domain", "expert", "tokens", "share, %"]
     assert table["tokens"].tolist() == [1, 3, 0, 0]
     assert table["share, %"].tolist() == pytest.approx([25.0, 75.0, 0.0, 0.0])
+
+
+def test_experts_of_another_kind_carry_a_letter_and_the_legend_says_which():
+    kinds = [("", "", ""), ("", "zero", "zip")]
+    data = grid(["a", "b"], [[[1, 1, 1], [1, 1, 1]]], alt="x", kinds=kinds)
+    assert data["signs"] == ["", "Z", "I"]
+    assert data["said"] == ["Z: zero", "I: zip"]
+    assert data["kinds"] == [["", "", ""], ["", "zero", "zip"]]
+    assert grid(["a"], [[[1, 1]]], alt="x")["said"] == []
