@@ -15,6 +15,7 @@ from app.links import PARAMETER as _PACKED
 
 _RUN = "run"
 _PAPER = "paper"
+_MOST_DIGITS = 9
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
@@ -78,6 +79,12 @@ def remember(name: str, value: str | None) -> None:
         st.query_params.pop(name, None)
     else:
         st.session_state[_key(name)] = st.query_params[name] = value
+
+
+def number(text: str) -> int | None:
+    """A position that the address names, such as an expert's; None for anything else, thousands of digits
+    too, on which `int` fails."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def request_id(action: str) -> str:

@@ -1,6 +1,7 @@
 """Sections of Routing that ask the model, drawn whole, with a process that answers."""
 
 import os
+import shlex
 from collections.abc import Iterator
 
 import pytest
@@ -67,3 +68,32 @@ def test_the_command_line_says_why_an_older_checkpoint_answers(
     out, err = capsys.readouterr()
     assert err.count(f"{DAMAGED}{damaged} {INSTEAD}") == 1
     assert "step 2" in out
+
+
+@pytest.fixture(scope="module")
+def whole(db: Database) -> str:
+    """A run as it was trained."""
+    return trained(db, "whole")
+
+
+def test_what_if_prints_the_command_of_what_it_shows(whole: str) -> None:
+    address = {f"whatif__cells__{whole}": "0.1.off 0.2.boost", "whatif__prompt": "it's\na1"}
+    app = visit(whole, "What if", whatif__scope="Prompt only", **address)
+    assert shlex.split(app.code[-1].value)[3:] == [
+        "whatif", whole, "--off", "decoder.0.1:1", "--boost", "decoder.0.1:2=2", "--for", "prefill",
+        "--prompt=it's\na1",
+    ]  # fmt: skip
+    assert next(area for area in app.text_area if area.label == "Prompt").value == "it's\na1"
+    assert "the second half of every sequence" in said(app)
+    prompt = next(area for area in app.text_area if area.label == "Prompt")
+    prompt.set_value("2e").run()
+    assert shlex.split(app.code[-1].value)[-1] == "--prompt=2e"
+
+
+@pytest.mark.parametrize("section", ["Tokens", "What if"])
+def test_numbers_of_thousands_of_digits_in_a_link_are_ignored(whole: str, section: str) -> None:
+    nines = "9" * 5000
+    cells = f"0.{nines}.off {nines}.1.off 0.1.off"
+    app = visit(whole, section, **{f"whatif__cells__{whole}": cells, "tokens__token": nines})
+    if section == "What if":
+        assert "--off decoder.0.1:1 " in app.code[-1].value

@@ -1,34 +1,62 @@
 """The What if section: what switches ask for, and what is said of the answer."""
 
-from pathlib import Path
-from types import SimpleNamespace
+import argparse
+import shlex
 
 import numpy as np
 import pytest
 
-from app.routed import Routed
+from app.asking import overrides, sendable
+from app.commands import whatif as command
 from app.views._routing import imaging, whatif
+from app.views._routing.question import BOOST, Question, read_cells, write_cells
 from core.design.override import Override
+from core.design.presets.registry import preset
 from core.probe.answers import Shift, Sweep, SweepStep, WhatIf
+from core.probe.whatif import Ask
 
 PATHS = ("decoder.1.1", "decoder.2.1")
 
 
-def routed() -> Routed:
-    layers = tuple({"path": path, "load": [3, 1], "domain_expert": [[3, 0], [0, 1]]} for path in PATHS)
-    return Routed(SimpleNamespace(), Path("trace.npz"), layers, (), {path: path for path in PATHS})
-
-
 def test_switches_become_overrides_of_their_layers():
     cells = {(0, 1): "off", (1, 0): "on", (1, 1): "boost"}
-    assert whatif.overrides(routed(), cells, "decode") == {
+    assert Question(cells, "decode", None).overrides(PATHS) == {
         PATHS[0]: Override(suppress=(1,), scope="decode"),
-        PATHS[1]: Override(force=(0,), bias={1: whatif.BOOST}, scope="decode"),
+        PATHS[1]: Override(force=(0,), bias={1: BOOST}, scope="decode"),
     }
 
 
 def test_nothing_switched_asks_for_nothing():
-    assert whatif.overrides(routed(), {}, "all") == {}
+    assert Question({}, "all", None).overrides(PATHS) == {}
+    assert Question({}, "all", None).command("run-1", PATHS) == (
+        "python -m app whatif run-1 --off LAYER:EXPERT"
+    )
+
+
+@pytest.mark.parametrize("scope", ["all", "prefill", "decode"])
+@pytest.mark.parametrize("prompt", [None, "it's", "--json", "two\nlines\t$HOME `x`", '"é"'])
+@pytest.mark.parametrize("cells", [{(0, 1): "off"}, {(0, 3): "on", (1, 0): "off", (1, 1): "boost"}])
+def test_the_command_asks_what_the_page_asks(cells, scope, prompt):
+    question = Question(cells, scope, prompt)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    program, run, *words = shlex.split(question.command("run-1", PATHS))[3:]
+    args = parser.parse_args([run, *words])
+    design = preset("starter")
+    wanted = overrides(design, args.off, args.on, args.boost, args.scope)
+    assert (program, args.run_id) == ("whatif", "run-1")
+    # All else that the page leaves out has the same default.
+    asked = {"domains": args.domain, "tokens": args.tokens, "examples": args.examples}
+    assert Ask.model_validate({"overrides": sendable(wanted), "prompts": args.prompt, **asked}) == (
+        Ask.model_validate(question.sent(PATHS))
+    )
+
+
+def test_a_prompt_ends_with_a_word():
+    assert whatif.whole_words("the quick brown f") == "the quick brown"
+    assert whatif.whole_words("a = 1\n\nde") == "a = 1"
+    assert whatif.whole_words("the quick ") == "the quick"
+    assert whatif.whole_words("a1e2i3") == "a1e2i3"
 
 
 def shift(domain: str, delta: float, low: float, high: float) -> Shift:
@@ -77,9 +105,10 @@ def test_the_sweep_is_told_by_its_surest_step(steps, said):
 
 def test_switches_go_through_the_address_and_nonsense_in_it_is_no_switch():
     cells = {(1, 2): "boost", (0, 1): "off"}
-    assert whatif.write_cells(cells) == "0.1.off 1.2.boost"
-    assert whatif.read_cells("0.1.off 1.2.boost", (2, 3)) == cells
-    assert whatif.read_cells("0.9.off 7.0.on 0.0.half x.y.z 0.1 ²", (2, 3)) == {}
+    assert write_cells(cells) == "0.1.off 1.2.boost"
+    assert read_cells("0.1.off 1.2.boost", (2, 3)) == cells
+    assert read_cells("0.9.off 7.0.on 0.0.half x.y.z 0.1 ².0.off", (2, 3)) == {}
+    assert read_cells(f"0.{'9' * 5000}.off {'0' * 5000}.1.on 0.1.off", (2, 3)) == {(0, 1): "off"}
 
 
 def test_a_column_for_each_size_names_the_rise_and_its_controls():

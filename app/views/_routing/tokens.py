@@ -225,8 +225,7 @@ def _strip(found: Inspection, names: dict[str, str], at: int) -> LayerView:
 
 def _at(tokens_: int) -> int:
     """The token that is looked at, whatever the address says."""
-    kept = state.remembered(TOKEN) or ""
-    return min(int(kept), tokens_ - 1) if kept.isdecimal() and len(kept) < 8 else 0
+    return min(state.number(state.remembered(TOKEN) or "") or 0, tokens_ - 1)
 
 
 def _choose_layer() -> None:
@@ -311,8 +310,8 @@ def _beside(found: Inspection, other: Inspection, path: str, at: int) -> None:
     name = layer_names([layer.path for layer in other.layers])[layer.path]
     page.head(
         f"{other.run} needs {theirs:.2f} bits per byte, {abs(theirs - mine):.2f} {better}",
-        f"{name.capitalize()} of that run at step {count(other.step)}. Expert numbers of two runs have nothing to"
-        " do with each other; compare which tokens stay together.",
+        f"{name.capitalize()} of that run at step {count(other.step)}. Expert numbers of two runs have"
+        " nothing to do with each other; compare which tokens stay together.",
     )
     tokens(
         cells(other, layer),

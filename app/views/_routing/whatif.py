@@ -1,5 +1,6 @@
 """What if: experts switched off, on or favoured, and what that does to losses and to what is generated."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,15 +17,16 @@ from app.views._routing import imaging
 from app.views._routing.asked import asked
 from app.views._routing.empty import no_trace, nothing
 from app.views._routing.expert import text_of
+from app.views._routing.question import Question, read_cells, write_cells
 from app.views._routing.shown import Shown
 from components import page
 from components.charts import palette
 from components.charts.differences import Difference, differences
 from components.heat.grid import row_shares
-from components.switches.mount import STATES, Cell, State, states_of, switches
+from components.switches.mount import Cell, State, switches
 from core.analysis.reading import figure
 from core.cost.format import MINUS, count
-from core.design.override import Override, Overrides, Scope
+from core.design.override import Scope
 from core.probe.answers import WhatIf
 from storage.errors import StorageError
 
@@ -32,19 +34,15 @@ CELLS, SCOPE, SHADE, PROMPT, NAME = (
     f"routing.whatif.{name}" for name in ("cells", "scope", "shade", "prompt", "name")
 )
 SCOPES: dict[Scope, str] = {"all": "Prompt and answer", "prefill": "Prompt only", "decode": "Answer only"}
-#: What is added to the logit of a favoured expert.
-BOOST = 2.0
-_PROMPT_BYTES = 40
+#: Bytes of the first prompt, and characters of any.
+_PROMPT_BYTES, _MOST_PROMPT = 40, 400
+_TYPED = f"{PROMPT}.typed"
+_ALL_BUT_ONE = re.compile(r"(.*\S)\s+\S*$", re.DOTALL)
 
 
 def commands(shown: Shown) -> tuple[str, ...]:
     """What tells the same on the command line."""
-    words = [
-        f"--{state} {shown.routed.layers[row]['path']}:{expert}"
-        for (row, expert), state in sorted(_cells(shown).items())
-        if shown.routed is not None
-    ]
-    return (" ".join(["python -m app whatif", shown.run.id, *(words or ["--off LAYER:EXPERT"])]),)
+    return (_question(shown).command(shown.run.id, _paths(shown)),)
 
 
 def show(shown: Shown, controls: DeltaGenerator) -> None:
@@ -56,48 +54,42 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
         else:
             no_trace(shown)
         return
-    text = bool((routed.trace.tokens.token >= 0).all())
-    scope: Scope = "all"
     with controls:
-        if text:
-            scope = (
-                st.segmented_control(
-                    "Tokens it holds for",
-                    list(SCOPES),
-                    default="all",
-                    required=True,
-                    format_func=SCOPES.__getitem__,
-                    label_visibility="collapsed",
-                    key=SCOPE,
-                    width="content",
-                    bind="query-params",
-                )
-                or "all"
+        if _reads_text(shown):
+            st.segmented_control(
+                "Tokens it holds for",
+                list(SCOPES),
+                default="all",
+                required=True,
+                format_func=SCOPES.__getitem__,
+                label_visibility="collapsed",
+                key=SCOPE,
+                width="content",
+                bind="query-params",
             )
-        cells = _cells(shown)
-        if cells:
-            _keeping(shown, overrides(routed, cells, scope))
+        question = _question(shown)
+        if question.cells:
+            _keeping(shown, question)
         st.button(
             "As learned",
             on_click=_turn,
             args=(shown, {}),
-            disabled=not cells,
+            disabled=not question.cells,
             key="routing.whatif.reset",
         )
     left, right = st.columns([1.2, 1], gap="small")
     with left, page.card():
-        _switches(shown, routed)
+        _switches(shown, routed, question)
         below = st.container()
-    wanted = overrides(routed, _cells(shown), scope)
     with right, page.card():
-        found = _effects(shown, wanted, text)
+        found = _effects(shown, question)
     if found is not None and found.generations:
         with below:
             _generations(found)
     imaging.show(shown, routed)
 
 
-def _keeping(shown: Shown, wanted: Overrides) -> None:
+def _keeping(shown: Shown, question: Question) -> None:
     """Keeps the run with its switches as a run of its own."""
     with st.popover("Keep as a run", icon=":material/account_tree:", key="routing.whatif.keep"):
         st.text_input("Name", f"{shown.run.name}, switched"[:80], max_chars=80, key=NAME)
@@ -107,18 +99,18 @@ def _keeping(shown: Shown, wanted: Overrides) -> None:
             type="primary",
             key="routing.whatif.kept",
             on_click=guarded(_keep),
-            args=(shown, wanted),
+            args=(shown, question),
         )
     if said := state.take_message():
         page.problems([("warning", said, "")])
 
 
-def _keep(shown: Shown, wanted: Overrides) -> None:
+def _keep(shown: Shown, question: Question) -> None:
     # As it stands now: who types and clicks at once has not drawn the page in between.
     name: str = st.session_state[NAME]
     try:
-        sent = {path: each.model_dump(mode="json") for path, each in wanted.items()}
-        child = keep(shown.db, shown.run.id, sent, name.strip() or shown.run.name, state.request_id("keep"))
+        wanted = question.sent(_paths(shown))["overrides"]
+        child = keep(shown.db, shown.run.id, wanted, name.strip() or shown.run.name, state.request_id("keep"))
     except (UserError, StorageError) as error:
         state.leave_message(str(error))
         return
@@ -126,9 +118,22 @@ def _keep(shown: Shown, wanted: Overrides) -> None:
     state.open_run(child)
 
 
-def _cells(shown: Shown) -> dict[Cell, State]:
+def _question(shown: Shown) -> Question:
+    """As it stands: what is turned and typed, and the switch of tokens once it is drawn."""
     layers = shown.routed.layers if shown.routed is not None else ()
-    return read_cells(state.remembered(_cells_of(shown)) or "", [len(layer["load"]) for layer in layers])
+    cells = read_cells(state.remembered(_cells_of(shown)) or "", [len(layer["load"]) for layer in layers])
+    if not _reads_text(shown):
+        return Question(cells, "all", None)
+    prompt = (state.remembered(PROMPT) or "")[:_MOST_PROMPT]
+    return Question(cells, st.session_state.get(SCOPE) or "all", prompt or _prompt(shown))
+
+
+def _paths(shown: Shown) -> list[str]:
+    return [layer["path"] for layer in shown.routed.layers] if shown.routed is not None else []
+
+
+def _reads_text(shown: Shown) -> bool:
+    return shown.routed is not None and bool((shown.routed.trace.tokens.token >= 0).all())
 
 
 def _turn(shown: Shown, cells: Mapping[Cell, State]) -> None:
@@ -140,49 +145,13 @@ def _cells_of(shown: Shown) -> str:
     return f"{CELLS}.{shown.run.id}"
 
 
-def write_cells(cells: Mapping[Cell, State]) -> str:
-    """Switches for the address: `0.5.off 1.2.on`, layer and expert counted from 0."""
-    return " ".join(f"{row}.{expert}.{now}" for (row, expert), now in sorted(cells.items()))
-
-
-def read_cells(text: str, experts: Sequence[int]) -> dict[Cell, State]:
-    """Those switches, without what is none; `experts` of each layer."""
-    told = [part.split(".") for part in text.split()]
-    return states_of(
-        [
-            [int(cell[0]), int(cell[1]), cell[2]]
-            for cell in told
-            if len(cell) == 3 and all(number.isdecimal() for number in cell[:2])
-        ],
-        experts,
-    )
-
-
-def overrides(routed: Routed, cells: Mapping[Cell, State], scope: Scope) -> Overrides:
-    """What the switches ask of each layer."""
-    found: Overrides = {}
-    for row, layer in enumerate(routed.layers):
-        turned = {
-            state: [e for (r, e), now in sorted(cells.items()) if (r, now) == (row, state)]
-            for state in STATES
-        }
-        if any(turned.values()):
-            found[layer["path"]] = Override(
-                suppress=tuple(turned["off"]),
-                force=tuple(turned["on"]),
-                bias=dict.fromkeys(turned["boost"], BOOST),
-                scope=scope,
-            )
-    return found
-
-
-def _switches(shown: Shown, routed: Routed) -> None:
+def _switches(shown: Shown, routed: Routed, question: Question) -> None:
     names = [routed.names[layer["path"]].capitalize() for layer in routed.layers]
     domains = list(routed.trace.domains)
     with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
         with st.container(width="stretch"):
             page.head(
-                _said(_cells(shown)), "Click an expert, or press Space on it: off, on, favoured, as learned."
+                _said(question.cells), "Click an expert, or press Space on it: off, on, favoured, as learned."
             )
         shade = None
         if len(domains) > 1:
@@ -199,7 +168,7 @@ def _switches(shown: Shown, routed: Routed) -> None:
     switches(
         names,
         [_shares(layer, at).tolist() for layer in routed.layers],
-        _cells(shown),
+        question.cells,
         label="Experts of every layer",
         key=f"routing.whatif.switches.{shown.run.id}",
         on_change=lambda cells: _turn(shown, cells),
@@ -226,26 +195,22 @@ def _said(cells: Mapping[Cell, State]) -> str:
     return f"Experts switched: {', '.join(parts)}"
 
 
-def _effects(shown: Shown, wanted: Overrides, text: bool) -> WhatIf | None:
+def _effects(shown: Shown, question: Question) -> WhatIf | None:
     """The change of loss by domain; None while nothing is switched or nothing could be answered."""
-    if not wanted:
+    if not question.cells:
         page.head(
             "Switch an expert off to see what it is for",
             "The change of held-out loss then stands here for every domain, with its interval, and below it"
             " what the model goes on to write.",
         )
         return None
-    prompts: tuple[str, ...] = ()
-    if text:
-        prompts = (st.session_state.get(PROMPT) or _prompt(shown),)
     try:
         found: WhatIf = asked(
             shown.db,
             shown.run.id,
             "whatif",
             "Measuring with and without",
-            overrides={path: each.model_dump(mode="json") for path, each in wanted.items()},
-            prompts=prompts,
+            **question.sent(_paths(shown)),
         )
     except UserError as error:
         page.problems([("error", str(error), "")])
@@ -307,7 +272,14 @@ def _prompt(shown: Shown) -> str:
     """The start of the held-out text."""
     assert shown.routed is not None
     tokens = shown.routed.trace.tokens
-    return text_of(tokens.token[tokens.sequence == 0][:_PROMPT_BYTES]).replace("↵", "\n").replace("⇥", "\t")
+    text = text_of(tokens.token[tokens.sequence == 0][:_PROMPT_BYTES])
+    return whole_words(text.replace("↵", "\n").replace("⇥", "\t"))
+
+
+def whole_words(text: str) -> str:
+    """Without the last word, which may be cut; all of a text that is one word."""
+    words = _ALL_BUT_ONE.match(text)
+    return words[1] if words else text
 
 
 def _generations(found: WhatIf) -> None:
@@ -318,7 +290,8 @@ def _generations(found: WhatIf) -> None:
         "Greedy: always the likeliest next byte, after the prompt.",
     )
     # Several lines: a prompt of code keeps its line ends.
-    st.text_area("Prompt", one.prompt, key=PROMPT, height=76, max_chars=400)
+    state.fill(_TYPED, one.prompt)
+    st.text_area("Prompt", key=_TYPED, height=76, max_chars=_MOST_PROMPT, on_change=_type)
     page.small("Ctrl+Enter goes on from another prompt.")
     left, right = st.columns(2, gap="small")
     with left:
@@ -327,3 +300,7 @@ def _generations(found: WhatIf) -> None:
     with right:
         page.small("With the switches")
         st.code(one.after or " ", language=None, wrap_lines=True)
+
+
+def _type() -> None:
+    state.remember(PROMPT, st.session_state[_TYPED] or None)
