@@ -93,6 +93,9 @@ def scenario(
     Raises RefusedError with all that makes no sense.
     """
     stored, wrong = (weights, None) if weights else _weights(design, _named(asked, numbers))
+    if stored and not weights and stored.default.bits > 16:
+        # What is kept in float32 is computed and cached in it too.
+        numbers = stored.default.name
     plan, mistakes = _plan(asked)
     # What is wrong gives way to a default, so that everything else is looked at too.
     load = _load(design, asked, numbers, stored or widths(numbers), plan)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from core.cost.devices.base import Processor
 from core.cost.efficiency import multiplies, software
 from core.cost.figure import Grade
+from core.cost.format import digits
 from core.cost.formats import FORMATS
 from core.cost.scenario import Scenario
 
@@ -43,12 +44,14 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
     if on is None:
         return
     kind = software(load, on)
+    if "fp32" in load.weights.formats and on.compute != "fp32":
+        yield _float32(on)
     slow = [form for form in narrow if not multiplies(form, on)]
     # The kernels of llama.cpp and its kin are written for this.
     if slow and kind != "ggml":
         yield (
             f"{on.title} has no units for {_listed(slow)}: numbers are widened, and multiplied in"
-            f" {on.compute}."
+            f" {load.numbers}."
         )
     if load.offload is not None:
         yield "Steps with experts off the device are not fitted to timings: the band is twice as wide."
@@ -62,6 +65,16 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
             f"No {_PHASES[load.phase]}{at} of {_SOFTWARE[kind]} on {maker}{beyond} were there to calibrate"
             " on: the band is twice as wide."
         )
+
+
+def _float32(on: Processor) -> str:
+    """Which rate float32 products run at: software rounds them to tf32 only when told to."""
+    if "fp32" not in on.peak:
+        return f"No fp32 rate of {on.title} is known: fp32 products are timed at that of {on.compute}."
+    at = f"fp32 products run at the fp32 rate, {digits(on.peak['fp32'] / 1e12)} TFLOP/s"
+    if on.peak.get("tf32", 0.0) <= on.peak["fp32"]:
+        return f"{at}."
+    return f"{at}; tf32, {digits(on.peak['tf32'] / 1e12)} TFLOP/s, is used only where it is switched on."
 
 
 def _listed(names: list[str]) -> str:

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from core.cost.devices.base import Processor
 from core.cost.figure import Grade
-from core.cost.formats import Format
 from core.cost.scenario import Scenario
 from core.cost.works import Work
 
@@ -137,38 +136,41 @@ class Table:
 
 def table(works: Sequence[Work], load: Scenario, on: Processor, kind: Class) -> Table:
     """Operators on a device: which peak each runs at."""
-    plain = on.peak.get(load.numbers) or on.peak[on.compute]
-    kinds = [_format(work.form, load, on, kind) for work in works]
     columns = np.array(
         [(w.times, w.flops, w.bytes, w.side, w.kernels) for w in works], dtype=np.float64
     ).reshape(len(works), 5)
     times, flops, moved, side, kernels = columns.T
+    kinds = [_format(work, load, on, kind) for work in works]
     return Table(
         times=times,
         flops=flops,
         bytes=moved,
         side=side,
         kernels=kernels,
-        peak=np.array(
-            [plain if w.fused or peak is None else peak for w, (peak, _) in zip(works, kinds, strict=True)]
-        ),
+        peak=np.array([peak for peak, _, _ in kinds]),
         grouped=np.array([w.grouped for w in works], dtype=np.bool_),
         fused=np.array([w.fused for w in works], dtype=np.bool_),
-        narrow=np.array(
-            [peak is not None and not w.fused for w, (peak, _) in zip(works, kinds, strict=True)]
-        ),
-        widened=np.array([widened for _, widened in kinds], dtype=np.bool_),
+        narrow=np.array([narrow for _, narrow, _ in kinds], dtype=np.bool_),
+        widened=np.array([widened for _, _, widened in kinds], dtype=np.bool_),
     )
 
 
-def _format(form: Format, load: Scenario, on: Processor, kind: Class) -> tuple[float | None, bool]:
-    """The narrow peak that products with weights of a format run at, if any, and whether they are widened."""
+def _format(work: Work, load: Scenario, on: Processor, kind: Class) -> tuple[float, bool, bool]:
+    """The peak an operator runs at, whether it is a narrow one, and whether weights are widened first."""
+    form = work.form
     if form.width >= 16:
-        return None, False
+        # What llama.cpp keeps in float32 beside narrow weights, routers, is too little to tell apart.
+        wide = form.width > 16 and form.name not in load.weights.formats
+        return rate(load.numbers if work.fused or wide else form.name, on), False, False
     if multiplies(form.name, on):
-        return on.peak[_RUNS_AT[form.name]], False
+        return on.peak[_RUNS_AT[form.name]], True, False
     # The kernels of llama.cpp and its kin are written for its formats.
-    return None, kind != "ggml"
+    return rate(load.numbers, on), False, kind != "ggml"
+
+
+def rate(numbers: str, on: Processor) -> float:
+    """FLOP/s of products in a format of 16 bits or more; another where a device's row does not state it."""
+    return on.peak.get(numbers) or on.peak[on.compute]
 
 
 def multiplies(form: str, on: Processor) -> bool:
