@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.cost.devices.base import Processor
-from core.cost.efficiency import multiplies, software
+from core.cost.efficiency import ONLY_WITH_UNITS, multiplies, software
 from core.cost.figure import Grade
 from core.cost.format import digits
 from core.cost.formats import FORMATS
@@ -49,10 +49,7 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
     slow = [form for form in narrow if not multiplies(form, on)]
     # The kernels of llama.cpp and its kin are written for this.
     if slow and kind != "ggml":
-        yield (
-            f"{on.title} has no units for {_listed(slow)}: numbers are widened, and multiplied in"
-            f" {load.numbers}."
-        )
+        yield from _widened(slow, load, on)
     if load.offload is not None:
         yield "Steps with experts off the device are not fitted to timings: the band is twice as wide."
     elif grade == "prior":
@@ -64,6 +61,21 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
         yield (
             f"No {_PHASES[load.phase]}{at} of {_SOFTWARE[kind]} on {maker}{beyond} were there to calibrate"
             " on: the band is twice as wide."
+        )
+
+
+def _widened(slow: list[str], load: Scenario, on: Processor) -> Iterator[str]:
+    """Why narrow weights are multiplied in a wider format: what they are, or what a device lacks."""
+    alone = [form for form in slow if form not in ONLY_WITH_UNITS]
+    lacks = [form for form in slow if form in ONLY_WITH_UNITS]
+    if alone:
+        # gpt-fast's int8, and 4-bit weights as AWQ and GPTQ store them; W8A8 would round activations as well.
+        only = f"{_listed(alone)} {'is' if len(alone) == 1 else 'are'} the format of weights alone"
+        yield f"{only}: they are widened on the way, and multiplied in {load.numbers}."
+    if lacks:
+        yield (
+            f"{on.title} has no units for {_listed(lacks)}: numbers are widened, and multiplied in"
+            f" {load.numbers}."
         )
 
 

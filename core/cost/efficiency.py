@@ -41,9 +41,11 @@ STACKS: Mapping[str, Class] = {
 #: Number formats that only llama.cpp and its kin store, and kinds of devices that mostly run it.
 _GGML_FORMATS = frozenset({"q8_0", "q4_0", "q4_k_m"})
 _GGML_KINDS = frozenset({"apple", "embedded", "cpu"})
-#: Narrow weights: the peak their products run at, and the one that shows a device needs not widen them.
+#: Narrow formats of weights and activations: the peak their products run at, and the one that shows a device
+#: needs not widen them. All others are formats of weights alone (int8 is W8A16, as gpt-fast has it).
 _RUNS_AT = {"fp8": "fp8", "mxfp8": "fp8", "mxfp4": "fp8", "nvfp4": "fp4"}
 _READS = {"fp8": "fp8", "mxfp8": "fp4", "mxfp4": "fp4", "nvfp4": "fp4"}
+ONLY_WITH_UNITS = frozenset(_READS)
 #: Number formats of trainings that were timed.
 _TRAINED = frozenset({"bf16", "fp16", "fp8", "mxfp8"})
 

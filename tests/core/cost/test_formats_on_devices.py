@@ -67,3 +67,21 @@ def test_a_device_without_an_fp32_rate_says_which_one_stands_for_it():
     own = registry.own({"memory_gb": 24, "bandwidth_gbs": 500, "peak_tflops": {"bf16": 100}})
     load = scenario(GRANITE, {"weights": "fp32"}, own.compute, on=own)
     assert "timed at that of bf16" in " ".join(caveats(load, own))
+
+
+@pytest.mark.parametrize("target", registry.processors())
+def test_no_device_is_said_to_lack_what_its_row_has(target):
+    on = registry.device(target)
+    for form in FORMATS:
+        load = scenario(GRANITE, {"weights": form, "stack": "vllm"}, on.compute, on=on)
+        said = " ".join(caveats(load, on, "fitted"))
+        assert not ("no units" in said and form in on.peak), form
+        if form in ("int8", "int4", "q8_0", "q4_0", "q4_k_m"):
+            assert f"{form} is the format of weights alone" in said
+            assert f"multiplied in {on.compute}" in said
+
+
+def test_a_format_without_units_is_said_to_lack_them():
+    said = " ".join(estimate(GRANITE, "a100-80-sxm", weights={"default": "fp8", "expert": "int4"}).caveats)
+    assert "A100 80 GB has no units for fp8" in said
+    assert "int4 is the format of weights alone" in said
