@@ -14,6 +14,7 @@ from core.cost import format as fmt
 from core.cost.alike import exponent
 from core.cost.asking import Asked, RefusedError
 from core.cost.asking import refused as no_sense
+from core.cost.caveats import SOFTWARE
 from core.cost.count import Counts, count
 from core.cost.demand import Demand
 from core.cost.devices import registry
@@ -220,6 +221,9 @@ def _print_step(step: Estimate, money: dict[str, Figure]) -> None:
     memory = {} if step.fit else {**dict(step.needs.rows), "memory in all": step.needs.total}
     beside = {"experts off the device": step.asks.beside} if step.asks.beside else {}
     _print_figures({"time": step.step, "rate": step.rate, **memory, **beside, **uses, **money})
+    if step.software is not None:
+        assumed = ", assumed: --stack names one" if step.assumed else ""
+        print(f"timed as {SOFTWARE[step.software]}{assumed}")
     print(f"fits: {'yes' if step.fits else 'no, ' + '; '.join(step.lacks)}")
     if step.change:
         print(f"smallest change: {step.change}")

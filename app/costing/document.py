@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.cost.caveats import caveats
+from core.cost.caveats import SOFTWARE, caveats
 from core.cost.count import Counts
 from core.cost.demand import Demand
 from core.cost.estimate import Estimate
@@ -146,6 +146,14 @@ def _parts(counts: Counts) -> list[dict[str, object]]:
     ]
 
 
+def _software(step: Estimate) -> dict[str, object] | None:
+    """The class of software that a step is timed as, and whether its stack was named or is assumed."""
+    if step.software is None:
+        return None
+    words, stack = SOFTWARE[step.software], step.load.stack
+    return {"class": step.software, "words": words, "stack": stack, "assumed": step.assumed}
+
+
 def _estimate(step: Estimate) -> dict[str, Any]:
     out: dict[str, Any] = {
         "target": step.target,
@@ -162,6 +170,7 @@ def _estimate(step: Estimate) -> dict[str, Any]:
         "change": step.change,
         "operators": [vars(op) for op in step.ops],
         "host": step.host,
+        "software": _software(step),
         "source": step.source,
     }
     if step.fit:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from core.cost.devices.base import Processor
-from core.cost.efficiency import ONLY_WITH_UNITS, multiplies, software
+from core.cost.efficiency import ONLY_WITH_UNITS, Class, multiplies, software, unusual
 from core.cost.figure import Grade
 from core.cost.format import digits
-from core.cost.formats import FORMATS
+from core.cost.formats import FORMATS, widths
 from core.cost.scenario import Scenario
 
 _PHASES = {"decode": "decode steps", "prefill": "prefills", "train": "training steps"}
@@ -19,12 +20,13 @@ _KINDS = {
     "embedded": "modules",
     "cpu": "CPUs",
 }
-_SOFTWARE = {
+#: Classes of software in words.
+SOFTWARE: Mapping[Class, str] = {
     "serving": "serving software",
     "compiled": "compiled PyTorch",
     "ggml": "llama.cpp or its kin",
     "trainer": "training software",
-    "local": "PyTorch on a CPU",
+    "local": "PyTorch",
 }
 
 
@@ -44,6 +46,12 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
     if on is None:
         return
     kind = software(load, on)
+    usual = software(replace(load, weights=widths(on.compute)), on)
+    if load.stack is None and kind != usual:
+        yield (
+            f"No software is named: {load.weights.name} is timed as {SOFTWARE[kind]}, {on.compute} as"
+            f" {SOFTWARE[usual]}. To compare formats alone, choose the software."
+        )
     if "fp32" in load.weights.formats and on.compute != "fp32":
         yield _float32(on)
     slow = [form for form in narrow if not multiplies(form, on)]
@@ -55,11 +63,11 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
     elif grade == "prior":
         maker = f"{on.vendor} {_KINDS[on.kind]}" if on.vendor else on.title
         forms = _listed(sorted(load.weights.formats))
-        at = f" in {forms}" if load.phase == "train" else ""
+        at = f" in {forms}" if load.phase == "train" or unusual(load, kind) else ""
         at = " at batch 1" if kind == "ggml" and load.phase == "decode" and load.batch == 1 else at
         beyond = " across nodes" if load.parallel.devices > on.node else ""
         yield (
-            f"No {_PHASES[load.phase]}{at} of {_SOFTWARE[kind]} on {maker}{beyond} were there to calibrate"
+            f"No {_PHASES[load.phase]}{at} of {SOFTWARE[kind]} on {maker}{beyond} were there to calibrate"
             " on: the band is twice as wide."
         )
 

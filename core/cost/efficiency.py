@@ -51,7 +51,11 @@ _TRAINED = frozenset({"bf16", "fp16", "fp8", "mxfp8"})
 
 
 def software(load: Scenario, on: Processor) -> Class:
-    """The class of the stack asked for, where it does such steps; else what they usually run on."""
+    """The class of the stack asked for, where it does such steps; else what they usually run on.
+
+    Prefills of llama.cpp and its kin were timed on none but devices that mostly run it: elsewhere their
+    formats are timed as the software that was, unless they are asked for.
+    """
     asked = STACKS[load.stack] if load.stack is not None else None
     if asked == "local" or (asked is None and on.measured):
         return "local"
@@ -59,7 +63,8 @@ def software(load: Scenario, on: Processor) -> Class:
         return "trainer"
     if asked is not None and asked != "trainer":
         return asked
-    return "ggml" if load.weights.name in _GGML_FORMATS or on.kind in _GGML_KINDS else "serving"
+    decodes_own = load.weights.name in _GGML_FORMATS and load.phase == "decode"
+    return "ggml" if decodes_own or on.kind in _GGML_KINDS else "serving"
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,21 @@ def told(load: Scenario, kind: Class, on: Processor) -> str:
     """What a timing tells of: a phase, a class of software, a maker's kind of devices, one node or several.
 
     Compilers and libraries differ by maker and kind; ggml replays a graph at batch 1 only; training has been
-    timed in a few number formats.
+    timed in a few number formats, and llama.cpp's formats with no other software.
     """
     words = [load.phase, kind, on.vendor, on.kind]
     if kind == "ggml" and load.phase == "decode":
         words.append("batch 1" if load.batch == 1 else "batches")
-    if load.phase == "train" and not load.weights.formats <= _TRAINED:
+    if unusual(load, kind):
         words.append("other formats")
     return "/".join([*words, "nodes"] if load.parallel.devices > on.node else words)
+
+
+def unusual(load: Scenario, kind: Class) -> bool:
+    """Whether a class of software was timed in other number formats only."""
+    if load.phase == "train":
+        return not load.weights.formats <= _TRAINED
+    return kind != "ggml" and bool(load.weights.formats & _GGML_FORMATS)
 
 
 @cache

@@ -15,6 +15,7 @@ from core.cost.demand import Demand
 from core.cost.devices import registry
 from core.cost.devices.base import Processor
 from core.cost.devices.fabric import Fabric
+from core.cost.efficiency import STACKS, Class
 from core.cost.figure import Figure, exact
 from core.cost.flops import flops
 from core.cost.format import digits, percent, size
@@ -34,7 +35,8 @@ class Estimate:
 
     `asks` is what it would ask of any device. `needs` and `has` are bytes of memory of one device; `fits`
     says whether everything suffices, `lacks` what does not, and `change` what would. `bound` is what takes
-    most of the time. `fit` holds the resources of an FPGA. `caveats` say what it rests on.
+    most of the time. `fit` holds the resources of an FPGA. `caveats` say what it rests on, and `software` is
+    the class of it whose constants hold; None on an FPGA.
     """
 
     target: str
@@ -54,11 +56,17 @@ class Estimate:
     change: str = ""
     fit: fpga.Fit | None = None
     caveats: tuple[str, ...] = ()
+    software: Class | None = None
 
     @property
     def fits(self) -> bool:
         """Whether the target holds it."""
         return not self.lacks
+
+    @property
+    def assumed(self) -> bool:
+        """Whether its software is what usually does such steps, and not the stack that was named."""
+        return self.load.stack is None or STACKS[self.load.stack] != self.software
 
 
 def estimate(
@@ -154,6 +162,7 @@ def on_processor(asks: Demand, on: Processor, step: Step) -> Estimate:
     return Estimate(
         on.name, on.title, load, counts, seconds, _rate(seconds, load.rows), step.ops, step.host,
         step.bound, asks, needs, on.usable, lacks, on.source, caveats=caveats(load, on, step.grade),
+        software=step.software,
     )  # fmt: skip
 
 

@@ -132,6 +132,7 @@ def test_cost_on_a_target_lists_operators_and_memory(capsys):
     assert cli.main([*asked, "--context", "512", "--weights", "int4"]) == 0
     out = plain(capsys.readouterr().out)
     assert "H100 SXM, decode, batch 4, context 512, int4" in out
+    assert "timed as serving software, assumed: --stack names one" in out
     assert "fits: yes" in out
     assert "experts" in out
     assert "fitted" in out
@@ -140,6 +141,18 @@ def test_cost_on_a_target_lists_operators_and_memory(capsys):
 def test_cost_on_an_fpga_says_by_how_much_it_does_not_fit(capsys):
     assert cli.main(["cost", "mixtral-8x7b", "--target", "zcu104", "--context", "512"]) == 0
     assert "fits: no, DRAM: 46.7 GB of 2.0 GB" in plain(capsys.readouterr().out)
+
+
+def test_json_says_which_software_a_step_is_timed_as(capsys):
+    asked = ["cost", "mixtral-8x7b", "--target", "h100-sxm", "--weights", "q4_0", "--json"]
+    found = []
+    for more in ([], ["--stack", "vllm"]):
+        assert cli.main([*asked, *more]) == 0
+        found.append(json.loads(capsys.readouterr().out)["estimate"]["software"])
+    assert found == [
+        {"class": "ggml", "words": "llama.cpp or its kin", "stack": None, "assumed": True},
+        {"class": "serving", "words": "serving software", "stack": "vllm", "assumed": False},
+    ]
 
 
 @pytest.mark.parametrize("target", [[], ["--target", "h100-sxm"], ["--target", "zcu104"]])

@@ -4,9 +4,11 @@ import pytest
 
 from core.cost import gpu
 from core.cost.asking import scenario
+from core.cost.calibration.points import points
 from core.cost.caveats import caveats
 from core.cost.count import count
 from core.cost.devices import registry
+from core.cost.efficiency import fitted, software, told
 from core.cost.estimate import estimate
 from core.cost.formats import FORMATS
 from core.design.presets.registry import preset
@@ -46,9 +48,9 @@ def test_fp32_weights_train_at_the_fp32_rate(target):
     assert wide.step.value > wide.asks.flops.value / on.peak["fp32"]
     assert wide.step.value > usual.step.value
     assert wide.load.numbers == "fp32"
-    (said,) = [told for told in wide.caveats if "fp32 rate" in told]
+    (said,) = [word for word in wide.caveats if "fp32 rate" in word]
     assert ("tf32" in said) == (target == "a100-80-sxm")
-    assert not any("fp32 rate" in told for told in usual.caveats)
+    assert not any("fp32 rate" in word for word in usual.caveats)
 
 
 def test_only_what_is_asked_for_in_fp32_runs_at_its_rate():
@@ -85,3 +87,43 @@ def test_a_format_without_units_is_said_to_lack_them():
     said = " ".join(estimate(GRANITE, "a100-80-sxm", weights={"default": "fp8", "expert": "int4"}).caveats)
     assert "A100 80 GB has no units for fp8" in said
     assert "int4 is the format of weights alone" in said
+
+
+def test_a_narrow_format_of_weights_does_not_hasten_a_prefill_that_computes():
+    qwen = preset("qwen3-30b-a3b")
+
+    def prefill(weights, **more):
+        return estimate(qwen, "h200-sxm", phase="prefill", context=4096, weights=weights, **more)
+
+    usual = prefill("bf16")
+    for form in ("int8", "int4", "q8_0", "q4_0", "q4_k_m"):
+        found = prefill(form)
+        assert found.software == usual.software == "serving"
+        assert 0.9 * usual.step.value < found.step.value < 1.3 * usual.step.value
+    # llama.cpp's formats were timed with llama.cpp alone.
+    narrow = prefill("q4_0")
+    assert narrow.step.high / narrow.step.value > 1.4 * usual.step.high / usual.step.value
+    assert any("No prefills in q4_0 of serving software" in word for word in narrow.caveats)
+    assert prefill("q4_0", stack="llama.cpp").software == "ggml"
+
+
+def test_software_that_a_format_brings_along_is_named():
+    usual, brought, asked = (
+        estimate(GRANITE, "h200-sxm", weights=weights, stack=stack)
+        for weights, stack in (("bf16", None), ("q4_0", None), ("q4_0", "llama.cpp"))
+    )
+    assert (usual.software, brought.software, asked.software) == ("serving", "ggml", "ggml")
+    said = "q4_0 is timed as llama.cpp or its kin, bf16 as serving software"
+    assert [said in " ".join(each.caveats) for each in (usual, brought, asked)] == [False, True, False]
+    # Where llama.cpp runs everything, no format changes it.
+    assert not any("timed as" in word for word in estimate(GRANITE, "m2ultra", weights="q4_0").caveats)
+
+
+def test_pytorch_is_not_said_to_run_on_a_cpu_where_it_does_not():
+    said = " ".join(estimate(GRANITE, "h200-sxm", stack="pytorch").caveats)
+    assert "decode steps of PyTorch on NVIDIA datacenter devices" in said
+
+
+def test_what_was_calibrated_on_is_what_counts_as_such():
+    timed = [point for point in points() if point.fits]
+    assert {told(p.load, software(p.load, p.on), p.on) for p in timed} == fitted().seen
