@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from app.errors import UserError
 from app.inference.older import damage
 from app.paths import data_root
 from app.record import layer_names, read_design
 from core.design.bodies.moe import Moe
 from core.design.bodies.routed_block import RoutedBlock
+from core.design.mistakes import fault
 from core.design.override import Override, Overrides, Scope
 from core.design.spec import Design
 from core.probe.errors import ProbeError
@@ -80,9 +83,9 @@ def overrides(
         found.setdefault(path, {}).setdefault("bias", {})[expert] = bias
     try:
         return {path: Override.model_validate({**spec, "scope": scope}) for path, spec in found.items()}
-    except ValueError as error:
+    except ValidationError as error:
         raise UserError(
-            f"These experts cannot be switched so: {error}. To fix this, name each once."
+            f"These experts cannot be switched so: {fault(error.errors()[0])}. To fix this, change that."
         ) from error
 
 

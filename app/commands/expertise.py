@@ -5,10 +5,9 @@ import json
 
 from app.asking import answered, design_of, layer_path
 from app.errors import UserError
+from app.judging import FRESH, HASH, judge
 from core.analysis.errors import AnalysisError
-from core.analysis.expertise import expertise
 from core.analysis.reading import plain
-from core.analysis.routers import compare, hashed
 from core.probe.answers import Counterfactuals
 
 
@@ -28,13 +27,11 @@ def run(args: argparse.Namespace) -> int:
     path = None if args.layer is None else layer_path(design_of(args.run_id), args.layer)
     asked = {"path": path, "examples": args.examples, "tokens": args.tokens}
     found: Counterfactuals = answered(args.run_id, "expertise", **asked)
-    experts = found.loss_NE.shape[1]
-    others = {"hash of the token": hashed(found.token_N, experts)} if (found.token_N >= 0).all() else {}
     try:
-        told = expertise(found.loss_NE, found.chosen_N, found.sequence_N)
-        routers = compare(found.loss_NE, found.chosen_N, found.sequence_N, others)
+        judged = judge(found)
     except AnalysisError as error:
         raise UserError(str(error)) from error
+    told, routers = judged.told, judged.routers
     if args.json:
         layer = {"run": found.run, "step": found.step, "layer": found.path}
         print(json.dumps({**layer, "expertise": plain(told), "routers": plain(routers)}))
@@ -48,5 +45,7 @@ def run(args: argparse.Namespace) -> int:
         print(
             f"{name:<{width}}  regret {regret:.3f} nats  95 % {low:.3f} to {high:.3f}  best expert {hit:.1%}"
         )
+    if HASH in routers.names:
+        print(FRESH)
     print(routers.reading)
     return 0

@@ -12,6 +12,7 @@ from app.inference.client import ask
 from core.analysis.reading import plain
 from core.design.facts import Event, MetricsRow
 from core.design.files import MODEL, sha256, write_whole
+from core.design.mistakes import fault
 from core.design.override import Override, read_preset, write_preset
 from core.probe.answers import WhatIf
 from storage import files, runs
@@ -64,9 +65,8 @@ def _checked(overrides: Mapping[str, Any]) -> dict[str, Override]:
     try:
         wanted = {path: Override.model_validate(spec) for path, spec in overrides.items()}
     except ValidationError as error:
-        first = error.errors()[0]
         raise UserError(
-            f"These experts cannot be switched so: {first['msg']}. To fix this, change that."
+            f"These experts cannot be switched so: {fault(error.errors()[0])}. To fix this, change that."
         ) from error
     if all(spec.idle for spec in wanted.values()):
         raise UserError(

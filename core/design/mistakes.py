@@ -41,6 +41,8 @@ def fault(error: Mapping[str, Any]) -> str:
     kind, limits = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return "there is nothing of this name"
+    if kind == "value_error":
+        return str(limits["error"]).rstrip(".")
     if kind in _WANTED:
         return f"it takes {_WANTED[kind](limits)}"
     said = str(error["msg"]).rstrip(".")

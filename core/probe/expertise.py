@@ -52,7 +52,13 @@ def answer(subject: Subject, ask: Ask) -> Counterfactuals:
             for piece in batch.pieces(size):
                 columns.append(_measured(subject, path, piece, sequences, None if at_once else share, rng))
                 sequences += len(piece)
-    whole = [np.concatenate(column) for column in zip(*columns, strict=True)]
+    *whole, picks_N = (np.concatenate(column) for column in zip(*columns, strict=True))
+    experts = whole[0].shape[1]
+    if (picks_N == experts).all():
+        raise ProbeError(
+            f"Layer {path} sends every token to all {experts} of its experts, so there is no choice to judge."
+            " To fix this, choose a layer or a run that picks fewer."
+        )
     domains = subject.dataset.facts.domains
     return Counterfactuals(subject.run, subject.step, path, at_once, domains, *whole)
 
@@ -61,6 +67,12 @@ def _decides_alone(subject: Subject, path: str) -> None:
     """Raises ProbeError where copies of an example would change what the others get."""
     for place in subject.design.occurrences():
         if isinstance(place.body, MoeSpec):
+            if place.path == path and place.body.router.scope != "token":
+                raise ProbeError(
+                    f"Layer {path} decides for a whole {place.body.router.scope} at once, so no token can be"
+                    " tried under another expert alone. To fix this, choose a layer or a run that routes"
+                    " each token by itself."
+                )
             router = place.body.router.model_copy(update={"capacity": None})
             if router.combine.selects and router.whole_batch:
                 raise ProbeError(
@@ -77,24 +89,26 @@ def _measured(
     sample: int | None,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, ...]:
-    """The arrays of `Counterfactuals`, of all tokens or of so many, in their order."""
+    """The arrays of `Counterfactuals`, of all tokens or of so many, in their order; last, how many experts
+    each token was sent to."""
     try:
         found = _losses(subject, path, batch, sample, rng)
     except OverrideError as error:
         raise ProbeError(str(error)) from error
-    loss_NE, chosen_N, actual_N, token_N = found
+    loss_NE, selected_NK, actual_N, token_N = found
     S = subject.design.task.tokens if batch.inputs.dtype.kind == "f" else batch.inputs.shape[1]
     at_N, row_N = token_N % S, token_N // S
     text = batch.inputs.dtype.kind != "f"
     ids_N = batch.inputs.reshape(-1)[token_N] if text else np.full(len(token_N), -1)
     return (
         loss_NE.float().numpy(),
-        chosen_N.to(torch.int16).numpy(),
+        selected_NK[:, 0].to(torch.int16).numpy(),
         actual_N.float().numpy(),
         ids_N.astype(np.int32),
         at_N.astype(np.int32),
         (before + row_N).astype(np.int32),
         batch.domain[row_N].astype(np.int16),
+        (selected_NK >= 0).sum(1).numpy(),
     )
 
 
@@ -123,7 +137,7 @@ def _losses(
         token_N = np.sort(rng.choice(known_N, min(sample, len(known_N)), replace=False))
         loss_NE = losses_one_by_one(case, torch.from_numpy(token_N))
     at_N = torch.from_numpy(token_N)
-    return loss_NE, selected_TK[at_N, 0], actual_T[at_N], token_N
+    return loss_NE, selected_TK[at_N], actual_T[at_N], token_N
 
 
 def _rows(batch: Batch, row_R: np.ndarray) -> Batch:

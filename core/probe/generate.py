@@ -20,7 +20,7 @@ MOST_GENERATED = 512
 class Ask(Spec):
     """A prompt and how many tokens to add. temperature 0 takes the likeliest."""
 
-    prompt: str = field(min_length=1)
+    prompt: str
     tokens: int = field(80, ge=1, le=MOST_GENERATED)
     temperature: float = field(0.0, ge=0, le=10)
     seed: int = field(0, ge=0, le=2**31 - 1)

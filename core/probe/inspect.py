@@ -24,7 +24,7 @@ BEST = 5
 class Ask(Spec):
     """A text, the domain it is said to be of, for routers that are told, and overrides by layer."""
 
-    text: str = field(min_length=1)
+    text: str
     domain: str | None = None
     overrides: Overrides = field({})
 

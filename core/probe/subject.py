@@ -17,6 +17,7 @@ from torch import Tensor
 
 from core.data.base import Batch, Dataset
 from core.data.errors import DataError
+from core.design.mistakes import fault
 from core.design.override import Override, read_preset
 from core.design.plan import Plan
 from core.design.spec import Design
@@ -181,6 +182,6 @@ def ask(subject: Subject, name: str, payload: dict[str, Any]) -> Any:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "it"
         raise ProbeError(
-            f"The question {name!r} cannot be asked so: {where}: {first['msg']}. To fix this, change {where}."
+            f"The question {name!r} cannot be asked so: {where}: {fault(first)}. To fix this, change {where}."
         ) from error
     return module.answer(subject, wanted)

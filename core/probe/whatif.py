@@ -37,7 +37,7 @@ def answer(subject: Subject, ask: Ask) -> WhatIf:
     if halves and subject.design.task.kind != "language_model":
         raise ProbeError(
             "Only a model of text generates, so prompt and generated tokens cannot be told apart. To fix"
-            " this, use the scope all."
+            " this, let it hold for all tokens."
         )
     return WhatIf(
         run=subject.run,

@@ -41,11 +41,15 @@ def windows(token_T: Ints, context: int) -> Windows:
 
 
 def bytes_of(text: str) -> Ints:
-    """The tokens of a typed text. Raises ProbeError for none, or more than one question may have."""
-    token_T = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64)
-    if not 0 < len(token_T) <= MOST_TOKENS:
+    """The tokens of a text that was typed. Raises ProbeError for none, or more than a question may have."""
+    if not text:
         raise ProbeError(
-            f"The text has {len(token_T):,} bytes, and a question takes 1 to {MOST_TOKENS:,}. To fix this,"
-            " write a text, or a shorter one."
+            "The text is empty, so there is nothing to read. To fix this, write a letter or more."
+        )
+    token_T = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64)
+    if len(token_T) > MOST_TOKENS:
+        raise ProbeError(
+            f"The text has {len(token_T):,} bytes, and a question takes {MOST_TOKENS:,} at most. To fix this,"
+            " ask about a part of it."
         )
     return token_T

@@ -96,9 +96,10 @@ def _checked(path: str, spec: Override, body: Bank, given: bool) -> list[str]:
             " a layer that selects experts."
         )
     if router.scope != "token" and (spec.scope != "all" or given):
+        fix = "choose a layer that decides for each token" if given else "let it hold for all tokens"
         raise OverrideError(
             f"Layer {path} decides for a whole {router.scope} at once, so single tokens cannot be"
-            " made an exception. To fix this, use the scope all."
+            f" made an exception. To fix this, {fix}."
         )
     most = _most(spec, body)
     if len(spec.force) > most:

@@ -4,11 +4,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app import cli
 from app.asking import layer_path, overrides
 from app.errors import UserError
+from app.judging import HASH
+from core.trace.newest import newest_trace
 from core.trace.record import read
 from storage import database, files, runs
 from storage.database import Database
@@ -58,6 +61,12 @@ def test_inspect(run_id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_an_empty_text_is_refused_in_plain_words(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = "The text is empty, so there is nothing to read. To fix this, write a letter or more.\n"
+    assert call(capsys, "inspect", run_id, "--text", "")[::2] == (1, said)
+    assert call(capsys, "whatif", run_id, "--off", "1:2", "--prompt", "")[::2] == (1, said)
+
+
 def test_whatif(run_id: str, db: Database, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ("whatif", run_id, "--off", "1:2", "--boost", f"{PATH}:0=1.5", "--prompt", "aei", "--tokens", "5")
     status, out, _ = call(capsys, *asked, "--json")
@@ -89,7 +98,7 @@ def test_sweep(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     for more, match in (
         (("--sweep", "x"), "The run knows no domain 'x'. To fix this"),
         (("--sizes", "x"), "write numbers, such as 1,2,4"),
-        (("--examples", "3"), "greater than or equal to 4"),
+        (("--examples", "3"), "examples: it takes 4 at least. To fix this, change examples"),
     ):
         assert match in call(capsys, *asked, *more)[2]
 
@@ -97,8 +106,10 @@ def test_sweep(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_expertise(run_id: str, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = call(capsys, "expertise", run_id, "--json")
     found = json.loads(out)
-    assert (status, found["layer"], found["routers"]["names"][-1]) == (0, PATH, "hash of the token")
-    assert "regret" in call(capsys, "expertise", run_id, "--layer", "1")[1]
+    assert (status, found["layer"], found["routers"]["names"][-1]) == (0, PATH, HASH)
+    told = call(capsys, "expertise", run_id, "--layer", "1")[1]
+    assert "regret" in told
+    assert "Fresh hash of the token: drawn for this comparison" in told
     assert call(capsys, "expertise", run_id, "--layer", "7")[2] == (
         "There is no routed layer '7'. To fix this, name one of: 1 (decoder.0.1).\n"
     )
@@ -125,6 +136,22 @@ def test_trace(run_id: str, db: Database, tmp_path: Path, capsys: pytest.Capture
     assert "tokens of one.txt, two.txt" in call(capsys, "trace", run_id, *map(str, texts))[1]
 
 
+def test_a_runs_own_trace_is_made_again_where_its_file_is_gone(
+    run_id: str, db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = files.folder(db.root, "runs", run_id)
+    before = newest_trace(folder)
+    assert before is not None
+    kept = read(before)
+    before.write_bytes(before.read_bytes()[:500])
+    assert call(capsys, "routing", run_id)[0] == 1
+    status, out, _ = call(capsys, "trace", run_id, "--json")
+    assert (status, json.loads(out)["path"]) == (0, str(before))
+    again = read(before)
+    assert np.array_equal(again.layers[0].expert[: len(kept.tokens.token)], kept.layers[0].expert)
+    assert call(capsys, "routing", run_id)[0] == 0
+
+
 def test_experts_are_said_by_layer_and_number() -> None:
     design = tiny_design()
     found = overrides(design, ["1:2", f"{PATH}:3"], ["1:0"], ["1:1"], "decode")
@@ -140,7 +167,7 @@ def test_experts_are_said_by_layer_and_number() -> None:
     for off, on, match in (
         (["5"], [], "'5' names no expert. To fix this"),
         (["9:1"], [], "no routed layer '9'"),
-        (["1:1"], ["1:1"], "both switched off and switched on"),
+        (["1:1"], ["1:1"], "so: expert 1 is both switched off and switched on; choose one of them. To fix"),
     ):
         with pytest.raises(UserError, match=match):
             overrides(design, off, on, [], "all")

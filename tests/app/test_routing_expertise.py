@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.judging import HASH, judge
 from app.views._routing import expertise
 from core.analysis.errors import AnalysisError
 from core.probe.answers import Counterfactuals
@@ -29,15 +30,15 @@ def counterfactuals(chosen_N: np.ndarray, loss_NE: np.ndarray) -> Counterfactual
 
 def test_a_router_that_always_takes_the_better_expert_regrets_nothing():
     loss_NE = np.random.default_rng(0).normal(size=(2000, 2))
-    judged = expertise.judge(counterfactuals(loss_NE.argmin(1), loss_NE))
+    judged = judge(counterfactuals(loss_NE.argmin(1), loss_NE))
     assert judged.told.verdict == "predictive"
     regret = dict(zip(judged.routers.names, judged.routers.regret_R[:, 0], strict=True))
     assert regret["this router"] == 0
     assert regret["random"] > 0.4
-    assert regret[expertise.HASH] > 0.4
+    assert regret[HASH] > 0.4
     assert [name for name, _, _ in expertise.shares(judged.told)] == ["predictive", "prognostic"]
 
 
 def test_one_expert_is_no_choice():
     with pytest.raises(AnalysisError, match="To fix this"):
-        expertise.judge(counterfactuals(np.zeros(50), np.zeros((50, 1))))
+        judge(counterfactuals(np.zeros(50), np.zeros((50, 1))))

@@ -1,13 +1,12 @@
 """Expertise: does the router know which expert does better on a token, and what does not knowing cost?"""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.errors import UserError
+from app.judging import FRESH, HASH, Judged, judge
 from app.routed import Routed
 from app.views._routing import choices
 from app.views._routing.asked import asked
@@ -19,22 +18,11 @@ from components.charts import palette
 from components.charts.differences import Difference, differences
 from components.charts.dots import against_chance
 from components.charts.matrix import alikeness
-from core.analysis.errors import AnalysisError
-from core.analysis.expertise import Expertise, expertise
+from core.analysis.expertise import Expertise
 from core.analysis.reading import figure
-from core.analysis.routers import Routers, compare, hashed
+from core.analysis.routers import Routers
 from core.cost.format import count, percent
 from core.probe.answers import Counterfactuals
-
-HASH = "hash of the token"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What follows from the losses of every token under every expert."""
-
-    told: Expertise
-    routers: Routers
 
 
 def commands(shown: Shown) -> tuple[str, ...]:
@@ -63,18 +51,6 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
     judged = card.kept(routed, "expertise", lambda *_: judge(found), path, found.step)
     if judged is not None:
         _draw(routed, found, judged)
-
-
-def judge(found: Counterfactuals) -> Judged:
-    """Expertise and regret. Raises AnalysisError."""
-    if found.loss_NE.shape[1] < 2:
-        raise AnalysisError("One expert is no choice. To fix this, choose a layer with two or more.")
-    text = bool((found.token_N >= 0).all())
-    others = {HASH: hashed(found.token_N, found.loss_NE.shape[1])} if text else {}
-    return Judged(
-        expertise(found.loss_NE, found.chosen_N, found.sequence_N),
-        compare(found.loss_NE, found.chosen_N, found.sequence_N, others),
-    )
 
 
 def _draw(routed: Routed, found: Counterfactuals, judged: Judged) -> None:
@@ -144,6 +120,8 @@ def _regret(routers: Routers) -> None:
     card.head(routers.reading, what, "Regret of routers", lambda: frame, "routing.regret")
     drawing = differences(rows, palette.current(), "nats above the best expert")
     page.chart(drawing, routers.reading.shows, height=64 + 34 * len(rows), key="routing.regret")
+    if HASH in routers.names:
+        page.small(FRESH)
 
 
 def _pairs(told: Expertise) -> None:

@@ -7,7 +7,9 @@ from core.analysis.expertise import expertise
 from core.analysis.routers import FIXED, RANDOM, compare, hashed
 from core.data.load import load
 from core.design.presets.methods import method, with_method
+from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.presets.registry import preset
+from core.design.spec import Design
 from core.probe.answers import KINDS
 from core.probe.errors import ProbeError
 from core.probe.subject import ask
@@ -63,4 +65,23 @@ def test_a_router_that_looks_at_a_whole_batch_has_no_loss_of_one_token_alone() -
     of = subject(with_method(method("expert-choice")))
     of.data = lambda: load("digits", of.folder)
     with pytest.raises(ProbeError, match=r"decides over a whole batch.*To fix this"):
+        ask(of, "expertise", {"examples": 2})
+
+
+def test_a_router_that_sends_every_token_everywhere_makes_no_choice() -> None:
+    bank = moe([glu(4, 3)], router(3))
+    of = subject(
+        Design.model_validate(
+            {"width": 8, "task": language(8), "stacks": decoder(repeat(2, layer(attention(2), bank)))}
+        )
+    )
+    for path in ("decoder.1.1", "decoder.0.1"):
+        with pytest.raises(ProbeError, match=rf"Layer {path} sends every token to all 3.*To fix this"):
+            ask(of, "expertise", {"path": path, "examples": 2, "tokens": 4})
+
+
+def test_a_router_of_whole_tasks_has_no_loss_of_one_token_alone() -> None:
+    """The fix fits the question: there is no scope to choose here."""
+    of = subject(with_method(method("task-level")))
+    with pytest.raises(ProbeError, match=r"for a whole task at once.*To fix this, choose a layer or a run"):
         ask(of, "expertise", {"examples": 2})
