@@ -30,7 +30,7 @@ COMMANDS = {
     "whatif": "what experts switched off, on or favoured do to losses and to what is generated",
     "experts": "how alike the experts of a layer are, and what their router looks for",
     "expertise": "whether a router picks the experts that do better, against routers that know nothing",
-    "trace": "write down how texts of your own are routed",
+    "trace": "write down how texts of your own, or the held-out ones, are routed",
     "papers": "claims of papers and what was measured; measure one",
     "export": "take a trained model away as a file, checked against the run",
 }

@@ -62,6 +62,12 @@ def open_paper(name: str | None) -> None:
         st.query_params[_PAPER] = name
 
 
+def linked(name: str) -> str | None:
+    """What the address says under `name`, before a widget that is bound to it is drawn."""
+    value: str | None = st.query_params.get(name)
+    return value
+
+
 def remembered(name: str) -> str | None:
     """What the page keeps under `name`: the address says it, or the session, which brings the address up."""
     linked: str | None = st.query_params.get(name)

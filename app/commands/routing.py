@@ -123,7 +123,7 @@ def missing(found: RunPublic) -> str:
         )
     if found.status in RESUMABLE:
         return f"it ended before the held-out set was traced. To fix this, resume it: {again}"
-    return "the file is gone from its folder. To fix this, train again"
+    return f"the file is gone from its folder. To fix this, trace it again: python -m app trace {found.id}"
 
 
 def table(run_id: str, trace: Trace, layers: list[dict[str, Any]]) -> str:

@@ -1,4 +1,7 @@
-"""`python -m app trace RUN FILE...`: an ordinary trace of texts of one's own, a domain for each file."""
+"""`python -m app trace RUN [FILE...]`: an ordinary trace of texts of one's own, a domain for each file.
+
+Without a file it is the run's own trace of its held-out tokens, as the end of a training writes it.
+"""
 
 import argparse
 import json
@@ -11,16 +14,23 @@ from storage import files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A run and files."""
+    """A run, and files or none."""
     parser.add_argument("run_id", metavar="RUN", help="id of a run")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a text in UTF-8")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="a text in UTF-8; without one the held-out tokens are traced again",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print where the trace lies."""
     texts = [{"name": path.name, "text": text_of(path)} for path in args.files]
-    found: TraceFile = answered(args.run_id, "trace", texts=texts)
+    asked = {"texts": texts} if texts else {"own": True}
+    found: TraceFile = answered(args.run_id, "trace", **asked)
     path = files.folder(data_root(), "runs", args.run_id) / found.path
     if args.json:
         print(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app import record, state
+from app import pages, record, state
 from app.paths import data_root
 from app.views._train.data import facts_of
 from components import page
@@ -30,21 +30,41 @@ def shown(db: Database) -> RunPublic | None:
 
     The user's own go before those of experiments. None without runs.
 
-    A link to a run that is not there says so and is dropped.
+    A link to a run that is not there ends the page with a warning and another run to open: figures of that
+    one under this link would be taken for those it was sent for.
     """
     opened = state.run_id()
     if opened is not None:
         try:
             return runs.get(db, opened)
         except NotFoundError as error:
-            state.open_run(None)
-            page.problems([("warning", str(error), "")])
+            missing(error, newest(db))
+            st.stop()
+    found = newest(db)
+    return None if found is None else runs.get(db, found.id)
+
+
+def missing(error: NotFoundError, other: RunSummary | None) -> None:
+    """The page of a run that is not there: why, and where to go."""
+    with page.title_row():
+        page.title("No such run")
+    page.problems([("warning", str(error), "")])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if other is not None:
+            st.button(
+                f"Show {page.plain(other.id)}", key="runs.other", on_click=state.open_run, args=(other.id,)
+            )
+        st.page_link(pages.page("runs"), label="See all runs", icon=":material/list:")
+    page.command("python -m app runs")
+
+
+def newest(db: Database) -> RunSummary | None:
+    """The run that is shown where none is open; None without runs."""
     everything = runs.listing(db)
     listed = own(everything) or everything
     ended = [run for run in listed if run.status in {Status.DONE, Status.STOPPED}]
     begun = [run for run in listed if run.step]
-    newest = next(iter([*ended, *begun, *listed]), None)
-    return None if newest is None else runs.get(db, newest.id)
+    return next(iter([*ended, *begun, *listed]), None)
 
 
 def choose(db: Database, run: RunPublic, key: str) -> None:

@@ -2,11 +2,12 @@
 
 import streamlit as st
 
+from app import state
 from app.paths import data_root
 from app.routed import read_trace
 from app.views import _runs
 from app.views._empty import no_run
-from app.views._routing import asked, sections, tour
+from app.views._routing import asked, choices, links, sections, tour
 from app.views._routing.shown import Shown
 from components import page
 from core.cost.format import count
@@ -21,20 +22,28 @@ EMPTY = "No design has been trained. Train one for two minutes to see where its 
 def show(db: Database, run: RunPublic) -> None:
     """The page of one run."""
     top = page.title_row()
+    told = st.container()
     try:
         shown = Shown(db, run, read_trace(db, run.id))
     except TraceError as error:
-        shown = Shown(db, run, None)
+        shown = Shown(db, run, None, unreadable=True)
         page.problems([("error", str(error), "")])
+    wrong = links.left_out(shown.routed)
     with top:
         title(shown)
     controls = page.title_row()
     with controls:
         section = sections.choose()
         st.space("stretch")
-    tour.show(shown, top)
+    tour.show(shown, section.title, top)
     asked.warn(db, run.id)
     section.show(shown, controls)
+    mark = choices.mark(run.id)
+    if wrong:
+        state.pin(mark, wrong)
+    if kept := state.pinned(mark):
+        with told:
+            page.small(kept)
     page.command(*section.commands(shown))
 
 

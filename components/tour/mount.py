@@ -18,9 +18,13 @@ def tour(
     opens: bool,
     key: str,
     on_step: Callable[[int], None],
+    here: int | None,
     closed: DeltaGenerator,
 ) -> None:
     """Steps of (title, words); `on_step` brings the page to one. `opens`: by itself, until it was seen.
+
+    `here` is the step of what the page shows, None where no step is about it: who walks off by the page's own
+    switches is followed, or left alone.
 
     A tour that nobody takes is a word in the row `closed`; one that is taken stands here.
     """
@@ -37,13 +41,14 @@ def tour(
         if step is not None:
             on_step(step)
 
-    here = at()
-    data = {"steps": [list(step) for step in steps], "opens": opens, "name": key, "at": here}
-    with closed if here is None else st.container():
+    held = at()
+    shown = None if held is None else here
+    data = {"steps": [list(step) for step in steps], "opens": opens, "name": key, "at": shown, "held": held}
+    with closed if shown is None else st.container():
         component("tour", _HTML)(
             data=data,
             key=key,
-            width="content" if here is None else "stretch",
+            width="content" if shown is None else "stretch",
             on_step_change=stepped,
             on_opened_change=lambda: None,
         )

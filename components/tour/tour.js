@@ -11,8 +11,12 @@ export default function ({ parentElement, data, setStateValue }) {
   // Made anew it goes on where the page says it stands.
   if (!state) {
     kept.set(parentElement, (state = { at: data.at ?? null }));
-    if (state.at === null && data.opens && !remembered(seen)) setStateValue("opened", true);
+    if (data.held === null && data.opens && !remembered(seen)) setStateValue("opened", true);
   }
+  if (state.given !== data.at) state.at = data.at;
+  state.given = data.at;
+  // The page has gone on by its own switches: what is remembered of the tour goes with it.
+  if (data.at !== data.held) setStateValue("step", data.at ?? -1);
   const go = (at) => {
     state.at = at;
     wanted = "next";

@@ -83,7 +83,7 @@ def test_what_cannot_be_shown_is_said(
         (Status.RUNNING, 16, "let it train to its end"),
         (Status.STOPPED, 16, "runs resume"),
         (Status.LOST, 16, "runs resume"),
-        (Status.DONE, 16, "train again"),
+        (Status.DONE, 16, "python -m app trace tiny"),
         (Status.DONE, 0, "--set plan.trace_tokens=16384"),
     ],
 )

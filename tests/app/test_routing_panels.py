@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.inference.client import Answer
 from app.slot import Slot
-from app.views._routing import asked, sections, tour
+from app.views._routing import asked, empty, sections, tour
 from app.views._routing.counters import Counters, marks
 from app.views._routing.panels.registry import PANELS
 from core.probe.answers import Experts
@@ -17,7 +17,7 @@ from core.trace.record import read, write
 from storage import database, files
 from storage.status import Status
 from tests.app import seed
-from tests.app.visiting import said
+from tests.app.visiting import button, said
 
 
 @pytest.fixture
@@ -65,6 +65,44 @@ def test_a_link_opens_a_layer_and_a_panel(run):
     assert app.selectbox(key="routing.layer").value == seed.PATHS[0]
     assert "% of an undecided router's" in said(app)
     assert "could have gone the other way" in said(app)
+
+
+def test_a_link_that_names_what_is_not_there_says_so_until_something_is_chosen(run):
+    wrong = {"section": "Overwiew", "layer": "Layer 9", "domain": "latin", "expert": "Expert 99"}
+    app = visit(run, **wrong)
+    line = (
+        "The link names what is not here: section “Overwiew”, domain “latin”, layer “Layer 9”, expert “Exper"
+    )
+    assert line in said(app)
+    assert line in said(app.run())
+    app.selectbox(key="routing.expert").set_value(3).run()
+    assert "The link names" not in said(app)
+    right = {"section": "Overview", "layer": "Layer 1", "domain": "python", "expert": "Expert 7"}
+    assert "The link names" not in said(visit(run, **right))
+    assert "The link names" not in said(visit(run, section="Layer", panel="Drops"))
+
+
+def test_a_damaged_trace_is_only_said_to_be_damaged_and_can_be_made_again(run, tmp_path, monkeypatch):
+    (path,) = (folder(run, tmp_path) / "traces").glob("*.npz")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:1000])
+    app = visit(run)
+    assert "cannot be read as a trace" in said(app)
+    assert "is gone" not in said(app)
+    asked = []
+
+    def trace(*question, **payload):
+        asked.append((*question[1:], payload))
+        path.write_bytes(whole)
+
+    monkeypatch.setattr(empty, "ask", trace)
+    button(app, "routing.retrace").click().run()
+    assert asked == [(run, "trace", {"own": True})]
+    assert "Specialization peaks in layer 3" in said(app)
+    path.unlink()
+    app = visit(run)
+    assert "its file is gone from the data folder" in said(app)
+    assert f"python -m app trace {run}" in [code.value for code in app.code]
 
 
 def test_experts_together_and_where_they_should_live(run):

@@ -290,6 +290,19 @@ def test_a_link_to_no_run_is_said_and_dropped(db):
     assert app.title[0].value == "Train"
 
 
+@pytest.mark.parametrize("name", [ROUTING, EXPORT])
+def test_a_link_to_no_run_shows_no_other_run(ids, name):
+    app = visit(name, "gone-123456")
+    assert "There is no run 'gone-123456'" in said(app)
+    assert app.query_params["run"] == "gone-123456"
+    assert app.title[0].value == "No such run"
+    assert "Specialization" not in said(app)
+    button(app, "runs.other").click().run()
+    again(app)
+    assert app.query_params["run"] == ids["done"]
+    assert app.title[0].value != "No such run"
+
+
 def test_routing_names_the_dead_expert_and_the_special_layer(ids):
     app = visit(ROUTING, ids["done"])
     assert "1 of 24 experts gets no token" in said(app)

@@ -261,3 +261,28 @@ def test_the_tour_is_taken_by_keys_and_remembered(browser: Browser, studio: tupl
     expect(card.get_by_role("button", name="Next")).to_be_focused()
     page.context.close()
     assert recorder.page_errors == []
+
+
+def test_the_tour_follows_who_walks_off_by_the_switch(browser: Browser, studio: tuple[Server, str, str]):
+    page, recorder = visit.new_page(browser, studio[0].url)
+    page.goto(f"/routing?run={studio[1]}")
+    visit.settle(page, timeout=SECONDS)
+    card = page.get_by_role("region", name="Tour of this page")
+    expect(card).to_contain_text("1 of 5: Where tokens went.")
+    choose(page, "Layer", "Drops")
+    expect(card).to_contain_text("3 of 5: Is it more than chance?")
+    # The panel that was chosen stays, though the step leads to another.
+    expect(page.get_by_text("No choice was dropped")).to_be_visible(timeout=SECONDS)
+    choose(page, "Expertise")
+    expect(card).to_have_count(0)
+    page.get_by_role("button", name="Tour of this page, 5 steps").click()
+    expect(card).to_contain_text("1 of 5", timeout=SECONDS)
+    for step in ("2 of 5", "3 of 5", "4 of 5", "5 of 5: Take an expert away."):
+        card.get_by_role("button", name="Next").click()
+        expect(card).to_contain_text(step, timeout=SECONDS)
+        visit.settle(page, timeout=SECONDS)
+    expect(page.get_by_role("radio", name="What if")).to_be_checked()
+    card.get_by_role("button", name="Done").click()
+    expect(card).to_have_count(0)
+    page.context.close()
+    assert recorder.page_errors == []

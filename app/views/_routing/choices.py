@@ -8,6 +8,7 @@ import streamlit as st
 from app import state
 from app.routed import Routed
 
+SECTION = "routing.section"
 DOMAIN, LAYER, EXPERT = "routing.domain", "routing.layer", "routing.expert"
 ALL = "All"
 #: More names than this go into a select box.
@@ -63,13 +64,23 @@ def layer(routed: Routed) -> int:
         "Layer",
         paths,
         index=most_special(routed),
-        format_func=lambda path: str(routed.names.get(path, path)).capitalize(),
+        format_func=lambda path: said(routed, path),
         label_visibility="collapsed",
         width=112,
         key=LAYER,
         bind="query-params",
     )
     return paths.index(path)
+
+
+def said(routed: Routed, path: str) -> str:
+    """A layer in the select box and in the address."""
+    return routed.names.get(path, path).capitalize()
+
+
+def numbered(index: int) -> str:
+    """An expert there."""
+    return f"Expert {index}"
 
 
 def expert(routed: Routed) -> int:
@@ -81,12 +92,18 @@ def expert(routed: Routed) -> int:
     return st.selectbox(
         "Expert",
         list(range(experts)),
-        format_func=lambda index: f"Expert {index}",
+        format_func=numbered,
         label_visibility="collapsed",
         width=112,
         key=EXPERT,
         bind="query-params",
     )
+
+
+def mark(run_id: str) -> str:
+    """What tells this choice from another one, once the switches are drawn."""
+    chosen = (st.session_state.get(key) for key in (SECTION, DOMAIN, LAYER, EXPERT))
+    return "routing ".join([run_id, *map(str, chosen)])
 
 
 def most_special(routed: Routed) -> int:

@@ -64,8 +64,12 @@ def settling(shown: Shown) -> None:
             page.head(
                 "Nothing tells yet when routing settled",
                 "Traces of the same tokens on the way are compared with the last one. This run has"
-                + (" no last trace yet." if on_the_way else " none on the way: its plan has small_traces 0.")
-                + " To see it, train a run to its end with small_traces 8.",
+                + (
+                    f" {_no_last(shown)}"
+                    if on_the_way
+                    else " none on the way: its plan takes no small traces."
+                )
+                + " To see it, train a run to its end with 8 small traces in its plan.",
             )
             return
         if not shown.routed.layers:
@@ -81,6 +85,10 @@ def settling(shown: Shown) -> None:
             page.problems([("warning", str(error), "")])
             return
         settled(shown.routed, found, sum(path.stat().st_size for _, path in on_the_way))
+
+
+def _no_last(shown: Shown) -> str:
+    return "a last trace that cannot be read." if shown.unreadable else "no last trace yet."
 
 
 @st.cache_resource(max_entries=8, show_spinner="Comparing traces")

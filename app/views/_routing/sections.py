@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app.views._routing import choices, expertise, layer, overview, tokens, training, whatif
 from app.views._routing.shown import Shown
 
-KEY = "routing.section"
+KEY = choices.SECTION
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from storage.records import RunPublic
 
 @dataclass(frozen=True)
 class Shown:
-    """A run of a studio, with its newest trace where it has one."""
+    """A run of a studio, with its newest trace where it has one. `unreadable`: it has a
+    damaged one."""
 
     db: Database
     run: RunPublic
     routed: Routed | None
+    unreadable: bool = False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import state
@@ -55,17 +56,24 @@ STEPS = (
 )
 
 
-def show(shown: Shown, closed: DeltaGenerator) -> None:
-    """The tour; it opens by itself on a run of the starter. `closed`: the row it stands in until then."""
+def show(shown: Shown, section: str, closed: DeltaGenerator) -> None:
+    """The tour at the step of the section that is shown; it opens by itself on a run of the starter.
+
+    `closed`: the row it stands in while nobody takes it.
+    """
     if shown.routed is None or not shown.routed.layers:
         return
     starter = read_design(shown.run.design).sha == preset(names()[0]).sha
     words = [(step.title, step.words) for step in STEPS]
-    tour(words, opens=starter, key="routing.tour", on_step=_lead, closed=closed)
+    here = next((i for i, step in enumerate(STEPS) if step.section == section), None)
+    tour(words, opens=starter, key="routing.tour", on_step=_lead, here=here, closed=closed)
 
 
 def _lead(index: int) -> None:
     step = STEPS[index]
+    if st.session_state.get(sections.KEY) == step.section:
+        # The page is there already, and on whichever panel was chosen.
+        return
     state.fill(sections.KEY, step.section)
     if step.panel is not None:
         state.fill(PANEL, step.panel)
