@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.commands.routing import stored_trace
+from app.costing.change import with_change
 from app.costing.document import document, refused
 from app.designs import DESIGN_HELP, read_design
 from app.errors import UserError
@@ -18,6 +19,7 @@ from core.cost.caveats import SOFTWARE
 from core.cost.count import Counts, count
 from core.cost.demand import Demand
 from core.cost.devices import registry
+from core.cost.devices.base import Processor
 from core.cost.estimate import Estimate, demanded, estimate, without_design
 from core.cost.figure import Figure
 from core.cost.flops import flops
@@ -151,7 +153,8 @@ def _step(
     if target is None:
         return None, demanded(design, measured=measured, **asked)
     step = estimate(design, target, measured=measured, **asked)
-    return step, step.asks
+    on = registry.device(target)
+    return (with_change(step, on, asked) if isinstance(on, Processor) else step), step.asks
 
 
 def _money(step: Estimate | None, asked: Asked) -> dict[str, Figure]:

@@ -10,6 +10,7 @@ from core.cost.count import Counts
 from core.cost.demand import Demand
 from core.cost.estimate import Estimate
 from core.cost.figure import Figure
+from core.cost.format import THIN
 from core.cost.formats import number_format
 from core.cost.formulas import FORMULAS
 from core.cost.memory import Memory
@@ -70,7 +71,7 @@ def document(
         "bytes": asks.bytes.value,
         "distinct_experts": None if asks.distinct is None else asks.distinct.figure.value,
         "problems": [],
-        "caveats": list(step.caveats if step else caveats(load)),
+        "caveats": [*_unfit(step), *step.caveats] if step else list(caveats(load)),
         "offload": _offload(asks),
         **_spent(spent or {}),
         "money": {name: figure.as_json() for name, figure in (spent or {}).items()},
@@ -92,6 +93,16 @@ def document(
     used += [figure.formula for figure in (spent or {}).values()]
     used += [step.step.formula, step.rate.formula] if step else []
     return out | {"formulas": {name: FORMULAS[name] for name in dict.fromkeys(used)}}
+
+
+def _unfit(step: Estimate) -> list[str]:
+    """That a target does not hold it, and what would mend that: the figures are those of one that did."""
+    if step.fits:
+        return []
+    devices = step.load.parallel.devices
+    where = f"{devices} x {step.title}" if devices > 1 else step.title
+    mend = f" The smallest change that helps: {step.change}." if step.change else ""
+    return [f"It does not fit {where}: {'; '.join(step.lacks)}.{mend}".replace(THIN, " ")]
 
 
 def _memory(asks: Demand, step: Estimate | None) -> dict[str, object]:

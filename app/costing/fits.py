@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import replace
 
+from app.costing.change import change
 from app.costing.controls import Chosen
 from app.costing.findings import listed
 from app.costing.question import Question, costed, needed
@@ -15,14 +14,10 @@ from core.cost.asking import RefusedError
 from core.cost.devices.base import Processor
 from core.cost.estimate import Estimate
 from core.cost.format import letters, percent, size
-from core.design.bodies.moe import Moe
 from core.design.spec import Design
 
 COLUMNS = (("bf16", "bf16"), ("8 bits", "int8"), ("4 bits", "int4"), ("train, AdamW", "train"))
 TIGHT = 0.85
-#: Devices that a change may ask for.
-_MORE = (2, 4, 8, 16, 32, 64)
-_NARROWER = {"bf16": ("int8", "int4"), "fp32": ("bf16", "int8", "int4"), "int8": ("int4",)}
 
 
 def show(design: Design, chosen: Chosen) -> None:
@@ -70,40 +65,6 @@ def _cell(design: Design, on: Processor, asked: Question, found: Estimate, shown
         return Cell("not", f"+{size(wanted - found.has)}", change(design, on, asked) or "no plan fits", shown)
     rate = f"{letters(found.rate.value)} tok/s"
     return Cell("tight" if share > TIGHT else "fits", percent(share), rate, shown)
-
-
-def change(design: Design, on: Processor, question: Question) -> str:
-    """The first change that makes it fit, from the least to the most; empty where none of them does."""
-    for words, changed in changes(design, question):
-        bytes_ = needed(design, on, changed)
-        if bytes_ is not None and bytes_ <= on.usable:
-            return words
-    return ""
-
-
-def changes(design: Design, question: Question) -> Iterator[tuple[str, Question]]:
-    """(words, question) from the least to the most: narrower weights, less kept, more devices."""
-    plan = dict(question.plan)
-    counts = [p.part.body.count for p in design.parts() if isinstance(p.part.body, Moe)]
-
-    def spread(devices: int) -> int:
-        """Ways that experts of every layer can be spread over so many devices."""
-        return math.gcd(devices, *counts) if counts else 1
-
-    if question.phase == "train":
-        small = plan | {"micro_batch": 1}
-        yield "micro-batch 1", replace(question, plan=tuple(small.items()))
-        again = small | {"recompute": "full"}
-        yield "recompute", replace(question, plan=tuple(again.items()))
-        for n in _MORE:
-            shared = again | {"zero": 3, "dp": n, "ep": spread(n)}
-            more = replace(question, plan=tuple(shared.items()), batch=max(n, question.batch))
-            yield f"{n} devices, ZeRO 3", more
-        return
-    for weights in _NARROWER.get(question.weights, ()):
-        yield f"{weights} fits", replace(question, weights=weights)
-    for n in _MORE:
-        yield f"{n} devices", replace(question, plan=tuple((plan | {"tp": n, "ep": spread(n)}).items()))
 
 
 def _lacks(design: Design, chosen: Chosen) -> float:

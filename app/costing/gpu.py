@@ -7,6 +7,7 @@ import json
 import streamlit as st
 
 from app.costing import batches, compare, controls, findings, fits, own, why
+from app.costing.change import with_change
 from app.costing.controls import Chosen
 from app.costing.document import document
 from app.costing.question import costed
@@ -62,7 +63,15 @@ def _tools(design: Design, chosen: Chosen, found: Estimate) -> None:
             own.calibrate(design, on, chosen.question)
         st.download_button(
             "All figures",
-            lambda: json.dumps(document(found.asks, found, {}, compare.money(found, chosen)), indent=2),
+            lambda: json.dumps(
+                document(
+                    found.asks,
+                    with_change(found, on, chosen.question.asked),
+                    {},
+                    compare.money(found, chosen),
+                ),
+                indent=2,
+            ),
             f"cost-{on.name}.json",
             "application/json",
             icon=":material/download:",

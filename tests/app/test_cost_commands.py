@@ -143,6 +143,30 @@ def test_cost_on_an_fpga_says_by_how_much_it_does_not_fit(capsys):
     assert "fits: no, DRAM: 46.7 GB of 2.0 GB" in plain(capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    ("asked", "change"),
+    [
+        ("mixtral-8x7b --target h100-sxm", "int8 fits"),
+        ("deepseek-v3 --target h100-sxm --weights int4", "8 devices"),
+        ("mixtral-8x7b --target h100-sxm --phase train --dp 8 --batch 8", "32 devices, ZeRO 3"),
+        ("mixtral-8x7b --target rtx4090 --ep 2", "int4 fits"),
+        ("granite-3.0-1b-a400m --target h100-sxm", ""),
+    ],
+)
+def test_what_does_not_fit_keeps_its_figures_and_says_what_mends_it(asked, change, capsys):
+    assert cli.main(["cost", *asked.split(), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["estimate"]["fits"] == (not change)
+    assert found["estimate"]["change"] == change
+    assert found["time_s"] > 0
+    assert found["problems"] == []
+    said = [told for told in found["caveats"] if told.startswith("It does not fit")]
+    assert len(said) == (1 if change else 0)
+    assert all(f"The smallest change that helps: {change}." in told for told in said)
+    assert cli.main(["cost", *asked.split()]) == 0
+    assert (f"smallest change: {change}" in capsys.readouterr().out) == bool(change)
+
+
 def test_json_says_which_software_a_step_is_timed_as(capsys):
     asked = ["cost", "mixtral-8x7b", "--target", "h100-sxm", "--weights", "q4_0", "--json"]
     found = []

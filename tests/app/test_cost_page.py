@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.composer.desk import document
-from app.costing import batches, compare, findings, fits, why
+from app.costing import batches, change, compare, findings, why
 from app.costing.controls import Chosen
 from app.costing.question import Question, costed, needed, plan_of
 from core.cost.asking import RefusedError
@@ -49,9 +49,9 @@ def test_the_smallest_change_makes_it_fit_and_nothing_less_does(target, weights)
     wanted = needed(design, on, asked)
     assert wanted is not None
     assert wanted > on.usable
-    words = fits.change(design, on, asked)
+    words = change.change(design, on, asked)
     assert words
-    for said, changed in fits.changes(design, asked):
+    for said, changed in change.changes(design, asked):
         bytes_ = needed(design, on, changed)
         enough = bytes_ is not None and bytes_ <= on.usable
         assert enough == (said == words)
