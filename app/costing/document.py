@@ -64,7 +64,7 @@ def document(
         "batch": load.batch,
         "context": load.context,
         "weights": load.weights.name,
-        "kv_bytes_per_token": counts.kv_elements() * number,
+        "kv_bytes_per_token": counts.left_elements() * number,
         "memory": _memory(asks, step),
         **dict.fromkeys(_TIMED),
         "flops": asks.flops.value,

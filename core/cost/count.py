@@ -133,6 +133,10 @@ class Counts:
                 total += part.times * body.kv_elements(self.design.width) * keys
         return total
 
+    def left_elements(self, context: int | None = None) -> float:
+        """Of `kv_elements` those left for a next token: none where a design reads all tokens at once."""
+        return self.kv_elements(context) if self.design.task.causal_loss else 0.0
+
     def index_elements(self) -> int:
         """Numbers cached for a token by which queries pick the keys they visit."""
         bodies = ((part.times, part.placed.part.body) for part in self.parts if part.placed)
@@ -144,10 +148,10 @@ class Counts:
         Raises ValueError below one token.
         """
         if context is None:
-            return exact(self.kv_elements(), "numbers / token", "count.kv")
+            return exact(self.left_elements(), "numbers / token", "count.kv")
         if context < 1:
             raise ValueError(f"A context of {context} tokens is empty. To fix this, choose at least 1.")
-        share = self.kv_elements(context) / context
+        share = self.left_elements(context) / context
         return exact(share, "numbers / token", "count.kv.windows", context=context)
 
     def state_elements(self) -> int:

@@ -108,12 +108,12 @@ def staying(size: Size, load: Scenario) -> Size:
 
 
 def _cache(counts: Counts, stage: Stage, load: Scenario) -> Figure:
-    """Keys, values and states of the sequences of a device."""
+    """Keys, values and states of the sequences of a device, for what adds tokens to them."""
     width, plan, value = counts.design.width, load.parallel, 0.0
     sequences, number = -(-load.batch // plan.dp), number_format(load.numbers).width / 8
     for part, turns in stage:
         body = part.placed.part.body if part.placed else None
-        if isinstance(body, Mixer):
+        if isinstance(body, Mixer) and counts.design.task.causal_loss:
             keys = body.cached_keys(load.context) * body.kv_elements(width) / min(plan.tp, body.cache_cuts)
             keys += load.context * body.index_elements(width)
             value += turns * (keys * number + 4 * body.state_elements(width) / plan.tp)

@@ -70,6 +70,17 @@ def test_cost_of_what_reads_all_at_once_names_no_cache(capsys):
     assert "1\u2009expert / token  exact" in said
 
 
+@pytest.mark.parametrize("name", ["method/smear", "digits-vit"])
+def test_what_cannot_decode_leaves_nothing_in_a_cache(name, capsys):
+    assert (
+        cli.main(["cost", name, "--target", "rtx4090", "--phase", "prefill", "--batch", "64", "--json"]) == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert found["kv_bytes_per_token"] == 0
+    assert found["memory"]["rows"]["cache"]["value"] == 0
+    assert found["memory"]["peak_bytes"] > found["memory"]["weights_bytes"] > 0
+
+
 def test_cost_lists_what_routing_costs(capsys):
     assert cli.main(["cost", "deepseek-v3"]) == 0
     out = plain(capsys.readouterr().out)
