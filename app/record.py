@@ -1,5 +1,6 @@
 """What pages ask of a run and its record: names, series, counts. No Streamlit, no SQL."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,6 +40,16 @@ def layer_names(paths: Sequence[str]) -> dict[str, str]:
     short = {path: layer_name(path) for path in paths}
     taken = list(short.values())
     return {path: name if taken.count(name) == 1 else path for path, name in short.items()}
+
+
+def renamed(text: str, paths: Sequence[str]) -> str:
+    """A sentence of the analyses, which know layers by their paths, with the short names of `layer_names`."""
+    for path, name in layer_names(paths).items():
+        if name != path:
+            exact = rf"{re.escape(path)}(?![\d.]*\d)"
+            text = re.sub(rf"\bLayer {exact}", name.capitalize(), text)
+            text = re.sub(rf"(?:\blayer )?\b{exact}", name, text)
+    return text
 
 
 @lru_cache(maxsize=64)

@@ -8,6 +8,7 @@ from typing import Any
 from app.errors import UserError
 from app.over_training import HISTORY, Past
 from app.paths import data_root
+from app.record import layer_names, read_design, renamed
 from core.analysis.errors import AnalysisError
 from core.analysis.labels import Labels
 from core.analysis.reading import plain
@@ -61,7 +62,7 @@ def show(db: Database, found: RunPublic, name: str, as_json: bool) -> int:
     try:
         results = analysed(db, found, name)
     except (AnalysisError, TraceError) as error:
-        raise UserError(str(error)) from error
+        raise UserError(renamed(str(error), paths_of(found))) from error
     if not results:
         raise UserError(
             f"No layer of {found.id} has {name} to show. To fix this, choose a run with a layer that selects"
@@ -70,8 +71,14 @@ def show(db: Database, found: RunPublic, name: str, as_json: bool) -> int:
     if as_json:
         print(json.dumps({"run": found.id, "show": name, "results": plain(results)}))
     else:
-        print("\n".join(line for result in results for line in said(result)))
+        lines = [line for result in results for line in said(result)]
+        print(renamed("\n".join(lines), paths_of(found)))
     return 0
+
+
+def paths_of(found: RunPublic) -> list[str]:
+    """Layers of a run that may be named, by path."""
+    return [part.path for part in read_design(found.design).occurrences() if part.body.bank]
 
 
 def analysed(db: Database, found: RunPublic, name: str) -> list[Any]:
@@ -132,11 +139,17 @@ def table(run_id: str, trace: Trace, layers: list[dict[str, Any]]) -> str:
     said = f"{run_id}  step {head.checkpoint:,}  {head.tokens:,} held-out tokens of {', '.join(head.domains)}"
     if not layers:
         return f"{said}\nThis design has no routed layer."
-    rows = [HEAD, *((layer["path"], *cells(layer)) for layer in layers)]
+    names = layer_names([layer["path"] for layer in layers])
+    rows = [HEAD, *((names[layer["path"]], *cells(layer)) for layer in layers)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    loads = [f"{layer['path']}  load  {shares(layer['load'])}" for layer in layers if layer["load"]]
-    soft = [line for layer in layers if layer["share"] for line in soft_lines(layer, head.domains)]
+    loads = [f"{names[layer['path']]}  load  {shares(layer['load'])}" for layer in layers if layer["load"]]
+    soft = [
+        f"{names[layer['path']]}  {line}"
+        for layer in layers
+        if layer["share"]
+        for line in soft_lines(layer, head.domains)
+    ]
     return "\n".join([said, *lines, "", *loads, *soft])
 
 
@@ -146,7 +159,7 @@ def soft_lines(layer: dict[str, Any], domains: tuple[str, ...]) -> list[str]:
     rows |= {
         f"share in {domain}": share for domain, share in zip(domains, layer["domain_share"], strict=True)
     }
-    return [f"{layer['path']}  {name}  {shares(share)}" for name, share in rows.items()]
+    return [f"{name}  {shares(share)}" for name, share in rows.items()]
 
 
 def cells(layer: dict[str, Any]) -> tuple[str, ...]:

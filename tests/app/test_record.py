@@ -25,6 +25,17 @@ def test_layers_are_counted_from_one_as_in_the_drawing():
     }
 
 
+def test_sentences_call_layers_as_pages_do():
+    paths = ["decoder.0.1", "decoder.1.1", "decoder.1.10"]
+    said = (
+        "Layer decoder.1.1 has none, as layer decoder.0.1. To fix this, see decoder.0.1:3, or decoder.1.10."
+    )
+    assert record.renamed(said, paths[:2]) == (
+        "Layer 2 has none, as layer 1. To fix this, see layer 1:3, or decoder.1.10."
+    )
+    assert record.renamed("Layer decoder.1.1 has none.", paths) == "Layer decoder.1.1 has none."
+
+
 def test_experts_that_are_not_of_the_usual_kind_are_named():
     assert record.expert_kinds(preset("starter").model_dump_json()) == {}
     kinds = record.expert_kinds(with_method(method("moe-plus-plus")).model_dump_json())

@@ -56,9 +56,9 @@ def test_a_layer_that_selects_nothing_tells_shares(
     assert soft["domain_share"][1][1] == pytest.approx(0.7, abs=1e-3)
     assert cli.main(["routing", run_id]) == 0
     text = capsys.readouterr().out
-    assert "decoder.1.1  share of outputs (nothing is selected)  0: 17.5%  1: 47.5%" in text
-    assert "decoder.1.1  share in python  0: 10.0%  1: 70.0%" in text
-    assert "decoder.1.1  load" not in text
+    assert "layer 2  share of outputs (nothing is selected)  0: 17.5%  1: 47.5%" in text
+    assert "layer 2  share in python  0: 10.0%  1: 70.0%" in text
+    assert "layer 2  load" not in text
 
 
 def test_what_cannot_be_shown_is_said(
@@ -114,6 +114,7 @@ def test_every_analysis_answers_or_says_why_not(
     for name in SHOWS:
         code = cli.main(["routing", run_id, "--show", name])
         out, error = capsys.readouterr()
+        assert "decoder.0.1" not in out + error
         assert (code, bool(out)) == (0, True) or (code == 1 and "To fix this" in error), name
     hard, soft = shown(capsys, run_id, "domains")
     assert np.sum(hard["counts_GE"]) > 0
