@@ -27,8 +27,12 @@ class Difference(NamedTuple):
     said: str
 
 
-def differences(rows: Sequence[Difference], palette: Palette, title: str) -> Drawing:
-    """A dot and a line for each interval, a dashed tick for its threshold; `title` names axis and unit."""
+def differences(rows: Sequence[Difference], palette: Palette, title: str, *, zero: bool = True) -> Drawing:
+    """A dot and a line for each interval, a dashed tick for its threshold; `title` names axis and unit.
+
+    zero: the axis holds zero and marks it. Without, it is as wide as the rows, so that those far from zero
+    stay apart.
+    """
     data = pd.DataFrame(rows, columns=list(Difference._fields))
     y = alt.Y(
         "name:N",
@@ -37,10 +41,10 @@ def differences(rows: Sequence[Difference], palette: Palette, title: str) -> Dra
         axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=400, labelExpr=_IN_TWO),
     )
     axis = alt.Axis(tickCount=5, title=title)
-    scale = alt.Scale(zero=True, padding=24)
+    scale = alt.Scale(zero=zero, padding=24)
     base = alt.Chart(data)
     x = alt.X("mean:Q", axis=axis, scale=scale)
-    zero = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=palette.line).encode(alt.X("x:Q"))
+    origin = alt.Chart(pd.DataFrame({"x": [0.0]})).mark_rule(color=palette.line).encode(alt.X("x:Q"))
     ticks = base.mark_tick(thickness=2, height={"band": 0.8}, color=palette.ink2, strokeDash=[3, 2]).encode(
         alt.X("threshold:Q", axis=axis, scale=scale), y
     )
@@ -55,4 +59,4 @@ def differences(rows: Sequence[Difference], palette: Palette, title: str) -> Dra
         align="left",
         dx=8,
     )
-    return alt.layer(zero, ticks, lines, dots, labels)
+    return alt.layer(*[origin] * zero, ticks, lines, dots, labels)

@@ -65,7 +65,7 @@ export default function ({ parentElement, data, setStateValue }) {
   const table = h(
     "table",
     { "aria-label": data.label },
-    h("tbody", {}, buttons.map((row, r) => h("tr", {}, h("th", { scope: "row" }, data.rows[r]), row.map((each) => h("td", {}, each))))),
+    h("tbody", {}, buttons.map((row, r) => h("tr", {}, h("th", { scope: "row" }, data.rows[r]), h("td", {}, ...row)))),
   );
   table.onkeydown = (event) => {
     const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
@@ -80,7 +80,7 @@ export default function ({ parentElement, data, setStateValue }) {
     ...["off", "on", "boost"].map((turn) => h("span", {}, `${MARKS[turn]} ${SAID[turn]}`)),
     h("span", {}, "shade: share of the layer's picks"),
   );
-  root.replaceChildren(h("div", { class: "scroll" }, table), legend);
+  root.replaceChildren(table, legend);
   const [r, e] = state.at;
   const entry = buttons[r]?.[e] || buttons[0]?.[0];
   if (entry) entry.tabIndex = 0;

@@ -226,5 +226,6 @@ def _reading(
         shows += (
             f" Most telling: {label.names[group]} to expert {expert}, {times} times as often as all tokens."
         )
+        trap += " Most telling is where most tokens are more than chance would send, not the highest lift."
     chance = f"Shuffled labels give {figure(100 * by_chance.mean)} %, and 95 of 100 stay below"
     return Reading(shows, trap, f"{chance} {figure(100 * by_chance.high)} %.")

@@ -136,8 +136,8 @@ def _reading(
 ) -> Reading:
     beaten = [name for name, worse in zip(names[1:], worse_R[1:], strict=True) if worse[1] > 0]
     ahead = [name for name, worse in zip(names[1:], worse_R[1:], strict=True) if worse[2] < 0]
-    shows = f"This router loses {figure(regret_R[0, 0])} nats a token against always knowing the best expert,"
-    shows += f" and picks a best one for {figure(100 * agreement_R[0, 0])} % of the tokens."
+    shows = f"This router loses {figure(regret_R[0, 0])} nats a token against always knowing the best expert."
+    shows += f" It picks a best one for {figure(100 * agreement_R[0, 0])} % of the tokens."
     if beaten:
         shows += f" It loses less than: {', '.join(beaten)}."
     if ahead:

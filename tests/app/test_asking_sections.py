@@ -97,3 +97,7 @@ def test_numbers_of_thousands_of_digits_in_a_link_are_ignored(whole: str, sectio
     app = visit(whole, section, **{f"whatif__cells__{whole}": cells, "tokens__token": nines})
     if section == "What if":
         assert "--off decoder.0.1:1 " in app.code[-1].value
+
+
+def test_expertise_prints_the_command_for_the_layer_that_it_shows(whole: str) -> None:
+    assert visit(whole, "Expertise").code[-1].value == f"python -m app expertise {whole} --layer decoder.0.1"

@@ -69,9 +69,19 @@ def answer(*shifts: Shift) -> WhatIf:
 
 def test_the_finding_names_the_largest_change_and_what_is_not_clear():
     found = answer(shift("code", 0.31, 0.2, 0.4), shift("prose", 0.02, -0.01, 0.05))
-    assert whatif.finding(found) == "code loses 0.310 nats; 1 of 2 domains do not change clearly"
+    assert whatif.finding(found) == "code loses 0.310 nats; 1 unclear"
     assert whatif.finding(answer(shift("code", 0.01, -0.1, 0.1))) == "No domain changes clearly"
     assert whatif.finding(answer(shift("code", -0.2, -0.3, -0.1))) == "code gains 0.200 nats"
+
+
+def test_the_finding_says_how_many_lose_with_the_one_that_loses_most():
+    lost = [shift(name, 0.1 * i, 0.05, 0.5) for i, name in enumerate(("a", "b", "c"), 1)]
+    assert whatif.finding(answer(*lost)) == "All 3 domains lose, c most: 0.300 nats"
+    more = (shift("d", -0.05, -0.1, -0.01), shift("e", 0.0, -0.1, 0.1))
+    assert (
+        whatif.finding(answer(*lost, *more)) == "3 of 5 domains lose, c most: 0.300 nats; 1 gains; 1 unclear"
+    )
+    assert whatif.finding(answer(shift("a", -0.9, -1.0, -0.8), *lost[:2])) == "a gains 0.900 nats; 2 lose"
 
 
 def test_a_large_change_that_is_not_clear_does_not_lead():
@@ -92,9 +102,12 @@ def step(size: int, ratio: float | None, low: float | None) -> SweepStep:
     [
         (
             (step(1, 2.0, 1.0), step(2, 4.0, 3.0)),
-            "Without its 2 most distinctive experts code loses 0.400 nats, 4",
+            "Without its 2 most distinctive experts code loses 0.400 nats, 4.00 times its controls",
         ),
-        ((step(1, None, None),), "Without its most distinctive expert code loses 0.400 nats; others of like"),
+        (
+            (step(1, None, None),),
+            "Without its most distinctive expert code loses 0.400 nats; its controls do no harm",
+        ),
     ],
 )
 def test_the_sweep_is_told_by_its_surest_step(steps, said):

@@ -27,7 +27,8 @@ from core.probe.answers import Counterfactuals
 
 def commands(shown: Shown) -> tuple[str, ...]:
     """What tells the same on the command line."""
-    return (f"python -m app expertise {shown.run.id}",)
+    path = st.session_state.get(choices.LAYER)
+    return (f"python -m app expertise {shown.run.id}" + (f" --layer {path}" if path else ""),)
 
 
 def show(shown: Shown, controls: DeltaGenerator) -> None:
@@ -101,8 +102,9 @@ def _how(routed: Routed, found: Counterfactuals, routers: Routers) -> str:
 
 
 def _regret(routers: Routers) -> None:
+    own = float(routers.regret_R[0, 0])
     rows = [
-        Difference(name, low, value, high, 0.0, f"{figure(value)}, best expert for {percent(hit)}")
+        Difference(name, low, value, high, own, f"{figure(value)}, best expert for {percent(hit)}")
         for name, (value, low, high), (hit, *_) in zip(
             routers.names, routers.regret_R.tolist(), routers.agreement_R.tolist(), strict=True
         )
@@ -116,9 +118,9 @@ def _regret(routers: Routers) -> None:
         ],
         columns=["router", "regret, nats", "low", "high", "share to a best expert", "low ", "high "],
     )
-    what = "Regret: nats a token above the best expert, 95 % interval."
+    what = "Regret: nats a token above the best expert, 95 % interval. Dashed: this router."
     card.head(routers.reading, what, "Regret of routers", lambda: frame, "routing.regret")
-    drawing = differences(rows, palette.current(), "nats above the best expert")
+    drawing = differences(rows, palette.current(), "nats above the best expert", zero=False)
     page.chart(drawing, routers.reading.shows, height=64 + 34 * len(rows), key="routing.regret")
     if HASH in routers.names:
         page.small(FRESH)

@@ -117,8 +117,8 @@ def finding(found: Sweep) -> str:
     )
     rise = f"{named} {found.target} loses {figure(float(step.delta_N[at]))} nats"
     if step.ratio is None:
-        return f"{rise}; others of like usage do no harm"
-    return f"{rise}, {figure(step.ratio)} times what others of like usage cost"
+        return f"{rise}; its controls do no harm"
+    return f"{rise}, {figure(step.ratio)} times its controls"
 
 
 def reading(apart: Differential, found: Sweep) -> str:
@@ -128,10 +128,10 @@ def reading(apart: Differential, found: Sweep) -> str:
     more, by_chance = figure(100 * float(np.nanmax(of_G))), figure(100 * apart.beyond_chance)
     none = ", so which they are may be chance" if np.nanmax(of_G) <= apart.beyond_chance else ""
     return (
-        f"Answered by step {count(found.step)}."
-        f" First of them is expert {expert} of {layer_name(path)}: {found.target} sends it {more} percentage"
-        f" points more of its choices than others do; shuffled prompts reach {by_chance}{none}. Found on one"
-        " half of the held-out text, tested on the other."
+        f"Answered by step {count(found.step)}. Controls: as many others of like usage."
+        f" The first one is expert {expert} of {layer_name(path)}: {found.target} sends it {more}"
+        f" percentage points more of its choices than others do; shuffled prompts reach {by_chance}{none}."
+        " Found on one half of the held-out text, tested on the other."
     )
 
 

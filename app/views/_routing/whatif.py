@@ -255,17 +255,25 @@ def _losses(found: WhatIf) -> None:
 
 
 def finding(found: WhatIf) -> str:
-    """Who loses most, and whether that is clear of zero."""
+    """Who loses most, whether that is clear of zero, and how it goes for the others."""
     clear = [
         s for s in found.shifts if s.low is not None and s.high is not None and (s.low > 0 or s.high < 0)
     ]
     if not clear:
         return "No domain changes clearly"
     worst = max(clear, key=lambda shift: abs(shift.delta))
-    verb = "loses" if worst.delta > 0 else "gains"
-    rest = len(found.shifts) - len(clear)
-    tail = f"; {rest} of {len(found.shifts)} domains do not change clearly" if rest else ""
-    return f"{worst.domain} {verb} {figure(abs(worst.delta))} nats{tail}"
+    verb, other = ("lose", "gain") if worst.delta > 0 else ("gain", "lose")
+    domains, alike = len(found.shifts), sum(shift.delta * worst.delta > 0 for shift in clear)
+    change = f"{figure(abs(worst.delta))} nats"
+    parts = [f"{worst.domain} {verb}s {change}"]
+    if alike > 1:
+        who = f"All {domains}" if alike == domains else f"{alike} of {domains}"
+        parts = [f"{who} domains {verb}, {worst.domain} most: {change}"]
+    if against := len(clear) - alike:
+        parts.append(f"{against} {other}{'s' if against == 1 else ''}")
+    if unclear := domains - len(clear):
+        parts.append(f"{unclear} unclear")
+    return "; ".join(parts)
 
 
 def _prompt(shown: Shown) -> str:

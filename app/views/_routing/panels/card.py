@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.errors import UserError
+from app.record import renamed
 from app.routed import Routed
 from app.views._routing.asked import asked
 from app.views._routing.shown import Shown
@@ -19,9 +20,11 @@ Found = TypeVar("Found")
 
 
 def head(reading: Reading, what: str, name: str, frame: Callable[[], pd.DataFrame], key: str) -> None:
-    """The finding, below it what is drawn, chance and the trap; beside it the table of `name`."""
-    note = " ".join(part for part in (what, reading.chance, reading.trap) if part)
-    page.card_head(reading.shows.rstrip("."), note, name, frame, key)
+    """The finding's first sentence, below it the others, what is drawn, chance and the trap; beside it the
+    table of `name`."""
+    finding, _, more = reading.shows.partition(". ")
+    note = " ".join(part for part in (more, what, reading.chance, reading.trap) if part)
+    page.card_head(finding.rstrip("."), note, name, frame, key)
 
 
 def kept(routed: Routed, of: str, analyse: Callable[..., Found], *arguments: Any) -> Found | None:
@@ -32,7 +35,7 @@ def kept(routed: Routed, of: str, analyse: Callable[..., Found], *arguments: Any
     try:
         return _kept(f"{routed.path}:{routed.path.stat().st_mtime_ns}", of, arguments, analyse)
     except AnalysisError as error:
-        page.problems([("warning", str(error), "")])
+        page.problems([("warning", renamed(str(error), list(routed.names)), "")])
         return None
 
 
