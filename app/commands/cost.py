@@ -37,45 +37,73 @@ from core.trace.record import Trace
 from storage import database, runs
 from storage.errors import NotFoundError
 
+#: Flags that take numbers, and what those have by default that do not follow from the rest.
+_NUMBERS = {
+    **dict.fromkeys(("batch", "context", "sequence", "tp", "ep", "pp", "dp", "devices"), "whole number"),
+    **dict.fromkeys(("micro_batch", "zero", "offload_layers"), "whole number"),
+    **dict.fromkeys(("price", "watts", "correlation"), "number"),
+}
+_USUAL = {"tp": 1, "ep": 1, "pp": 1, "zero": 1}
+_SUCH = {"whole number": "8 or 1e3", "number": "2.5"}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """DESIGN, and what to ask of a target."""
     parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
     parser.add_argument("--target", help=f"one of: {', '.join(registry.names())}; none: counts only")
     parser.add_argument("--phase", help=f"{' | '.join(PHASES)}; by default what the design is for")
-    parser.add_argument("--batch", type=int, help="sequences of a step, on all devices together (default: 1)")
-    parser.add_argument("--context", type=int, help="tokens there are (default: the design's own)")
     parser.add_argument(
-        "--sequence", type=int, help="tokens of a prompt or a trained sequence (as --context)"
+        "--batch", type=_whole, help="sequences of a step, on all devices together (default: 1)"
+    )
+    parser.add_argument("--context", type=_whole, help="tokens there are (default: the design's own)")
+    parser.add_argument(
+        "--sequence", type=_whole, help="tokens of a prompt or a trained sequence (as --context)"
     )
     formats = f"one of: {', '.join(WEIGHTS)}, or a JSON file of widths by part; on an FPGA such as w8a8"
     parser.add_argument("--weights", help=formats)
     plan = parser.add_argument_group("several devices")
-    plan.add_argument("--tp", type=int, default=1, help="ways that matrices are cut")
-    plan.add_argument("--ep", type=int, default=1, help="ways that experts are spread")
-    plan.add_argument("--pp", type=int, default=1, help="stages of layers")
-    plan.add_argument("--dp", type=int, help="copies of the batch (default: what is left of --gpus)")
-    plan.add_argument("--gpus", dest="devices", type=int, help="devices in all")
+    plan.add_argument("--tp", type=_whole, default=1, help="ways that matrices are cut")
+    plan.add_argument("--ep", type=_whole, default=1, help="ways that experts are spread")
+    plan.add_argument("--pp", type=_whole, default=1, help="stages of layers")
+    plan.add_argument("--dp", type=_whole, help="copies of the batch (default: what is left of --gpus)")
+    plan.add_argument("--gpus", dest="devices", type=_whole, help="devices in all")
     training = parser.add_argument_group("training")
-    training.add_argument("--micro-batch", type=int, help="sequences at once on one (default: its share)")
-    training.add_argument("--zero", type=int, default=1, help="0 to 3: what copies share; default: 1")
+    training.add_argument("--micro-batch", type=_whole, help="sequences at once on one (default: its share)")
+    training.add_argument("--zero", type=_whole, default=1, help="0 to 3: what copies share; default: 1")
     training.add_argument("--recompute", default="none", help=" | ".join(RECOMPUTES))
     training.add_argument("--optimizer", default="adamw", help=" | ".join(OPTIMIZERS))
     parser.add_argument("--stack", help=f"the software: {' | '.join(STACKS)}")
     away = parser.add_argument_group("experts that do not lie on the device")
     away.add_argument("--offload", help=f"{' | '.join(WAYS)}: computed by the host, or fetched in every pass")
-    away.add_argument("--offload-layers", type=int, metavar="N", help="routed layers of it (default: all)")
+    away.add_argument("--offload-layers", type=_whole, metavar="N", help="routed layers of it (default: all)")
     away.add_argument("--host", help="the CPU beside the devices, a target (default: by the kind of device)")
-    parser.add_argument("--price", type=float, help="of one device for an hour: what a million tokens cost")
-    parser.add_argument("--watts", type=float, help="of one device, as measured (default: from its rating)")
+    parser.add_argument("--price", type=_number, help="of one device for an hour: what a million tokens cost")
+    parser.add_argument("--watts", type=_number, help="of one device, as measured (default: from its rating)")
     parser.add_argument("--run", dest="run_id", metavar="RUN", help="count with what a run of it measured")
     alike = "T tokens touch as many experts as T**N independent ones (default: as the run measured, else 1)"
-    parser.add_argument("--correlation", type=float, metavar="N", help=alike)
+    parser.add_argument("--correlation", type=_number, metavar="N", help=alike)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+
+
+def _whole(text: str) -> int | str:
+    """A whole number, `1e3` too; other words as they are, so that they become a problem like any other."""
+    value = _number(text)
+    try:
+        return int(text)
+    except ValueError:
+        return int(value) if isinstance(value, float) and value.is_integer() else text
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures, each with its grade; 1 where the design or the question has errors."""
+    unread = _unread(args)
     asked = _asked(args)
     try:
         design, plan = read_design(args.design)
@@ -86,8 +114,10 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             raise
         wrong = error.problems or no_sense("/design", str(error)).problems
-        return _refuse(None, (*wrong, *without_design(args.target, **asked)))
+        return _refuse(None, (*wrong, *unread, *without_design(args.target, **asked)))
     try:
+        if unread:
+            raise RefusedError((*unread, *_besides(design, args.target, asked)))
         trace = None if args.run_id is None else _trace(args.run_id)
         measured = seen(design, trace.layers) if trace else {}
         counts = count(design, rates_of(measured))
@@ -112,6 +142,27 @@ def run(args: argparse.Namespace) -> int:
         if step is not None:
             _print_step(step, money)
     return 0
+
+
+def _unread(args: argparse.Namespace) -> tuple[Problem, ...]:
+    """Flags whose words are no numbers; they give way to defaults, so that everything else is looked at."""
+    found: list[Problem] = []
+    for name, kind in _NUMBERS.items():
+        given = getattr(args, name)
+        if isinstance(given, str):
+            why = f"{given!r} is no {kind}. To fix this, give one, such as {_SUCH[kind]}."
+            found += no_sense(f"/{name}", why).problems
+            setattr(args, name, _USUAL.get(name))
+    return tuple(found)
+
+
+def _besides(design: Design, target: str | None, asked: Asked) -> tuple[Problem, ...]:
+    """What else makes no sense."""
+    try:
+        _step(design, target, {}, asked)
+    except RefusedError as error:
+        return error.problems
+    return ()
 
 
 def _refuse(counts: Counts | None, problems: Sequence[Problem]) -> int:

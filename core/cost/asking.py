@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TypedDict
@@ -33,6 +33,15 @@ from core.design.problems import Problem
 from core.design.spec import Design
 
 _MOST = 10**9
+#: Ways of a plan in words.
+_PLANNED = {
+    "tp": "A tp",
+    "ep": "An ep",
+    "pp": "A pp",
+    "dp": "A dp",
+    "devices": "A number of devices",
+    "micro_batch": "A micro-batch",
+}
 
 
 class Asked(TypedDict, total=False):
@@ -256,7 +265,7 @@ def _plan(asked: Asked) -> tuple[Parallel, list[Problem]]:
     micro = asked.get("micro_batch")
     ways = {"tp": tp, "ep": ep, "pp": pp, "dp": dp, "devices": devices, "micro_batch": micro}
     wrong = [
-        _problem(f"/{name}", f"A {name} of {value} makes no sense.", "use a whole number from 1 on")
+        _problem(f"/{name}", f"{_PLANNED[name]} of {value} makes no sense.", "use a whole number from 1 on")
         for name, value in ways.items()
         if value is not None and not 1 <= value <= _MOST
     ]
@@ -331,33 +340,38 @@ def _divides(design: Design, load: Scenario) -> Iterator[Problem]:
     plan = load.parallel
     layers = (layer for stack in design.stacks for repeat in stack.layers for layer in repeat.pattern)
     bodies = {id(part): part.body for layer in layers for part in layer.parts}.values()
-    for body in bodies:
-        heads = getattr(body, "heads", 0) if isinstance(body, Mixer) else 0
-        if heads % plan.tp:
-            text = f"{heads} heads do not divide into {plan.tp} ways (tp)."
-            yield _problem("/tp", text, f"use {_near(heads, plan.tp)}")
-            break
-        cuts = body.cache_cuts if isinstance(body, Mixer) else 1
-        if cuts % plan.tp and plan.tp % cuts:
-            text = f"{cuts} key and value heads do not divide into {plan.tp} ways (tp), nor repeat evenly."
-            yield _problem("/tp", text, f"use {_near(cuts, plan.tp)}")
-            break
-    for body in bodies:
-        bank = routed(body)
-        if bank is not None and bank.experts % plan.ep:
-            text = f"{bank.experts} experts do not divide into {plan.ep} ways (ep)."
-            yield _problem("/ep", text, f"use {_near(bank.experts, plan.ep)}")
-            break
+    mixers = [(getattr(body, "heads", 0), body.cache_cuts) for body in bodies if isinstance(body, Mixer)]
+    banks = [bank.experts for body in bodies if (bank := routed(body)) is not None]
+
+    def cut(tp: int) -> str:
+        """What does not divide into so many ways."""
+        for heads, cuts in mixers:
+            if heads % tp:
+                return f"{heads} heads do not divide into {tp} ways (tp)."
+            if cuts % tp and tp % cuts:
+                return f"{cuts} key and value heads do not divide into {tp} ways (tp), nor repeat evenly."
+        return ""
+
+    def spread(ep: int) -> str:
+        return next((f"{e} experts do not divide into {ep} ways (ep)." for e in banks if e % ep), "")
+
+    most = {"tp": max((heads for heads, _ in mixers), default=1), "ep": max(banks, default=1)}
+    for name, asked, wrong in (("tp", plan.tp, cut), ("ep", plan.ep, spread)):
+        if text := wrong(asked):
+            yield _problem(f"/{name}", text, f"use {_near(asked, most[name], wrong)}")
     depth = design.depth
     if plan.pp > max(1, depth) or (depth % plan.pp and load.stack not in UNEVEN_STAGES):
         text = f"{depth} layers do not divide into {plan.pp} stages (pp)."
         uneven = f", or --stack {UNEVEN_STAGES[0]}, which takes uneven stages" if plan.pp <= depth else ""
-        yield _problem("/pp", text, f"use {_near(max(1, depth), plan.pp)} stages{uneven}")
+        near = _near(plan.pp, depth, lambda pp: "no" if depth % pp else "")
+        yield _problem("/pp", text, f"use {near} stages{uneven}")
 
 
-def _near(of: int, asked: int) -> int:
-    """The largest divisor that is not above what was asked."""
-    return max(n for n in range(1, max(1, min(of, asked)) + 1) if of % n == 0)
+def _near(asked: int, most: int, wrong: Callable[[int], str]) -> str:
+    """The nearest below and above what was asked that nothing is wrong with: `2 or 4`."""
+    below = next((n for n in range(min(asked - 1, most), 0, -1) if not wrong(n)), None)
+    above = next((n for n in range(asked + 1, most + 1) if not wrong(n)), None)
+    return " or ".join(str(n) for n in (below, above) if n is not None) or "1"
 
 
 def _trains(load: Scenario) -> Iterator[Problem]:

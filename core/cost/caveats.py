@@ -54,6 +54,8 @@ def _told(load: Scenario, on: Processor | None, grade: Grade) -> Iterator[str]:
         )
     if "fp32" in load.weights.formats and on.compute != "fp32":
         yield _float32(on)
+    for form in sorted({"bf16", "fp16"} & load.weights.formats - on.peak.keys()):
+        yield f"{on.title} has no {form} rate: what is stored in {form} is multiplied in {load.numbers}."
     slow = [form for form in narrow if not multiplies(form, on)]
     # The kernels of llama.cpp and its kin are written for this.
     if slow and kind != "ggml":

@@ -242,6 +242,37 @@ def test_what_makes_no_sense_is_a_problem_and_never_a_number(capsys):
     assert found["memory"] == {"weights_bytes": None, "peak_bytes": None}
 
 
+@pytest.mark.parametrize(
+    ("flag", "value", "path"),
+    [
+        ("--batch", "1.5", "/batch"),
+        ("--batch", "many", "/batch"),
+        ("--context", "1e400", "/context"),
+        ("--tp", "two", "/tp"),
+        ("--gpus", "0.5", "/devices"),
+        ("--price", "abc", "/price"),
+        ("--price", "nan", "/price"),
+        ("--watts", "1kW", "/watts"),
+        ("--correlation", "x", "/correlation"),
+    ],
+)
+def test_what_is_no_number_is_a_problem_too(flag, value, path, tmp_path, capsys):
+    asked = [flag, value, "--target", "h100-sxm", "--stack", "vlm"]
+    for name in ("mixtral-8x7b", str(tmp_path / "none.json")):
+        assert cli.main(["cost", name, "--json", *asked]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert {path, "/stack"} <= {p["path"] for p in found["problems"]}
+        assert found["time_s"] is None
+    assert cli.main(["cost", "mixtral-8x7b", *asked]) == 1
+    assert "To fix this" in capsys.readouterr().err
+
+
+def test_whole_numbers_may_be_written_with_an_exponent(capsys):
+    assert cli.main(["cost", "mixtral-8x7b", "--batch", "1e3", "--context", "2048.0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["batch"], found["context"]) == (1000, 2048)
+
+
 def broken(document):
     document["width"] = -1
     document["task"]["vocabulary"] = "many"

@@ -33,7 +33,7 @@ def told(design, **asked):
         ({"tp": 0}, "/tp", "tp of 0", "from 1 on"),
         ({"ep": 3}, "/ep", "8 experts do not divide into 3", "use 2"),
         ({"ep": 16}, "/ep", "8 experts do not divide into 16", "use 8"),
-        ({"pp": 5}, "/pp", "32 layers do not divide into 5", "use 4 stages"),
+        ({"pp": 5}, "/pp", "32 layers do not divide into 5", "use 4 or 8 stages"),
         ({"pp": 64, "stack": "megatron"}, "/pp", "do not divide into 64", "use 32 stages"),
         ({"devices": 6, "tp": 4}, "/devices", "6 devices do not divide", "multiple of 4"),
         ({"devices": 8, "tp": 2, "dp": 2}, "/devices", "are 4 devices, not 8", "ask for 4"),
@@ -126,3 +126,22 @@ def test_an_fpga_takes_its_own_widths_and_works_alone():
         with pytest.raises(RefusedError) as raised:
             estimate(STARTER, "zcu104", **asked)
         assert raised.value.problems[0].path == path
+
+
+@pytest.mark.parametrize(
+    ("asked", "message", "fix"),
+    [
+        ({"tp": 3}, "32 heads do not divide into 3 ways (tp).", "use 2 or 4"),
+        ({"tp": 64}, "32 heads", "use 32"),
+        ({"ep": 3}, "8 experts do not divide into 3 ways (ep).", "use 2 or 4"),
+        ({"pp": 5}, "32 layers do not divide into 5 stages (pp).", "use 4 or 8 stages"),
+        ({"devices": 0}, "A number of devices of 0 makes no sense.", "use a whole number from 1 on"),
+        ({"micro_batch": 0}, "A micro-batch of 0 makes no sense.", "use a whole number from 1 on"),
+    ],
+)
+def test_plans_that_work_stand_on_both_sides(asked, message, fix):
+    with pytest.raises(RefusedError) as caught:
+        scenario(MIXTRAL, asked)
+    (problem,) = caught.value.problems
+    assert str(problem.message).startswith(message)
+    assert str(problem.fix).startswith(f"To fix this, {fix}")

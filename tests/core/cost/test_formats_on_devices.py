@@ -127,3 +127,10 @@ def test_pytorch_is_not_said_to_run_on_a_cpu_where_it_does_not():
 def test_what_was_calibrated_on_is_what_counts_as_such():
     timed = [point for point in points() if point.fits]
     assert {told(p.load, software(p.load, p.on), p.on) for p in timed} == fitted().seen
+
+
+def test_weights_in_a_16_bit_format_that_a_device_lacks_are_said_to_be_multiplied_in_the_other():
+    for target, says in (("v100-sxm", True), ("t4", True), ("a100-80-sxm", False)):
+        said = " ".join(estimate(GRANITE, target, weights="bf16").caveats)
+        assert ("has no bf16 rate: what is stored in bf16 is multiplied in fp16" in said) == says
+    assert not any("has no" in word for word in estimate(GRANITE, "v100-sxm").caveats)
