@@ -63,8 +63,11 @@ def test_the_finding_counts_first_experts_that_took_a_byte():
     assert said == "Expert 2 is first for 67\u2009% of this text; 2 of 3 experts are first somewhere"
 
 
-def test_the_loss_of_a_text_is_a_mean_of_bits():
-    assert tokens.bits(inspection()) == pytest.approx(2.0)
+def test_the_loss_of_a_text_is_in_nats_as_in_its_table():
+    found = inspection()
+    assert tokens.nats(found) == pytest.approx(2 * np.log(2))
+    losses = tokens.rows(found, found.layers[0])["loss, nats"]
+    assert losses.mean() == pytest.approx(tokens.nats(found), abs=1e-3)
 
 
 def test_the_table_has_every_pick_and_nothing_where_there_was_none():

@@ -152,7 +152,7 @@ def test_a_second_run_reads_the_same_text_and_only_runs_of_text_with_experts_are
     expect(page.get_by_role("option")).to_have_count(2)
     page.get_by_role("option", name=studio[2]).click()
     rest(page)
-    expect(page.get_by_text(re.compile(rf"{studio[2]} needs .* bits per byte"))).to_be_visible(
+    expect(page.get_by_text(re.compile(rf"{studio[2]} loses .* nats per byte"))).to_be_visible(
         timeout=PATIENCE
     )
     expect(page.get_by_role("listbox", name="Tokens of the text in the other run")).to_be_visible()

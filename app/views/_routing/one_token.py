@@ -92,11 +92,7 @@ def _picks(found: Inspection, layer: LayerView, at: int) -> None:
         for b, p in zip(found.guess_TN[at].tolist(), found.guess_probability_TN[at].tolist(), strict=True)
     )
     nll = found.nll_T[at]
-    came = (
-        ""
-        if math.isnan(nll)
-        else f" What came: {_quoted(int(found.token_T[at + 1]))}, {nll / math.log(2):.2f} bits."
-    )
+    came = "" if math.isnan(nll) else f" What came: {_quoted(int(found.token_T[at + 1]))}, {nll:.2f} nats."
     page.small(f"The model expects next: {guesses}.{came}")
     page.small(
         "Speaks for: the bytes that the last norm and head read from this contribution alone. It leaves out"

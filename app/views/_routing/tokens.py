@@ -271,15 +271,15 @@ def finding(layer: LayerView) -> str:
     )
 
 
-def bits(found: Inspection) -> float:
+def nats(found: Inspection) -> float:
     """Mean loss of the bytes that have a next one."""
-    return float(np.nanmean(found.nll_T)) / math.log(2) if len(found.nll_T) > 1 else math.nan
+    return float(np.nanmean(found.nll_T)) if len(found.nll_T) > 1 else math.nan
 
 
 def _figures(found: Inspection) -> str:
     told = f"Answered by step {count(found.step)} · {len(found.token_T)} bytes"
-    if not math.isnan(bits(found)):
-        told += f" · {bits(found):.2f} bits per byte"
+    if not math.isnan(nats(found)):
+        told += f" · loss {nats(found):.2f} nats per byte"
     if len(found.token_T) > found.context:
         told += f" · read in windows of {found.context} that overlap by half"
     return told
@@ -305,11 +305,11 @@ def _beside(found: Inspection, other: Inspection, path: str, at: int) -> None:
         page.small(f"{other.run} has no layer that chooses experts.")
         return
     layer = next((layer for layer in other.layers if layer.path == path), other.layers[-1])
-    mine, theirs = bits(found), bits(other)
-    better = "fewer" if theirs < mine else "more"
+    mine, theirs = nats(found), nats(other)
+    better = "less" if theirs < mine else "more"
     name = layer_names([layer.path for layer in other.layers])[layer.path]
     page.head(
-        f"{other.run} needs {theirs:.2f} bits per byte, {abs(theirs - mine):.2f} {better}",
+        f"{other.run} loses {theirs:.2f} nats per byte, {abs(theirs - mine):.2f} {better}",
         f"{name.capitalize()} of that run at step {count(other.step)}. Expert numbers of two runs have"
         " nothing to do with each other; compare which tokens stay together.",
     )
