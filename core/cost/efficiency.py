@@ -53,8 +53,8 @@ _TRAINED = frozenset({"bf16", "fp16", "fp8", "mxfp8"})
 def software(load: Scenario, on: Processor) -> Class:
     """The class of the stack asked for, where it does such steps; else what they usually run on.
 
-    Prefills of llama.cpp and its kin were timed on none but devices that mostly run it: elsewhere their
-    formats are timed as the software that was, unless they are asked for.
+    On datacenter devices prefills of llama.cpp and its kin were never timed, those of serving software were:
+    there their formats are timed as that, unless they are asked for.
     """
     asked = STACKS[load.stack] if load.stack is not None else None
     if asked == "local" or (asked is None and on.measured):
@@ -63,8 +63,9 @@ def software(load: Scenario, on: Processor) -> Class:
         return "trainer"
     if asked is not None and asked != "trainer":
         return asked
-    decodes_own = load.weights.name in _GGML_FORMATS and load.phase == "decode"
-    return "ggml" if decodes_own or on.kind in _GGML_KINDS else "serving"
+    timed = load.phase == "decode" or on.kind != "datacenter"
+    own = load.weights.name in _GGML_FORMATS and timed
+    return "ggml" if own or on.kind in _GGML_KINDS else "serving"
 
 
 @dataclass(frozen=True)
