@@ -20,6 +20,7 @@ from core.cost.offload import away, staying, updated_away
 from core.cost.op import Bound, Op, op
 from core.cost.optimizers import optimizer
 from core.cost.scenario import Scenario
+from core.cost.spread import holding
 from core.cost.works import Stages, Work, summed, works
 
 #: Bytes of a parameter that an optimizer moves in mixed precision beside its states, and FLOPs: it reads the
@@ -155,5 +156,5 @@ def _updated(counts: Counts, load: Scenario) -> tuple[float, float, float]:
     experts = sum(part.times * part.routed for part in counts.parts)
     copies = (plan.dp, plan.expert_dp) if load.training.zero else (1, 1)
     cut = plan.tp * copies[0] * plan.pp
-    each = experts / (plan.ep * plan.expert_tp * copies[1] * plan.pp)
+    each = holding(counts, plan.ep) * experts / (plan.ep * plan.expert_tp * copies[1] * plan.pp)
     return (counts.total - experts - tables) / cut, each, tables / cut

@@ -15,7 +15,7 @@ from core.cost.efficiency import Constants
 from core.cost.formats import number_format
 from core.cost.rates import routed
 from core.cost.scenario import Scenario
-from core.cost.spread import fullest, here, pooled, visited
+from core.cost.spread import fullest, here, holding, pooled, visited
 from core.design.bodies.moe import Moe
 
 #: Bytes/s between devices that no link joins: an adapter of 100 Gb/s, a prior.
@@ -101,7 +101,7 @@ def gradients(counts: Counts, load: Scenario, on: Processor) -> tuple[Message, .
         return ()
     experts = sum(part.times * part.routed for part in counts.parts)
     plain = (counts.total - experts) / plan.tp / plan.pp
-    each = experts / (plan.ep * plan.expert_tp) / plan.pp
+    each = holding(counts, plan.ep) * experts / (plan.ep * plan.expert_tp) / plan.pp
     again = 2 if load.training.zero == 3 else 1
     found = []
     span = plan.tp * plan.dp

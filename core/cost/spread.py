@@ -114,6 +114,18 @@ def _fullest_sum(means: Sequence[float], variances: Sequence[float], ep: int) ->
     return max(*_dealt(means, ep), math.fsum(means) / ep + most)
 
 
+def holding(counts: Counts, ep: int) -> float:
+    """Parameters of routed experts on the device that holds most of them over an even share."""
+    sums = [0.0] * ep
+    for part in counts.parts:
+        if ep < 2 or len({group.parameters for group in part.groups}) < 2:
+            sums = [each + part.times * part.routed / ep for each in sums]
+            continue
+        sizes = [group.parameters for group in part.groups for _ in range(group.experts)]
+        sums = [each + part.times * own for each, own in zip(sums, _dealt(sizes, ep), strict=True)]
+    return max(sums) * ep / math.fsum(sums) if any(sums) else 1.0
+
+
 def crowded(
     part: PartCount, rows: float, ep: int, training: bool, sizes: Sequence[float] | None = None
 ) -> float:
