@@ -86,11 +86,15 @@ def primary(label: str, ready: bool = True) -> str:
 
 def card_head(finding: str, note: str, name: str, frame: Callable[[], pd.DataFrame], key: str) -> None:
     """A card's finding, its note, and beside them the table of `name` and its picture, one click away."""
-    with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
-        with st.container(width="stretch"):
-            head(finding, note)
-        table(name, frame, key)
-        save(name, key=f"{key}.save")
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="top", gap="small", wrap=False):
+            with st.container(width="stretch"):
+                head(finding)
+            table(name, frame, key)
+            save(name, key=f"{key}.save")
+        # Below the buttons it has the width of the card: beside them it would be a column of short lines.
+        if note:
+            small(note)
 
 
 def small(text: str) -> None:

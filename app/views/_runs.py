@@ -82,7 +82,7 @@ def choose(db: Database, run: RunPublic, key: str) -> None:
         list(listed),
         format_func=lambda run_id: label(listed[run_id]) if run_id in listed else run_id,
         label_visibility="collapsed",
-        width=230,
+        width=300,
         key=key,
         on_change=changed,
     )

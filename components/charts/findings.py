@@ -38,8 +38,11 @@ def losses(series: Mapping[str, Points], what: str = "loss") -> str:
     return f"{_first(hardest)} is hardest, at {high:.2f}; {easiest} is easiest, at {low:.2f}"
 
 
-def domain_experts(domains: Sequence[str], counts_NE: npt.ArrayLike) -> str:
-    """On the experts of one layer by domain: the expert furthest above its fair share, and for whom."""
+def domain_experts(domains: Sequence[str], counts_NE: npt.ArrayLike, kinds_E: Sequence[str] = ()) -> str:
+    """On the experts of one layer by domain: the expert furthest above its fair share, and for whom.
+
+    `kinds_E`: what an expert is if not of the usual kind, else empty; nothing where all are of one kind.
+    """
     shares = row_shares(counts_NE)
     if not shares.size or not shares.any():
         return "No token has been routed yet"
@@ -54,10 +57,11 @@ def domain_experts(domains: Sequence[str], counts_NE: npt.ArrayLike) -> str:
     domain, expert = divmod(int(stand_out.argmax()), shares.shape[1])
     times = shares[domain, expert] / fair
     also = [d for d in range(len(domains)) if d != domain and stand_out[d, expert]]
-    who = f"{_percent(shares[domain, expert])} of {domains[domain]} ({_counted(picks_N[domain], 'pick')})"
+    who = f"{_percent(shares[domain, expert])} of {domains[domain]}"
+    named = f"Expert {expert}{f' ({kinds_E[expert]})' if kinds_E and kinds_E[expert] else ''}"
     if also:
-        return f"Expert {expert} takes {who}, and more than its share of {_names([domains[d] for d in also])}"
-    return f"Expert {expert} takes {who}, {times:.1f} times its fair share"
+        return f"{named} takes {who}, and more than its share of {_names([domains[d] for d in also])}"
+    return f"{named} takes {who}, {times:.1f} times its fair share"
 
 
 def shares(rows: Sequence[tuple[str, npt.ArrayLike]], of: str = "") -> str:
@@ -117,7 +121,7 @@ def specialization(rows: Sequence[tuple[str, float, float, float]]) -> str:
     name, value, high, by_chance = max(rows, key=lambda row: row[1] - row[2])
     if value <= high:
         return "No layer tells domains apart better than chance"
-    return f"Specialization peaks in {name} at {figure(value)}; by chance it would be {figure(by_chance)}"
+    return f"Specialization peaks in {name}: {figure(value)}, chance {figure(by_chance)}"
 
 
 def expert(

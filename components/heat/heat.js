@@ -31,7 +31,7 @@ function drawing(root, data, frame, pick) {
   });
   if (data.corner) svg.append(s("text", { x: left - 8, y: 12, "text-anchor": "end" }, data.corner));
   for (let e = 0; e < data.experts; e++) {
-    const words = `${e % every ? "" : e}${data.signs[e] ?? ""}`;
+    const words = [e % every ? "" : e, data.signs[e]].join(" ").trim();
     if (words) svg.append(s("text", { x: left + (e + 0.5) * cell, y: 12, "text-anchor": "middle" }, words));
   }
   data.frames[frame].forEach((values, r) => {

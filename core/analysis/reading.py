@@ -44,8 +44,10 @@ def figure(value: float) -> str:
         return "–"
     if value == 0:
         return "0"
-    digits = 2 - math.floor(math.log10(abs(value)))
-    return f"{round(value, digits):,.{max(0, digits)}f}"
+    rounded = round(value, 2 - math.floor(math.log10(abs(value))))
+    # 0.9996 is 1.00: rounding may have brought a digit before the point.
+    digits = 2 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:,.{max(0, digits)}f}"
 
 
 def counted(number: int, name: str) -> str:

@@ -10,6 +10,7 @@ from app.inference.client import Answer
 from app.slot import Slot
 from app.views._routing import asked, empty, sections, tour
 from app.views._routing.counters import Counters, marks
+from app.views._routing.panels import together
 from app.views._routing.panels.registry import PANELS
 from core.probe.answers import Experts
 from core.trace.newest import small_traces
@@ -112,6 +113,16 @@ def test_experts_together_and_where_they_should_live(run):
     app.slider(key="routing.devices").set_value(2).run()
     assert not app.exception
     assert "With experts in order on 2 devices" in said(app)
+
+
+def test_experts_that_no_other_can_be_compared_with_are_left_out_of_the_pairs():
+    lift_EE = np.full((5, 5), np.nan)
+    lift_EE[[1, 3], [3, 1]] = 2.0
+    lift_EE[2, 2] = 1.0
+    shown_EE, order = together.told(lift_EE, np.array([4, 3, 2, 1, 0]))
+    assert order.tolist() == [3, 1]
+    assert shown_EE[0, 1] == shown_EE[1, 0] == 2
+    assert np.isnan(shown_EE.diagonal()).all()
 
 
 def test_drops_are_told_apart(run, tmp_path):

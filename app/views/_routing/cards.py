@@ -84,8 +84,8 @@ def specialization(routed: Routed) -> None:
     with page.card():
         page.card_head(
             finding,
-            "Mutual information of domain and expert over the domain's entropy. By chance: the mean of"
-            f" {SHUFFLES} shuffles of the examples' domains. Grey: up to what 95 % of them stay below.",
+            "Mutual information of domain and expert over the domain's entropy. Chance: the mean of"
+            f" {SHUFFLES} shuffles; grey: what 95 % of them stay below.",
             "Specialization",
             lambda: pd.DataFrame(
                 rows, columns=["layer", "specialization", "95 % of shuffles below", "by chance"]
@@ -102,12 +102,13 @@ def domains(routed: Routed, cell: tuple[int, int], kinds: Mapping[str, Sequence[
     """Domain x expert of the chosen layer."""
     layer = routed.layers[cell[0]]
     names, counts = routed.trace.domains, layer["domain_expert"]
-    finding = findings.domain_experts(names, counts)
+    kinds_E = kinds.get(layer["path"], ())
+    finding = findings.domain_experts(names, counts, kinds_E)
     name = routed.names[layer["path"]]
     with page.card():
         page.card_head(
             finding,
-            f"{name.capitalize()}: share of each domain's picks, %.",
+            f"{name.capitalize()}: share of each domain's picks, %, of {count(int(np.sum(counts)))}.",
             f"Experts by domain, {name}",
             lambda: rows_of(names, counts, "domain"),
             "routing.domains",
@@ -118,7 +119,7 @@ def domains(routed: Routed, cell: tuple[int, int], kinds: Mapping[str, Sequence[
             alt=finding,
             numbers=True,
             corner="expert",
-            kinds=[kinds.get(layer["path"], ())] * len(names),
+            kinds=[kinds_E] * len(names),
         )
         heat(data, key="routing.domains", on_pick=lambda _row, column: state.fill(EXPERT, column))
         page.small(_figures(layer))
@@ -158,8 +159,8 @@ def drill(
     with words:
         page.head(
             finding,
-            "Share of its tokens by domain. Tick: the domain's share of all picks. A preference is named"
-            " where shuffles of the examples' domains do not reach it.",
+            "Share of its tokens by domain. Tick: the domain's share of all picks. Preferred is what"
+            " shuffles of the examples' domains do not reach.",
         )
     if not len(found.tokens_I):
         return

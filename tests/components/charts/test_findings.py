@@ -21,7 +21,7 @@ def test_a_single_loss_fell_or_rose():
 def test_an_expert_above_its_share_is_named_with_its_domain():
     counts = [[70, 10, 10, 10], [25, 25, 25, 25]]
     said = findings.domain_experts(["python", "english"], counts)
-    assert said == "Expert 0 takes 70\u2009% of python (100 picks), 2.8 times its fair share"
+    assert said == "Expert 0 takes 70\u2009% of python, 2.8 times its fair share"
 
 
 def test_even_experts_do_not_stand_out():
@@ -42,6 +42,11 @@ def test_the_kind_of_the_busiest_expert_is_said():
     kinds = {"layer 2": ["", "zero", "identity"]}
     assert findings.loads(layers, "", kinds).startswith("Expert 2 (identity) of layer 2 is busiest")
     assert findings.loads(layers).startswith("Expert 2 of layer 2")
+
+
+def test_the_kind_of_a_domains_expert_is_said():
+    said = findings.domain_experts(["python"], [[10, 10, 80]], ["", "", "zero"])
+    assert said == "Expert 2 (zero) takes 80\u2009% of python, 2.4 times its fair share"
 
 
 def test_nothing_routed_is_said():
@@ -65,9 +70,7 @@ def test_a_few_picks_are_too_few_for_a_headline():
 
 def test_specialization_is_told_against_the_mean_of_the_shuffles():
     rows = [("layer 1", 0.1, 0.02, 0.01), ("layer 2", 0.412, 0.008, 0.0042)]
-    assert findings.specialization(rows) == (
-        "Specialization peaks in layer 2 at 0.412; by chance it would be 0.00420"
-    )
+    assert findings.specialization(rows) == ("Specialization peaks in layer 2: 0.412, chance 0.00420")
     # Beyond the mean, and still no more than five of a hundred shuffles reach.
     assert findings.specialization([("layer 1", 0.02, 0.03, 0.01)]) == (
         "No layer tells domains apart better than chance"

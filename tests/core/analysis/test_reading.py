@@ -27,6 +27,15 @@ def test_a_reading_reads_as_a_sentence_each() -> None:
     assert str(Reading("Shows.", "Trap.", "Chance.")) == "Shows. Chance. Trap."
 
 
+def test_a_number_that_is_rounded_up_to_the_next_digit_has_three_too() -> None:
+    assert [figure(value) for value in (0.99962, 0.0099996, 9.996, -0.9999)] == [
+        "1.00",
+        "0.0100",
+        "10.0",
+        "-1.00",
+    ]
+
+
 def test_numbers_have_three_digits() -> None:
     said = [figure(value) for value in (0, 0.012345, 1.2345, 12.345, 123.45, 12345.6, -0.5, float("nan"))]
     assert said == ["0", "0.0123", "1.23", "12.3", "123", "12,300", "-0.500", "–"]

@@ -1,6 +1,7 @@
 """Together: which experts work on the same tokens, and where they should live."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -12,6 +13,7 @@ from components.charts import palette
 from components.charts.matrix import lifts
 from components.charts.sent import sent
 from components.graph.mount import draw, graph
+from components.words import plural
 from core.analysis.coactivation import Coactivation, coactivation, layout
 from core.analysis.placement import Placement, placement
 
@@ -46,22 +48,37 @@ def pairs(routed: Routed, found: Coactivation, load: list[int]) -> None:
             key="routing.graph",
         )
     order = np.lexsort((np.arange(len(load)), np.where(found.community_E < 0, len(load), found.community_E)))
+    lift_EE, order = told(found.lift_EE, order)
     names = [str(e) for e in order]
-    lift_EE = found.lift_EE[np.ix_(order, order)]
-    np.fill_diagonal(lift_EE, np.nan)
     finding = strongest(found)
     with right, page.card():
         page.card_head(
             finding,
             "Tokens both experts took, over what the same experts paired at random would share: 1 is chance."
-            " In the order of the groups.",
+            f" In the order of the groups.{_left_out(len(load) - len(order))}",
             f"Pairs of experts, {name}",
             lambda: table(found),
             "routing.pairs",
         )
+        if not len(order):
+            return
         none = np.zeros(lift_EE.shape, np.bool_)
         drawing = lifts(names, lift_EE, none, palette.current(), "expert", columns=names)
-        page.chart(drawing, finding, height=420, key="routing.pairs")
+        page.chart(drawing, finding, height=min(420, 110 + 24 * len(order)), key="routing.pairs")
+
+
+def told(
+    lift_EE: npt.NDArray[np.float64], order: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """The matrix and the experts in this order, without those that no other can be compared with."""
+    lift_EE = lift_EE.copy()
+    np.fill_diagonal(lift_EE, np.nan)
+    kept = order[np.isfinite(lift_EE[order]).any(axis=1)]
+    return lift_EE[np.ix_(kept, kept)], kept
+
+
+def _left_out(experts: int) -> str:
+    return f" Left out: {plural(experts, 'expert')} without a pair to compare." if experts else ""
 
 
 def strongest(found: Coactivation) -> str:
