@@ -13,26 +13,35 @@ export default function ({ parentElement, data, setStateValue }) {
     kept.set(parentElement, (state = { at: data.at ?? null }));
     if (data.held === null && data.opens && !remembered(seen)) setStateValue("opened", true);
   }
-  if (state.given !== data.at) state.at = data.at;
+  if (state.given !== data.at) {
+    state.at = data.at;
+    state.moving = false;
+  }
   state.given = data.at;
   // The page has gone on by its own switches: what is remembered of the tour goes with it.
   if (data.at !== data.held) setStateValue("step", data.at ?? -1);
+  // Open it stands elsewhere than closed: until the page has moved it there is none, lest there be two.
+  const move = (to, name) => {
+    state.moving = true;
+    root.replaceChildren();
+    wanted = name;
+    setStateValue("step", to);
+  };
   const go = (at) => {
+    if (state.at === null) return move(at, "next");
     state.at = at;
     wanted = "next";
     setStateValue("step", at);
-    draw("next");
+    return draw("next");
   };
   const leave = () => {
-    state.at = null;
-    wanted = "open";
     remember(seen);
-    setStateValue("step", -1);
-    draw("open");
+    move(-1, "open");
   };
   const button = (name, words, onclick, more = {}) =>
     h("button", { type: "button", class: name, onclick, ...more }, words);
   const draw = (focus) => {
+    if (state.moving) return;
     if (state.at === null)
       root.replaceChildren(button("open", "Tour", () => go(0), { "aria-label": `Tour of this page, ${last + 1} steps` }));
     else {
@@ -59,6 +68,7 @@ export default function ({ parentElement, data, setStateValue }) {
   // Each step redraws the page and this part with it; who walks by keys must not lose the place.
   const inside = root.contains(root.getRootNode().activeElement);
   const lost = wanted && root.ownerDocument.activeElement === root.ownerDocument.body;
+  if (state.moving) return;
   draw(lost ? wanted : inside && state.at !== null ? "next" : null);
   if (lost) wanted = null;
 }
