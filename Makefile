@@ -10,9 +10,9 @@ export MOE_STUDIO_DATA
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
-# A process a core, each with a studio and a browser of its own: two gigabytes each, so four at most.
-# A file is one process's work, for its fixtures; files go out in their order, the slow ones first.
+# A process a core, four at most; a file is one process's work, for its fixtures, the slow ones first.
 PARALLEL := -n logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+USUAL := not soak and not nightly
 
 .PHONY: help install run test nightly soak screens lint fmt
 
@@ -25,7 +25,11 @@ run: .venv/.studio  ## start the studio on http://localhost:8501 (PORT=..., TORC
 	exec $(BIN)/python -m streamlit run app/main.py --server.port=$(PORT)
 
 test: lint  ## lint, types, import rules, then unit, property and browser tests
-	$(BIN)/python -m pytest $(PARALLEL)
+	@# A page that is looked at has a server and a browser that work for it, so these tests run alone.
+	@ended=0; \
+	$(BIN)/python -m pytest -m "$(USUAL) and not browser" $(PARALLEL) || ended=$$?; \
+	$(BIN)/python -m pytest -m "$(USUAL) and browser" || ended=$$?; \
+	exit $$ended
 
 nightly: .venv/.tests  ## thousands of random designs
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -m "not soak and not browser" --timeout=7200

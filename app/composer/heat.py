@@ -1,7 +1,7 @@
 """What colours the drawing: shares of parameters, of FLOPs and of time, part by part and expert by expert."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from components.canvas.heat import Heat
@@ -9,6 +9,7 @@ from core.cost.count import Counts, GroupCount, PartCount, count
 from core.cost.estimate import STRIP, STRIP_CONTEXT, Estimate, estimate
 from core.cost.flops import flops
 from core.cost.format import THIN
+from core.cost.op import Op
 from core.cost.work import hits
 from core.design.bodies.moe import Moe
 from core.design.spec import Design
@@ -107,8 +108,10 @@ def _estimate(design: Design) -> Estimate:
 
 
 def _latency(counts: Counts, found: Estimate) -> Shares:
-    """Seconds of each part's operators. Experts of a layer are one operator, which they share by what they
-    make it read, or by what they make it compute where that bounds it.
+    """Seconds of each part's operators, which equal parts of a step have together.
+
+    Experts of a layer are one operator, which they share by what they make it read, or by what they make it
+    compute where that bounds it.
     """
     placed = {part.pointer: part for part in counts.parts if part.placed is not None}
     ends = {"embedding": "/task", "head": _home(counts, counts.parts[-1])}
@@ -116,21 +119,34 @@ def _latency(counts: Counts, found: Estimate) -> Shares:
     parts: dict[str, float] = defaultdict(float, dict.fromkeys(placed, 0.0))
     experts = {group.pointer: 0.0 for part in placed.values() for group in part.groups}
     experts |= {pointer: 0.0 for part in placed.values() for pointer, *_ in _shared(counts, part)}
+    alike = counts.alike()
     for op in found.ops:
-        parts[op.pointer if op.pointer in placed else ends.get(op.name, op.pointer)] += op.seconds
-        part = placed.get(op.pointer)
-        if part is None or op.name not in ("experts", "shared"):
+        if op.pointer not in placed:
+            parts[ends.get(op.name, op.pointer)] += op.seconds
             continue
-        if op.name == "experts":
-            weights = _asked(part, found, op.bound == "compute")
-            counted = {group.pointer: group.experts for group in part.groups}
-        else:
-            weights = {pointer: copies * macs for pointer, copies, _, macs in _shared(counts, part)}
-            counted = {pointer: copies for pointer, copies, _, _ in _shared(counts, part)}
-        whole = sum(weights.values())
-        for pointer, weight in weights.items():
-            experts[pointer] = op.seconds * weight / whole / counted[pointer] if whole else 0.0
+        same = alike[op.pointer]
+        turns = sum(part.times for part in same)
+        for part in same:
+            seconds = op.seconds * part.times / turns if turns else 0.0
+            parts[part.pointer] += seconds
+            for pointer, share in _inside(counts, part, found, op):
+                experts[pointer] = seconds * share
     return Shares(parts, experts, found.step.value)
+
+
+def _inside(counts: Counts, part: PartCount, found: Estimate, op: Op) -> Iterator[tuple[str, float]]:
+    """What one expert of each group takes of an operator's time; nothing of any but the experts' own."""
+    if op.name == "experts":
+        weights = _asked(part, found, op.bound == "compute")
+        counted = {group.pointer: group.experts for group in part.groups}
+    elif op.name == "shared":
+        weights = {pointer: copies * macs for pointer, copies, _, macs in _shared(counts, part)}
+        counted = {pointer: copies for pointer, copies, _, _ in _shared(counts, part)}
+    else:
+        return
+    whole = sum(weights.values())
+    for pointer, weight in weights.items():
+        yield pointer, weight / whole / counted[pointer] if whole else 0.0
 
 
 def _asked(part: PartCount, found: Estimate, compute: bool) -> dict[str, float]:

@@ -171,11 +171,17 @@ class Counts:
         turns: dict[object, int] = defaultdict(int)
         first: dict[object, PartCount] = {}
         for part in self.parts:
-            # Equal parts share the tuple of their weights, which is found faster than a part is hashed.
-            same = (id(part.weights), id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
-            turns[same] += part.times
-            first.setdefault(same, part)
+            turns[_same(part)] += part.times
+            first.setdefault(_same(part), part)
         return replace(self, parts=tuple(_with(part, times=turns[same]) for same, part in first.items()))
+
+    def alike(self) -> dict[str, list[PartCount]]:
+        """What is one part in `folded`, by its pointer there; parts that stand in a layer only."""
+        found: dict[object, list[PartCount]] = defaultdict(list)
+        for part in self.parts:
+            if part.placed is not None:
+                found[part.pointer if self.measured else _same(part)].append(part)
+        return {parts[0].pointer: parts for parts in found.values()}
 
     def figures(self) -> tuple[Figure, ...]:
         """Total, active by each rule, cached numbers for a token."""
@@ -261,6 +267,11 @@ def _placed(
             else:
                 known[home] = alike[placed.part] = _part(design, placed, owned[home], None, training)
             yield known[home]
+
+
+def _same(part: PartCount) -> object:
+    """The same for equal parts of a stack: they share the tuple of their weights, found faster than a hash."""
+    return (id(part.weights), id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
 
 
 def _again(counted: PartCount, placed: PlacedPart) -> PartCount:

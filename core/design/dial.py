@@ -124,6 +124,8 @@ class _Width:
         head, group = max(1, self.old // heads), max(1, heads // groups)
         if groups * self.scale < 0.5:
             node[few], node[many] = 1, max(1, _nearest(heads * self.scale))
+        elif groups > heads:  # a mistake that is told elsewhere, and no multiple to keep
+            node[few], node[many] = self._count(groups), self._count(heads)
         else:
             largest = min(_MOST_HEADS, max(1, limit // group))
             node[few] = min(largest, max(1, _nearest(groups * self.scale)))

@@ -81,10 +81,17 @@ def _highest(design: Design, key: str) -> float:
         target, weights = STRIP[0]
         context = min(design.task.tokens, STRIP_CONTEXT)
         phase = "decode" if design.task.causal_loss else "prefill"
+        placed = {each.pointer: each for each in design.parts()}
+        apart: dict[str, float] = {}
         for op in estimate(design, target, phase=phase, context=context, weights=weights).ops:
             at = op.name if op.pointer == "/task" else op.pointer
             rows[at] = rows.get(at, 0.0) + op.seconds
-        return max(rows.values())
+        # Equal parts of a stack are one in a step; each takes as much as it has turns.
+        for one in placed.values():
+            alike = [e for e in placed.values() if e.part == one.part and e.stack is one.stack]
+            together = sum(rows.get(e.pointer, 0.0) for e in alike)
+            apart[one.pointer] = together * one.times / sum(e.times for e in alike)
+        return max(*apart.values(), *(seconds for at, seconds in rows.items() if at not in placed))
     found = flops(counts, min(design.task.tokens, STRIP_CONTEXT))
     for part, each in zip(counts.parts, found.parts, strict=True):
         at = ends.get(part.kind, part.pointer) if part.placed is None else part.pointer
