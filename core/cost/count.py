@@ -270,7 +270,7 @@ def _placed(
 
 
 def _same(part: PartCount) -> object:
-    """The same for equal parts of a stack: they share the tuple of their weights, found faster than a hash."""
+    """What equal parts of a stack have in common: the tuple of their weights is found faster than a hash."""
     return (id(part.weights), id(part.placed.stack)) if part.placed else (part.pointer, part.kind)
 
 
