@@ -149,6 +149,7 @@ def test_a_deep_run_arrives_in_one_message_under_a_megabyte_and_is_scrubbed_with
     assert 300_000 < max(received) < 1_000_000
     slider = page.get_by_label("Training step")
     expect(slider).to_have_attribute("aria-valuetext", "step 2000")
+    visit.settle(page, timeout=SECONDS)  # The cards below come after the player.
     page.evaluate("window.frames_seen.length = 0")
     slider.focus()
     for key, step in (("Home", 10), ("ArrowRight", 20), ("PageDown", 120), ("ArrowLeft", 110), ("End", 2000)):
