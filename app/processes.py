@@ -20,6 +20,8 @@ PASSED_ON = (
     "TZ",
     "TMPDIR",
     "LD_LIBRARY_PATH",
+    "CC",  # which compiler makes the experts' program, and where that is kept
+    "XDG_CACHE_HOME",
     "PYTHONPATH",
     "PYTHONWARNINGS",
 )

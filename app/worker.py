@@ -30,6 +30,7 @@ from core.design.facts import Event
 from core.design.files import newest_checkpoint, write_whole
 from core.design.plan import Plan
 from core.design.rules import check
+from core.design.saying import number
 from core.design.spec import Design
 from storage import files, metrics, runs, work
 from storage.errors import StorageError
@@ -186,20 +187,22 @@ def limit_memory() -> None:
 
 def in_words(error: Exception, run_id: str, step: int, kept: int | None) -> str:
     """What the user reads when something broke that we did not foresee; the trace is in the log."""
-    rest = "There is no checkpoint yet." if kept is None else f"The checkpoint of step {kept:,} is kept."
+    at = f"step {number(step)}"
+    rest = "There is no checkpoint yet."
+    if kept is not None:
+        rest = f"The checkpoint of step {number(kept)} is kept."
     text = str(error)
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return (
-            f"The disk is full, so step {step:,} could not be saved. {rest} To fix this, free some space and "
-            "resume."
+            f"The disk is full, so {at} could not be saved. {rest} To fix this, free some space and resume."
         )
     if isinstance(error, MemoryError) or "not enough memory" in text or "can't allocate memory" in text:
         return (
-            f"Step {step:,} needs more memory than this machine has. {rest} To fix this, start a run with a "
-            "smaller batch or a shorter context."
+            f"{at.capitalize()} needs more memory than this machine has. {rest} To fix this, start a run with"
+            " a smaller batch or a shorter context."
         )
     return (
-        f"Training stopped at step {step:,} by a defect in the studio ({type(error).__name__}), not in your "
+        f"Training stopped at {at} by a defect in the studio ({type(error).__name__}), not in your "
         f"design. {rest} The details are in runs/{run_id}/{LOG} of the data folder. To go on, resume the run."
     )
 

@@ -1,11 +1,12 @@
 """A whole training step, ours against transformers' Mixtral of the same size.
 
-`PYTHONPATH=. python benchmarks/train_step.py [--rounds 5] [--experts 8,2,256] [--bfloat16]`
+`PYTHONPATH=. python benchmarks/train_step.py [--rounds 5] [--experts 8,2,256] [--bfloat16] [--compile]`
 
 4 layers of width 128, 4 heads, context 128, 256 tokens of vocabulary, batch 16, on one thread: forward, cross
 entropy, backward, fused AdamW. Equal numbers of parameters; no balancer on either side. In every round each
 contestant takes one step on the same fresh random tokens, in random order; figures are medians of per-round
-ratios of process CPU time. `--bfloat16` adds ours with the experts' products in bfloat16.
+ratios of process CPU time. `--bfloat16` adds ours with the experts' products in bfloat16, `--compile` ours
+with attention and norms through torch.compile.
 """
 
 import os
@@ -27,9 +28,11 @@ from transformers import MixtralConfig, MixtralForCausalLM
 from benchmarks.moe_layer import processor, ratio
 from core.design.presets.pieces import attention, decoder, glu, language, layer, moe, repeat, router
 from core.design.spec import Design
+from core.model.bodies.base import RoutedBody
 from core.model.build import build
 from core.model.execute.tune import fastest, shape_of
 from core.model.experts import ExpertBank, GroupShape
+from core.model.model import Model
 
 WIDTH, LAYERS, HEADS, CONTEXT, BATCH, VOCABULARY = 128, 4, 4, 128, 16, 256
 
@@ -70,7 +73,20 @@ def step_of(model: nn.Module, logits: Callable[[Tensor], Tensor]) -> Callable[[T
     return step
 
 
-def contestants(experts: int, k: int, hidden: int, bfloat16: bool) -> dict[str, Callable[[Tensor], None]]:
+def rest_compiled(model: nn.Module) -> nn.Module:
+    """The model, its attention and norms compiled."""
+    assert isinstance(model, Model)
+    for _, part in model.parts():
+        if not isinstance(part.body, RoutedBody):
+            part.body.compile()
+        if part.norm is not None:
+            part.norm.compile()
+    return model
+
+
+def contestants(
+    experts: int, k: int, hidden: int, bfloat16: bool, compiled: bool
+) -> dict[str, Callable[[Tensor], None]]:
     """A step of each."""
     steps = {}
     for way in ("eager", "grouped_mm"):
@@ -80,6 +96,9 @@ def contestants(experts: int, k: int, hidden: int, bfloat16: bool) -> dict[str, 
         model = ours(experts, k, hidden, name)
         steps[name] = step_of(model, lambda tokens, model=model: model(tokens).logits["next"])
         print(f"ours, {name}: {sum(p.numel() for p in model.parameters())} parameters")
+    if compiled:
+        model = rest_compiled(ours(experts, k, hidden, "float32"))
+        steps["float32, rest compiled"] = step_of(model, lambda tokens: model(tokens).logits["next"])
     print(f"transformers: {sum(p.numel() for p in mixtral(experts, k, hidden, 'eager').parameters())}")
     return steps
 
@@ -90,11 +109,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--experts", default="8,2,256", help="experts, of a token, hidden width")
     parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{processor()}; torch {torch.__version__}, transformers {transformers.__version__}")
     experts, k, hidden = (int(part) for part in options.experts.split(","))
-    steps = contestants(experts, k, hidden, options.bfloat16)
+    steps = contestants(experts, k, hidden, options.bfloat16, options.compile)
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(options.rounds + 1):
         tokens = torch.randint(0, VOCABULARY, (BATCH, CONTEXT + 1))

@@ -31,8 +31,9 @@ def build(
     """The model of a design, in float32, in training mode; equal seeds give equal parameters.
 
     execution: how experts run: `reference` (all of them, masked), `sparse` (a token's own only, by the way
-    expected to be fastest), `ragged`, `grouped` or `numpy` (the same, always that way), `export` (the same
-    in operators that can be exported), `auto`, which is sparse, or a way for each routed part by its path.
+    expected to be fastest), `ragged`, `grouped`, `numpy` or `compiled` (the same, always that way), `export`
+    (the same in operators that can be exported), `auto`, which is sparse, or a way for each routed part by
+    its path.
     expert_dtype: float32 or bfloat16, the type of the routed experts' matrix products; parameters stay
     float32. The global random state is left as it was.
     Raises CannotBuildError for a design with errors at stage train, bfloat16 in `reference` or `export`,

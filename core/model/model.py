@@ -66,6 +66,7 @@ class Model(nn.Module):
         x_BSD = self.ends.embed(inputs)
         ids_BS = None if inputs.is_floating_point() else inputs
         sight = Sight((x_BSD.shape[0], x_BSD.shape[1]), x_BSD.device, self.stack.causal, passing, ids_BS)
+        x_BSD = sight.real(x_BSD)
         losses: dict[str, Tensor] = {}
         records: dict[str, RoutingRecord] = {}
         for number, layer in enumerate(self._layers()):

@@ -14,6 +14,7 @@ from core.data.base import Batch, Dataset
 from core.design.facts import Event, MetricsRow
 from core.design.files import checkpoint_steps, newest_checkpoint
 from core.design.plan import Plan
+from core.design.saying import THIN, number
 from core.design.spec import Design
 from core.model.build import build
 from core.trace import record
@@ -147,10 +148,10 @@ class Loop:
         """What to say about a loss that is not a number."""
         rate, kept = self.plan.optimizer.rate, "There is no checkpoint yet."
         if self.saved:
-            kept = f"The checkpoint of step {self.saved:,} is kept."
+            kept = f"The checkpoint of step {number(self.saved)} is kept."
         return (
-            f"{what} at step {self.step + 1:,}, most often from a step size this high ({rate:g}). {kept} To"
-            f" fix this, start a new run with a lower peak rate, such as {rate / 3:.1g}."
+            f"{what} at step {number(self.step + 1)}, most often from a step size this high ({rate:g})."
+            f" {kept} To fix this, start a new run with a lower peak rate, such as {rate / 3:.1g}."
         )
 
     def report(self, found: Stepped | None) -> None:
@@ -220,7 +221,7 @@ class Loop:
             ),
         )
         self.saved = self.step
-        text = f"Checkpoint of step {self.step:,} written, {size / 1e6:.1f} MB."
+        text = f"Checkpoint of step {number(self.step)} written, {size / 1e6:.1f}{THIN}MB."
         self.emit(Event(step=self.step, kind="checkpoint", text=text))
 
     def resume(self) -> None:
@@ -229,8 +230,8 @@ class Loop:
         newest = newest_checkpoint(self.folder)
         there = checkpoint_steps(self.folder)
         if there and newest != there[-1]:
-            begin = "the beginning" if newest is None else f"step {newest:,}"
-            text = f"The checkpoint of step {there[-1]:,} is damaged; training goes on from {begin}."
+            begin = "the beginning" if newest is None else f"step {number(newest)}"
+            text = f"The checkpoint of step {number(there[-1])} is damaged; training goes on from {begin}."
             self.emit(Event(step=newest or 0, kind="damaged", text=text))
         if newest is None:
             return
@@ -256,7 +257,7 @@ class Loop:
         if path.exists() or (found := self.collected(self.plan.trace_tokens, probability=True)) is None:
             return
         size = record.write(path, found)
-        text = f"Trace of {found.header.tokens:,} tokens written, {size / 1e6:.1f} MB."
+        text = f"Trace of {number(found.header.tokens)} tokens written, {size / 1e6:.1f}{THIN}MB."
         self.emit(Event(step=self.step, kind="trace", text=text))
 
     def trace_small(self) -> None:

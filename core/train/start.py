@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from core.design.files import newest_checkpoint
 from core.design.override import PRESET
 from core.design.plan import Plan, Taken
+from core.design.saying import number
 from core.train import checkpoint
 from core.train.errors import TrainingError
 
@@ -111,7 +112,7 @@ def begin_from(model: nn.Module, run_folder: Path, run: str, taken: Taken = "eve
             " these, or take everything over."
         )
     model.load_state_dict(alike, strict=False)
-    text = f"Begins with the {_TAKEN[taken]} of step {step:,} of {run}."
+    text = f"Begins with the {_TAKEN[taken]} of step {number(step)} of {run}."
     if new := [name for name in ours if name not in alike]:
         text += f" New, as first drawn: {_listed(new)}."
     if left := [name for name in theirs if name not in alike and name not in ours]:

@@ -16,7 +16,7 @@ from storage.drafts import Document
 from storage.errors import StorageError
 from storage.status import Status
 from storage.tables import RunRow
-from tests.app.conftest import Studio, plan
+from tests.app.conftest import PATIENCE, Studio, plan
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_records_wait_while_the_disk_is_full(
 
 def test_wishes_reach_the_worker(studio: Studio, owned: Pulse[RunRow]) -> None:
     def becomes(wish: str) -> bool:
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while owned.wanted() != wish and time.monotonic() < end:
             time.sleep(0.01)
         return owned.wanted() == wish
@@ -79,7 +79,7 @@ def test_a_worker_without_its_run_stops(studio: Studio, owned: Pulse[RunRow]) ->
     runs.erase(studio.db, only_run(studio))
     with owned:
         owned.emit(MetricsRow(step=1, seconds=1))
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while owned.wanted() != "stop":
             assert time.monotonic() < end
             time.sleep(0.01)
@@ -90,7 +90,7 @@ def test_a_worker_without_its_run_stops(studio: Studio, owned: Pulse[RunRow]) ->
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (OSError(28, "No space left on device"), "The disk is full, so step 1,200 could not be saved"),
+        (OSError(28, "No space left on device"), "The disk is full, so step 1\u2009200 could not be saved"),
         (MemoryError(), "needs more memory than this machine has"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "needs more memory"),
         (OSError(5, "Input/output error"), "a defect in the studio (OSError)"),
@@ -100,7 +100,7 @@ def test_a_worker_without_its_run_stops(studio: Studio, owned: Pulse[RunRow]) ->
 def test_what_nobody_foresaw_is_told_in_words(error: Exception, words: str) -> None:
     told = worker.in_words(error, "run-1", 1200, 1000)
     assert words in told
-    assert "The checkpoint of step 1,000 is kept." in told
+    assert "The checkpoint of step 1\u2009000 is kept." in told
     assert "To " in told.rsplit(". ", 1)[1]
     assert "There is no checkpoint yet." in worker.in_words(error, "run-1", 3, None)
 

@@ -63,6 +63,14 @@ class Sight:
         assert isinstance(made, Tensor)
         return made
 
+    def real(self, x_BSD: Tensor) -> Tensor:
+        """x with zeros for padding: whatever stood there, NaN too, reaches no token and no gradient.
+
+        A product with the mask would not do: 0 * NaN is NaN.
+        """
+        mask_BS = self.passing.mask
+        return x_BSD if mask_BS is None else x_BSD.masked_fill(~mask_BS[:, :, None], 0.0)
+
     def _felt(self, reach: int | None) -> int | None:
         """A window or chunk that the sequence fits into limits nothing; an exported model may meet any."""
         short = reach is not None and not torch.compiler.is_exporting() and reach >= self.shape[1]

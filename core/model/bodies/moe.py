@@ -40,7 +40,7 @@ class Moe(RoutedBody):
         self.names = tuple(balancer.kind for balancer in spec.balance)
 
     def forward(self, x_BSD: Tensor, sight: Sight) -> tuple[Tensor, Routed | None]:
-        x_TD = x_BSD.flatten(0, 1)
+        x_TD = sight.real(x_BSD).flatten(0, 1)
         context = self._context(x_TD, sight)
         scored: Scored = self.router(x_TD, context)
         with torch.autocast(x_TD.device.type, enabled=False):

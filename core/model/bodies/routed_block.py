@@ -55,7 +55,7 @@ class RoutedBlock(nn.Module):
             self.training,
             sight.causal,
             x_BSD.device,
-            x_BSD.flatten(0, 1),
+            sight.real(x_BSD).flatten(0, 1),
             token_BS=sight.token_BS,
             tasks=self.tasks,
         )

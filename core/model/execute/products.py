@@ -74,7 +74,7 @@ class ByNumpy(Products):
     """
 
     def __init__(self, stack_Eio: Tensor, bias_Eo: Tensor | None = None) -> None:
-        _one_thread()
+        one_thread()
         self.stack = stack_Eio.detach().numpy()
         self.added = None if bias_Eo is None else bias_Eo.detach().numpy()
 
@@ -107,6 +107,6 @@ def reaches(device: torch.device, dtype: torch.dtype) -> bool:
 
 
 @cache
-def _one_thread() -> None:
+def one_thread() -> None:
     """For the whole process: torch's number of threads says nothing to NumPy, which would take all cores."""
     threadpool_limits(limits=1, user_api="blas")

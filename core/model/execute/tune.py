@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.model.execute.sparse import Batched, Strategy, choose, sparse
+from core.model.execute.sparse import Batched, Strategy, choose, compiles, sparse
 from core.model.experts import ExpertBank, GroupShape, StackedExperts
 
 #: Seconds of timing a shape may take, beyond five rounds.
@@ -48,10 +48,11 @@ def fastest(shape: Shape) -> Batched:
     """The way to train a float32 bank: what `choose` says unless another is clearly faster. NumPy is asked
     only where torch has one thread.
     """
-    numpy = shape.threads == 1
     experts = sum(group.count for group in shape.groups)
-    usual = choose(shape.tokens, shape.k, experts, numpy)
-    ways: tuple[Batched, ...] = ("ragged", "grouped", "numpy") if numpy else ("ragged", "grouped")
+    usual = choose(shape.tokens, shape.k, experts, shape.threads)
+    ways: list[Batched] = ["ragged", "grouped"]
+    ways += ["numpy"] if shape.threads == 1 else []
+    ways += ["compiled"] if compiles(shape.threads) else []
     seconds = dict(zip(ways, _timed(shape, [(way, torch.float32) for way in ways]), strict=True))
     best = min(ways, key=seconds.__getitem__)
     return best if seconds[usual] > CLEARLY * seconds[best] else usual

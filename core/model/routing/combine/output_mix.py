@@ -12,7 +12,7 @@ from torch import Tensor
 from core.design.routing.combine.output_mix import OutputMix as OutputMixSpec
 from core.model.execute.export import bracketed
 from core.model.execute.reference import reference
-from core.model.execute.sparse import SINGLE, Strategy, sparse
+from core.model.execute.sparse import Strategy, singly, sparse
 from core.model.experts import ExpertBank
 from core.model.routing.combine.base import COMBINERS, Combiner, way_and_type
 from core.model.routing.context import RouteContext
@@ -75,7 +75,7 @@ def _own(
     dtype: torch.dtype | None = None,
 ) -> Tensor:
     mix_TK = decision.mix_TK.to(x_TD.dtype)
-    if not torch.is_grad_enabled() and len(mix_TK) <= SINGLE:
+    if not torch.is_grad_enabled() and singly(len(mix_TK)):
         strategy = None  # single tokens are decoded: the way was chosen for batches
     return sparse(bank, x_TD, decision.expert_TK, mix_TK, strategy, kept_TER, dtype)
 
@@ -91,6 +91,7 @@ _EXECUTIONS: dict[str, Callable[..., Tensor]] = {
     "ragged": partial(_own, strategy="ragged"),
     "grouped": partial(_own, strategy="grouped"),
     "numpy": partial(_own, strategy="numpy"),
+    "compiled": partial(_own, strategy="compiled"),
     "reference": _all,
     "export": _bracketed,
 }

@@ -12,13 +12,14 @@ from threadpoolctl import threadpool_info
 from torch import Tensor, nn
 
 from core.model.execute import sparse as module
+from core.model.execute.compiled import call
 from core.model.execute.products import ByNumpy
 from core.model.execute.reference import reference
 from core.model.execute.slots import sort_slots
-from core.model.execute.sparse import Strategy, choose, sparse, suits_numpy
+from core.model.execute.sparse import Strategy, choose, choose_without_c, compiles, sparse, threads_on
 from core.model.experts import ExpertBank, ExpertGroup, GroupShape
 
-STRATEGIES: tuple[Strategy, ...] = ("ragged", "grouped", "numpy")
+STRATEGIES: tuple[Strategy, ...] = ("ragged", "grouped", "numpy", "compiled")
 WIDTH = 8
 SHAPES = st.builds(
     GroupShape,
@@ -47,6 +48,28 @@ def test_an_expert_the_bank_lacks_is_an_error(strategy: Strategy | None, expert:
     index_TK = torch.tensor([[0, -1], [2, expert]])
     with pytest.raises(ValueError, match=rf"expert {expert}, but the bank has experts 0 to 2.*To fix this"):
         sparse(bank, torch.zeros(2, WIDTH), index_TK, torch.ones(2, 2), strategy)
+
+
+@pytest.mark.parametrize("strategy", ["hit", *STRATEGIES, None])
+@pytest.mark.parametrize(
+    ("x_TD", "index_TK", "weight_TK"),
+    [
+        (torch.zeros(2, WIDTH + 1), torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1)),
+        (torch.zeros(1, WIDTH), torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1)),
+        (torch.zeros(2, WIDTH), torch.zeros(2, 2, dtype=torch.int64), torch.ones(2, 1)),
+        (torch.zeros(2, WIDTH), torch.zeros(2, 1, dtype=torch.int32), torch.ones(2, 1)),
+        (torch.zeros(2, WIDTH), torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1).double()),
+        (torch.zeros(2, WIDTH).to("meta"), torch.zeros(2, 1, dtype=torch.int64), torch.ones(2, 1)),
+    ],
+    ids=["width", "tokens", "slots", "int32", "float64", "device"],
+)
+def test_what_does_not_go_together_is_an_error(
+    strategy: Strategy | None, x_TD: Tensor, index_TK: Tensor, weight_TK: Tensor
+) -> None:
+    bank = ExpertBank(WIDTH, [GroupShape("glu", 1, 4)])
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad), pytest.raises(ValueError, match="To fix this"):
+            sparse(bank, x_TD, index_TK, weight_TK, strategy)
 
 
 def test_every_expert_of_a_bank_of_255_is_its_own() -> None:
@@ -109,6 +132,7 @@ def test_equal_over_random_banks(data: st.DataObject) -> None:
     strategy = data.draw(st.sampled_from(STRATEGIES))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "RUN_BYTES", run_bytes)
+        patch.setattr(call, "RUN_BYTES", run_bytes)
         compare(bank, torch.randn(tokens, WIDTH), index_TK, weight_TK, strategy)
 
 
@@ -249,13 +273,25 @@ def test_an_expert_the_bank_lacks_is_refused(wrong: int) -> None:
 
 
 def test_the_choice_of_strategy() -> None:
-    assert choose(1, 8, 64, numpy=False) == "grouped"
-    assert choose(256, 8, 64, numpy=False) == "grouped"
-    assert choose(2048, 2, 8, numpy=False) == "ragged"
-    assert {choose(tokens, 2, 8, numpy=True) for tokens in (1, 2048)} == {"numpy"}
+    assert choose_without_c(1, 8, 64, 2) == choose(1, 8, 64, None) == "grouped"
+    assert choose_without_c(256, 8, 64, 2) == choose(256, 8, 64, None) == "grouped"
+    assert choose_without_c(2048, 2, 8, 2) == choose(2048, 2, 8, None) == "ragged"
+    assert choose_without_c(2048, 2, 8, 1) == "numpy"
+    for threads in (1, 2, 8):
+        inferior = choose_without_c(2048, 2, 8, threads)
+        assert choose(2048, 2, 8, threads) == ("compiled" if compiles(threads) else inferior)
+    assert choose(2048, 2, 8, 9) == "ragged"  # a thread would have no expert
 
 
-@pytest.mark.parametrize(("tokens", "hits"), [(2, 1), (3, 0)])
+def test_the_choice_counts_experts_that_multiply(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(module, "choose", lambda *about: asked.append(about) or "ragged")
+    bank = ExpertBank(4, [GroupShape("glu", 1, 4), GroupShape("zero", 6), GroupShape("identity", 1)])
+    sparse(bank, torch.randn(5, 4), torch.tensor([[0, 7]] * 5), torch.rand(5, 2))
+    assert [about[:3] for about in asked] == [(5, 1, 1)]
+
+
+@pytest.mark.parametrize(("tokens", "hits"), [(2, 1), (5, 0)])
 def test_single_tokens_are_decoded_one_by_one_unless_they_train(
     monkeypatch: pytest.MonkeyPatch, tokens: int, hits: int
 ) -> None:
@@ -270,16 +306,12 @@ def test_single_tokens_are_decoded_one_by_one_unless_they_train(
     assert len(calls) == hits
 
 
-def test_numpy_multiplies_where_torch_has_one_thread_and_takes_one_itself() -> None:
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        assert suits_numpy(torch.device("cpu"), torch.float32)
-        assert not suits_numpy(torch.device("cpu"), torch.bfloat16)
-        assert not suits_numpy(torch.device("meta"), torch.float32)
-        torch.set_num_threads(2)
-        assert not suits_numpy(torch.device("cpu"), torch.float32)
-    finally:
-        torch.set_num_threads(before)
+def test_numpy_takes_one_thread() -> None:
     ByNumpy(torch.ones(1, 2, 2))
     assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+
+
+def test_neither_numpy_nor_c_is_chosen_for_what_they_lack() -> None:
+    assert threads_on(torch.device("cpu"), torch.float32) == torch.get_num_threads()
+    assert threads_on(torch.device("cpu"), torch.bfloat16) is None
+    assert threads_on(torch.device("meta"), torch.float32) is None

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from core.model.execute import tune
-from core.model.execute.sparse import choose
+from core.model.execute.sparse import choose, compiles
 from core.model.execute.tune import Shape, bfloat16_pays, fastest, shape_of
 from core.model.experts import ExpertBank, ExpertGroup, GroupShape
 
@@ -39,7 +39,7 @@ def test_only_a_clearly_faster_way_replaces_the_usual_one(
     monkeypatch: pytest.MonkeyPatch, threads: int, usual_s: float, others_s: float, changed: bool
 ) -> None:
     asked = []
-    usual = choose(8, 2, 4, numpy=threads == 1)
+    usual = choose(8, 2, 4, threads)
 
     def timed(shape: Shape, ways: list[tuple[str, torch.dtype]]) -> list[float]:
         asked.append({way for way, _ in ways})
@@ -49,7 +49,8 @@ def test_only_a_clearly_faster_way_replaces_the_usual_one(
     shape = SHAPE._replace(threads=threads)
     assert (fastest(shape) != usual) is changed
     assert fastest(shape) == fastest(Shape(*shape))
-    assert asked == [{"ragged", "grouped"} | ({"numpy"} if threads == 1 else set())]
+    numpy, compiled = {"numpy"} if threads == 1 else set(), {"compiled"} if compiles(threads) else set()
+    assert asked == [{"ragged", "grouped"} | numpy | compiled]
 
 
 def test_bfloat16_must_pay_in_the_product_and_in_the_layer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,5 +76,5 @@ def test_timing_leaves_the_random_state_and_covers_every_way() -> None:
 
 
 def test_it_chooses_one_of_the_ways_for_real() -> None:
-    assert fastest(SHAPE) in ("ragged", "grouped", "numpy")
+    assert fastest(SHAPE) in ("ragged", "grouped", "numpy", "compiled")
     assert bfloat16_pays(SHAPE) in (True, False)
