@@ -15,6 +15,7 @@ from app.paths import data_root
 from core.data.ingest import Options
 from core.data.load import load
 from core.data.own.text import Encoding
+from core.data.suited import suited_data
 from core.design.edit import Edit
 from core.design.edits import apply
 from core.design.facts import DataFacts, DataKind
@@ -33,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to train, on what, how long."""
     parser.add_argument("design", metavar="DESIGN", help=DESIGN_HELP)
     parser.add_argument(
-        "--data", metavar="NAME", help="text, digits, table:NAME, a stored data set, or a path"
+        "--data",
+        metavar="NAME",
+        help="text, digits, table:NAME, a stored data set, or a path (default: the first built-in data that"
+        " the design can train on)",
     )
     parser.add_argument(
         "--target", action="append", default=[], metavar="COLUMN", help="own table: a column to predict"
@@ -85,6 +89,16 @@ def own_options(args: argparse.Namespace) -> Options | None:
     )
 
 
+def named_or_suited(design: Design, plan: Plan, args: argparse.Namespace) -> DataFacts:
+    """What the named data offers or, where none was named, built-in data on which the design can train."""
+    options = own_options(args)
+    named = args.data is not None or any(value.startswith("plan.data=") for value in args.values)
+    if not named and (found := suited_data(design, plan)):
+        print(found.why, file=sys.stderr)
+        return found.facts
+    return load(plan.data, data_root(), options).facts
+
+
 def run(args: argparse.Namespace) -> int:
     """Train; the run id is the last line of stdout. 0 if done, 130 if paused, else 1."""
     design, plan = read_design(args.design)
@@ -100,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
             f"Nothing says how long to train {args.design}. To fix this, add --steps 500 or --seconds 60."
         )
 
-    facts = load(plan.data, data_root(), own_options(args)).facts
+    facts = named_or_suited(design, plan, args)
     plan = plan.replaced(data=facts.name)
     if args.match and (edit := fitting(design, plan, facts)):
         matched = apply(design, edit)

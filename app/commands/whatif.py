@@ -5,13 +5,14 @@ import json
 import uuid
 from typing import Any
 
-from app.asking import answered, design_of, overrides, sendable
+from app.asking import answered, design_of, overrides
 from app.errors import UserError
 from app.inference.keeping import keep
 from app.paths import data_root
 from core.analysis.differential import differential, prompts
 from core.analysis.errors import AnalysisError
 from core.analysis.reading import figure, plain
+from core.design.override import sendable
 from core.probe.answers import Sweep, TraceFile, WhatIf
 from core.trace.record import read
 from storage import database, files

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from core.claims.bases import base
 from core.claims.errors import ClaimError
-from core.cost.count import PartCount, count
+from core.cost.count import count
 from core.cost.flops import flops
+from core.cost.parts import PartCount
 from core.cost.rates import Measured
 from core.design.bodies.moe import Moe
 from core.design.edit import Edit, SetValue

@@ -12,6 +12,7 @@ from core.data.errors import DataError, listing, shorten
 from core.data.ingest import Options, ingest
 from core.data.registry import BUILT_IN, Source
 from core.data.store import ID, open_stored, stored
+from core.design.saying import number
 
 
 def load(name: str, root: Path, options: Options | None = None, *, paths: bool = True) -> Dataset:
@@ -47,7 +48,7 @@ def sources(root: Path | None = None) -> Iterator[Source]:
     for facts in stored(root):
         size = "bytes" if facts.kind == "text" else "examples"
         domains = f"{len(facts.domains)} domain{'' if len(facts.domains) == 1 else 's'}"
-        summary = f"{facts.n_train + facts.n_held_out:,} {size}, {domains}"
+        summary = f"{number(facts.n_train + facts.n_held_out)} {size}, {domains}"
         yield Source(
             facts.name, facts.title, facts.kind, summary, partial(open_stored, facts.name, root), facts
         )

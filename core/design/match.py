@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.design.edit import Batch, Edit, Merge, SetValue
-from core.design.facts import DataFacts
+from core.design.facts import DataFacts, DataKind
 from core.design.problems import Problem, Site
 from core.design.spec import Design
 from core.design.suited import routes_by_task
@@ -17,6 +17,11 @@ _CALLED = {
     "image_classifier": "an image classifier",
     "table": "a table model",
 }
+
+
+def reads(design: Design, kind: DataKind) -> bool:
+    """Whether data of a kind is what the task of a design takes in."""
+    return _TASK_OF[kind] == design.task.kind
 
 
 def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
@@ -30,9 +35,7 @@ def task_for(design: Design, facts: DataFacts) -> dict[str, Any]:
 
 
 def _inputs_and_heads(design: Design, facts: DataFacts) -> dict[str, Any]:
-    old: dict[str, Any] = (
-        design.task.model_dump(mode="json") if design.task.kind == _TASK_OF[facts.kind] else {}
-    )
+    old: dict[str, Any] = design.task.model_dump(mode="json") if reads(design, facts.kind) else {}
     heads = [head.model_dump(mode="json") for head in facts.heads]
     if facts.kind == "text":
         context = min(
@@ -78,7 +81,7 @@ def data_rules(design: Design, site: Site) -> Iterator[Problem]:
         return
     here, by_plan = site.at("task"), False
     window = min((site.plan.context if site.plan else None) or design.task.tokens, design.task.tokens)
-    if _TASK_OF[facts.kind] != design.task.kind:
+    if not reads(design, facts.kind):
         mismatch = f"This design is {_CALLED[design.task.kind]}, and {facts.name} is {facts.kind} data."
     elif facts.has_task_id and routes_by_task(design) and design.task.task_names != facts.task_names:
         mismatch = f"The tasks that this design's routers tell apart are not those of {facts.name}."

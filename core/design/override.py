@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -95,9 +95,16 @@ class Override(Spec):
 
 #: Overrides by the path of the layer.
 Overrides = dict[str, Override]
+#: What is added to the logit of a favoured expert where no number is given.
+BOOST = 2.0
 _OVERRIDES = TypeAdapter(Overrides)
 #: Where a run that was saved with overrides keeps them.
 PRESET = "overrides.json"
+
+
+def sendable(wanted: Mapping[str, Override]) -> dict[str, Any]:
+    """Overrides as a question to a run has them."""
+    return {path: override.model_dump(mode="json") for path, override in wanted.items()}
 
 
 def write_preset(run_folder: Path, wanted: Mapping[str, Override]) -> None:

@@ -17,7 +17,7 @@ Taken = Literal["everything", "routers"]
 
 #: How the experts that a token is sent to are run. A plan names one for all layers, or one for each routed
 #: part by its path (`decoder.0.1`), of which those it leaves out are sparse.
-Way = Literal["sparse", "ragged", "grouped", "numpy"]
+Way = Literal["sparse", "ragged", "grouped", "numpy", "compiled"]
 
 
 class Objective(Spec):
@@ -121,7 +121,8 @@ class Plan(Spec):
     threads: int | None = field(None, ge=1, le=256, advanced=True)
     # A choice part by part is what resolving writes, not what a form offers.
     execution: (
-        Literal["auto", "reference", "sparse", "ragged", "grouped", "numpy"] | SkipJsonSchema[dict[str, Way]]
+        Literal["auto", "reference", "sparse", "ragged", "grouped", "numpy", "compiled"]
+        | SkipJsonSchema[dict[str, Way]]
     ) = field("auto", advanced=True)
     expert_dtype: Literal["auto", "float32", "bfloat16"] = field("float32", advanced=True)
 

@@ -12,6 +12,7 @@ import pytest
 
 from app import cli, jobs
 from app.commands.train import fitting
+from app.designs import read_design
 from app.following import Progress, describe
 from app.processes import ROOT
 from core.data.load import load
@@ -20,6 +21,7 @@ from core.design.edits import apply
 from core.design.facts import MetricsRow
 from core.design.plan import Plan
 from core.design.presets.methods import method, with_method
+from core.design.presets.registry import plan_for
 from core.design.routing.condition.skill_table import SkillTable
 from core.design.rules import check
 from core.design.spec import Design
@@ -153,6 +155,30 @@ def test_matching_makes_the_task_fit(here: Studio, capsys: pytest.CaptureFixture
     assert status == 0, err
     assert "Match the task to" in err
     assert json.loads(here.run(out.split()[-1]).design)["task"]["features"] == 30
+
+
+def test_without_data_it_trains_on_what_suits_the_design(
+    here: Studio, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "smear.json"
+    path.write_text(with_method(method("smear")).model_dump_json())
+    status, out, err = call(capsys, "train", str(path), "--steps", "2")
+    assert status == 0, err
+    assert here.run(out.split()[-1]).plan.data == "digits"
+    assert "Data: digits, the first built-in data set that this design can train on. Not text: " in err
+    # The starter's steps too, so that a method trains by its name alone.
+    status, out, err = call(capsys, "train", "method/smear", "--set", "plan.steps=2")
+    assert (status, here.run(out.split()[-1]).plan.batch) == (0, plan_for("digits-vit").batch), err
+    assert read_design("method/smear")[1].steps == plan_for("digits-vit").steps
+    # What is named is taken at its word, in either way.
+    for named in (("--data", "text"), ("--set", "plan.data=text")):
+        status, out, err = call(capsys, "train", str(path), "--steps", "2", *named)
+        assert (status, out) == (1, "")
+        assert "text is text data" in err
+    # Nothing suits tasks that no data has: the repair is offered, as for named data.
+    status, out, err = call(capsys, "train", "method/skillnet", "--steps", "2")
+    assert (status, out) == (1, "")
+    assert "With --match: match the task to Five kinds of text." in err
 
 
 def test_own_tables_name_their_target(

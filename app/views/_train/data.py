@@ -16,7 +16,10 @@ from core.data.ingest import Options, Preview, ingest, inspect
 from core.data.load import load, sources
 from core.data.own.files import Upload
 from core.data.registry import Source
+from core.data.suited import suited_data, suits
 from core.design.facts import DataFacts, DataKind
+from core.design.plan import Plan
+from core.design.spec import Design
 
 WIDGET = "train.data"
 _UPLOAD = "upload"
@@ -41,8 +44,27 @@ def sizes_of(name: str, root: str) -> dict[str, int]:
     return load(name, Path(root), paths=False).sizes()
 
 
-def choose(default: str) -> DataFacts | None:
+def default(design: Design, plan: Plan) -> str:
+    """The data to begin with: what the command line takes where none is named."""
+    found = suited_data(design, plan)
+    return found.facts.name if found else plan.data
+
+
+def follow(design: Design, plan: Plan) -> None:
+    """Before the card is drawn for another design: other data, where it cannot train on what is chosen."""
+    name = state.held(WIDGET)
+    try:
+        kept = name is None or suits(design, plan, facts_of(name, str(data_root())))
+    except DataError:
+        kept = False
+    if not kept:
+        state.fill(WIDGET, default(design, plan))
+
+
+def choose(design: Design, plan: Plan) -> DataFacts | None:
     """The card with the choice of data and what it offers; None where the chosen data cannot be read."""
+    # To tell what suits a design opens data, which is asked for only where nothing is chosen yet.
+    first = state.held(WIDGET) or default(design, plan)
     listed = {source.name: source for source in sources(data_root())}
     names = list(listed)
     with page.card():
@@ -50,7 +72,7 @@ def choose(default: str) -> DataFacts | None:
             name = st.selectbox(
                 "Data",
                 names,
-                index=names.index(default) if default in names else 0,
+                index=names.index(first) if first in names else 0,
                 format_func=lambda name: listed[name].title if name in listed else name,
                 key=WIDGET,
             )

@@ -59,7 +59,7 @@ def _view(run_id: str, polled: bool) -> None:
         _curves(run, rows)
     with right_side, page.card():
         _experts(run, rows)
-        _events(db, run_id)
+        _events(db, run_id, rows)
     page.command(f"python -m app runs show {run_id}", *_resume_command(run))
 
 
@@ -296,12 +296,16 @@ def _experts(run: RunPublic, rows: tuple[MetricsRow, ...]) -> None:
     )
 
 
-def _events(db: Database, run_id: str) -> None:
+def _events(db: Database, run_id: str, rows: tuple[MetricsRow, ...]) -> None:
     events = metrics.events(db, run_id)
     if not events:
         return
+    paths = sorted({path for row in rows for path in record.tables(row)})
     newest = pd.DataFrame(
-        [(event.step, event.text, event.kind.replace("_", " ")) for event in reversed(events)],
+        [
+            (event.step, record.renamed(event.text, paths), event.kind.replace("_", " "))
+            for event in reversed(events)
+        ],
         columns=["Step", "Event", "Kind"],
     )
     st.dataframe(

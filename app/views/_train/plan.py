@@ -19,6 +19,14 @@ from core.design.spec import Design
 
 _TAKEN = {"everything": "Everything", "routers": "The routers alone"}
 _JSON = ("true", "false", "null")
+_EXECUTIONS = """All compute the same but for rounding.
+- **auto**: what is timed as fastest on this machine, layer by layer
+- **sparse**: one of the next four, by a rule
+- **ragged**: expert by expert
+- **grouped**: all experts in one call
+- **numpy**: expert by expert in NumPy, on one thread
+- **compiled**: the same in C, on all threads of the plan; without a C compiler one of the others
+- **reference**: every expert for every token, slow"""
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,8 @@ def _more(suited: Plan, key: Any) -> dict[str, Any]:
         )
         execution = st.selectbox(
             "Execution of experts",
-            ["auto", "sparse", "ragged", "grouped", "numpy", "reference"],
+            ["auto", "sparse", "ragged", "grouped", "numpy", "compiled", "reference"],
+            help=_EXECUTIONS,
             key=key("execution"),
         )
         expert_dtype = st.selectbox(

@@ -39,7 +39,7 @@ def show() -> None:
     with a:
         chosen = _design(db)
     with b:
-        facts = data.choose(chosen.plan.data)
+        facts = data.choose(chosen.design, chosen.plan)
     with c:
         offered = plan.Offer(chosen.design, facts, starts(db, chosen.design))
         planned = plan.choose(chosen.plan, facts.name if facts else chosen.plan.data, chosen.key, offered)
@@ -109,6 +109,12 @@ def _start(chosen: Choice, planned: Plan, facts: DataFacts, request: str) -> Non
 def _design(db: Database) -> Choice:
     found = {entry.key: entry for entry in choice.choices(db)}
     keys = list(found)
+
+    @guarded
+    def follow() -> None:
+        if taken := found.get(state.held(_DESIGN)):
+            data.follow(taken.design, taken.plan)
+
     with page.card():
         key = st.selectbox(
             "Design",
@@ -116,6 +122,7 @@ def _design(db: Database) -> Choice:
             index=choice.chosen_first(list(found.values())),
             format_func=lambda key: found[key].label if key in found else key,
             key=_DESIGN,
+            on_change=follow,
         )
         chosen = found[key]
         design = chosen.design

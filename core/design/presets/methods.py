@@ -47,6 +47,11 @@ class Method:
     looks_ahead: bool = False
 
     @property
+    def base(self) -> str:
+        """The starter to show it on: the digits one where it decides by looking at later tokens."""
+        return "digits-vit" if self.looks_ahead else "starter"
+
+    @property
     def summary(self) -> str:
         """One line on what it does."""
         return (self.write.__doc__ or "").split("\n")[0].strip()
@@ -134,8 +139,8 @@ def method_edit(design: Design, moe_pointer: str, name: str) -> Edit:
 
 @cache
 def with_method(chosen: Method) -> Design:
-    """The starter with a method; where it decides by looking at later tokens, the digits one."""
-    base = preset("digits-vit" if chosen.looks_ahead else "starter")
+    """The starter that suits a method, with it."""
+    base = preset(chosen.base)
     bank = next(placed.pointer for placed in base.parts() if isinstance(placed.part.body, Moe))
     written = apply(base, method_edit(base, bank, chosen.name))
     if isinstance(written, Problem):

@@ -52,7 +52,7 @@ def test_stored_data_comes_back_the_same(given: object, tmp_path: Path) -> None:
 def test_a_source_counts_its_domains_in_words(tmp_path: Path) -> None:
     ingest(upload("one.txt", b"a line of text\n" * 400), tmp_path)
     (summary,) = [source.summary for source in sources(tmp_path) if source.facts]
-    assert summary == "6,000 bytes, 1 domain"
+    assert summary == "6\u2009000 bytes, 1 domain"
 
 
 def test_the_same_data_is_stored_once(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tests.core.train.tiny import text_data, tiny_design, tiny_plan
 def test_a_plan_with_steps_keeps_them() -> None:
     plan = resolve(tiny_design(), tiny_plan(steps=7, execution="auto"), text_data())
     assert (plan.steps, plan.threads, plan.seconds) == (7, 1, None)
-    assert plan.execution in ("ragged", "grouped", "numpy")
+    assert plan.execution in ("ragged", "grouped", "numpy", "compiled")
     assert resolve(tiny_design(), plan, text_data()) == plan
     assert resolve(tiny_design(), tiny_plan(steps=0), text_data()).steps == 0
 
