@@ -30,9 +30,9 @@ import numpy as np
 from core.cost.calibrate import PHASES, Calibration, calibrate, judged, summary
 from core.cost.calibration.fit import Laid
 from core.cost.calibration.points import Point
-from core.cost.count import PartCount
 from core.cost.efficiency import STACKS, table
 from core.cost.network import messages
+from core.cost.parts import PartCount
 from core.cost.scenario import Scenario
 from core.cost.spread import here, most_touched, pooled
 from core.cost.stored import total_bytes

@@ -41,14 +41,16 @@ def show(design: Design, chosen: Chosen) -> None:
 
 
 def _time(found: list[Estimate]) -> None:
+    highest = max(each.step.high or each.step.value for each in found)
+    step, unit, units = (1.0, "s", "Seconds") if highest >= 10 else (1e-3, "ms", "Milliseconds")
     rows = [
         {
             "x": str(each.load.batch),
             "group": group,
             "rank": rank,
-            "value": value * 1e3,
-            "low": (each.step.low or each.step.value) * 1e3,
-            "high": (each.step.high or each.step.value) * 1e3,
+            "value": value / step,
+            "low": (each.step.low or each.step.value) / step,
+            "high": (each.step.high or each.step.value) / step,
             "note": _experts(each),
             "batch": each.load.batch,
         }
@@ -63,19 +65,20 @@ def _time(found: list[Estimate]) -> None:
     )
     page.card_head(
         time_finding(found),
-        f"Milliseconds per step on {first.title}, {first.load.phase}, {first.load.weights.name}, with the"
+        f"{units} per step on {first.title}, {first.load.phase}, {first.load.weights.name}, with the"
         f" 10–90 % band.{above}",
         "time by batch",
         lambda: data[["batch", "group", "value", "low", "high", "note"]],
         "by-batch",
     )
-    drawn = stacked(data, findings.GROUPS, palette.current(), x_title="batch", y_title="ms per step")
+    drawn = stacked(data, findings.GROUPS, palette.current(), x_title="batch", y_title=f"{unit} per step")
     page.chart(drawn, time_finding(found), height=190, key="by-batch")
 
 
 def _experts(found: Estimate) -> str:
     distinct = found.asks.distinct
-    return "" if distinct is None else digits(distinct.figure.value)
+    # 7.998 of 8 is 8: more decimals would not tell more.
+    return "" if distinct is None else digits(round(distinct.figure.value, 2))
 
 
 def time_finding(found: list[Estimate]) -> str:
@@ -109,6 +112,8 @@ def _memory(found: list[Estimate]) -> None:
     }
     top = sorted(names, key=lambda name: -total[name])[:3]
     groups = [*map(humanise, top), "Other"]
+    highest = max(each.needs.total.high or each.needs.total.value for each in found)
+    step, unit = (1e12, "TB") if highest >= 1e13 else (1e9, "GB")
     rows = []
     for each in found:
         own = {name: figure.value for name, figure in each.needs.rows}
@@ -120,26 +125,28 @@ def _memory(found: list[Estimate]) -> None:
                     "x": str(each.load.batch),
                     "group": group,
                     "rank": rank,
-                    "value": values[group] / 1e9,
-                    "low": (each.needs.total.low or each.needs.total.value) / 1e9,
-                    "high": (each.needs.total.high or each.needs.total.value) / 1e9,
+                    "value": values[group] / step,
+                    "low": (each.needs.total.low or each.needs.total.value) / step,
+                    "high": (each.needs.total.high or each.needs.total.value) / step,
                     "note": "",
                     "batch": each.load.batch,
                 }
             )
     data = pd.DataFrame(rows)
-    has = found[0].has / 1e9
+    has = found[0].has / step
+    # A limit far above the bars would flatten them.
+    limit = has if has < 3 * float(data["high"].max()) else None
+    all_of_it = size(found[0].has)
+    there = f"It has {all_of_it}." if limit is None else f"Line: the {all_of_it} it has."
     page.card_head(
         memory_finding(found),
-        f"GB that {found[0].title} needs, with the 10–90 % band. Line: the {size(found[0].has)} it has.",
+        f"{unit} that {found[0].title} needs, with the 10–90 % band. {there}",
         "memory by batch",
         lambda: data[["batch", "group", "value", "low", "high"]],
         "memory-by-batch",
     )
-    drawn = stacked(data, groups, palette.current(), x_title="batch", y_title="GB")
-    # A limit far above the bars would flatten them.
-    limit = has if has < 3 * float(data["high"].max()) else None
-    drawn = limited(drawn, limit, palette.current(), y_title="GB")
+    drawn = stacked(data, groups, palette.current(), x_title="batch", y_title=unit)
+    drawn = limited(drawn, limit, palette.current(), y_title=unit)
     page.chart(drawn, memory_finding(found), height=190, key="memory-by-batch")
 
 

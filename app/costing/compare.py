@@ -128,7 +128,16 @@ def finding(name: str, mine: dict[str, Figure | str], theirs: dict[str, Figure |
         value.value for value in values if isinstance(value, Figure)
     )
     memory, time = bytes_ / max(other_bytes, 1.0), seconds / max(other_seconds, 1e-12)
-    return f"{_times(memory)} the memory and {_times(time).lower()} the time of {name[0].lower() + name[1:]}"
+    other = name[0].lower() + name[1:]
+    differ = [f"{_times(x)} the {what}" for x, what in ((memory, "memory"), (time, "time")) if not _same(x)]
+    same = [what for x, what in ((memory, "memory"), (time, "time")) if _same(x)]
+    if not differ:
+        return f"As much memory and time as {other}"
+    return f"{' and '.join(differ)} of {other}" + (f", in as much {same[0]}" if same else "")
+
+
+def _same(ratio: float) -> bool:
+    return 0.995 <= ratio < 1.005
 
 
 def _times(ratio: float) -> str:

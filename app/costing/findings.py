@@ -12,6 +12,7 @@ from core.cost.count import Counts
 from core.cost.estimate import Estimate
 from core.cost.format import count as exactly
 from core.cost.format import letters, percent, seconds, show, size
+from core.cost.formulas import FORMULAS
 from core.cost.op import Op
 from core.cost.routing import routing_figures
 from core.design.plan import Plan
@@ -97,8 +98,13 @@ def what_bounds(found: Estimate) -> str:
     who = "All of the step" if share > 0.97 else f"{percent(share)} of the step"
     longest = by_name(found.ops)[0]
     name = longest.name.lower()
-    verb = "take" if name.endswith("s") or " and " in name or name.startswith("experts") else "takes"
-    return f"{who} {_WAITS[bound]}; {name} {verb} {percent(longest.seconds / total)} of it"
+    return f"{who} {_WAITS[bound]}; {name} {takes(name)} {percent(longest.seconds / total)} of it"
+
+
+def takes(name: str) -> str:
+    """The verb after an operator's name: experts take, attention takes."""
+    several = name.endswith("s") or " and " in name or name.lower().startswith("experts")
+    return "take" if several else "takes"
 
 
 def operators(found: Estimate) -> pd.DataFrame:
@@ -157,7 +163,7 @@ def grouped(found: Estimate) -> dict[str, float]:
 
 
 def grades(found: Estimate) -> pd.DataFrame:
-    """Where each figure comes from; what routing costs with the objective that suits the design."""
+    """How sure each figure is and how it follows; routing with the objective that suits the design."""
     figures = [("Step", found.step), ("Rate", found.rate), *found.needs.rows]
     if found.fit is not None:
         figures += [(use.name, use.used) for use in found.fit.uses if use.name != "DRAM"]
@@ -172,7 +178,7 @@ def grades(found: Estimate) -> pd.DataFrame:
                 "Value": f"{shown.value} {shown.unit}",
                 "10–90 %": shown.band or "–",
                 "Grade": shown.grade,
-                "Formula": figure.formula,
+                "How it follows": FORMULAS[figure.formula],
             }
         )
     return pd.DataFrame(rows)

@@ -1,7 +1,9 @@
 """The Cost page for FPGA boards: resources against limits, time by part, where each figure comes from."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
+import pandas as pd
 import streamlit as st
 
 from app.costing import findings
@@ -14,10 +16,15 @@ from core.cost.devices.fabric import Fabric
 from core.cost.estimate import Estimate, estimate
 from core.cost.format import digits, percent, seconds, size
 from core.cost.format import show as shown_figure
+from core.cost.fpga import Use
 from core.design.spec import Design
 
 BOARDS = tuple(
     name for name in registry.names() if name != "this-cpu" and isinstance(registry.device(name), Fabric)
+)
+GRADES = (
+    "Exact: counted. Rule checked: by rules that synthesis of such parts confirmed. Prior: ideal cycles, with"
+    " a band as wide as published designs are off them; no board was timed."
 )
 BITS = ("w8a8", "w4a8", "w4a4", "w16a16")
 
@@ -70,7 +77,13 @@ def _resources(found: Estimate) -> None:
         finding = f"It fits, with {tightest.name} the tightest at {percent(tightest.share)}"
     else:
         finding = f"{tightest.name} is {digits(tightest.share)} times what {found.title} has"
-    page.head(finding, "Used of what is there. Rule at 100 %: the limit. Thin line: the estimate's band.")
+    page.card_head(
+        finding,
+        "Used of what is there. Rule at 100 %: the limit. Thin line: the estimate's band.",
+        "resources of the board",
+        lambda: _table(uses),
+        "resources",
+    )
     rows = []
     for use in uses:
         low = (use.used.low if use.used.low is not None else use.used.value) / use.available
@@ -87,23 +100,44 @@ def _resources(found: Estimate) -> None:
         st.markdown(f":material/warning: {page.plain(found.change)}")
 
 
+def _table(uses: Sequence[Use]) -> pd.DataFrame:
+    """How much of each resource is used and how much is there, as numbers."""
+    return pd.DataFrame(
+        {
+            "Resource": use.name,
+            "Used": use.used.value,
+            "Low": use.used.low,
+            "High": use.used.high,
+            "There": use.available,
+            "Unit": use.used.unit,
+        }
+        for use in uses
+    )
+
+
 def _time(found: Estimate) -> None:
     named = findings.by_name(found.ops)
     step = shown_figure(found.step)
     share = named[0].seconds / found.step.value
-    finding = f"{named[0].name} take {percent(share)} of {step.value} {step.unit}"
+    name = named[0].name
+    finding = f"{name} {findings.takes(name)} {percent(share)} of {step.value} {step.unit}"
     assert found.fit is not None
     engine = found.fit.engine
-    page.head(
+    page.card_head(
         finding,
         f"{step.band} {step.unit} on an engine of {engine.ti} × {engine.to} multiply-adds, "
-        f"{found.load.weights.name}. {digits(found.fit.hidden_rows)} tokens of one hide the next one's load.",
+        f"{found.load.weights.name}. An expert that serves {digits(found.fit.hidden_rows)} tokens or more"
+        " hides the load of the next.",
+        "operators on the board",
+        lambda: findings.operators(found),
+        "fpga-time",
     )
-    rows = [(f"{row.name}", row.seconds, f"{seconds(row.seconds)}, bound by {row.bound}") for row in named]
+    rows = [(row.name, row.seconds, f"{seconds(row.seconds)}, bound by {row.bound}") for row in named]
     page.chart(bars(rows, palette.current()), finding, height=max(110, 34 * len(rows)), key="fpga-time")
-    page.table("operators on the board", lambda: findings.operators(found), key="fpga-operators")
 
 
 def _sources(found: Estimate) -> None:
     page.head("Where each figure comes from", found.source)
-    st.dataframe(findings.grades(found), hide_index=True, row_height=30, alt="Figures with band and grade")
+    rows = findings.grades(found).map(page.plain)
+    st.table(rows, border="horizontal", hide_index=True)
+    page.small(GRADES)

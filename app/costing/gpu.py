@@ -14,9 +14,11 @@ from app.costing.question import costed
 from components import page
 from components.charts import palette
 from components.charts.cost import ROOF_HEIGHT, Roof, roofline
+from components.save.mount import save
 from core.cost.asking import RefusedError
 from core.cost.devices.base import Processor
 from core.cost.estimate import Estimate
+from core.cost.format import count as exactly
 from core.cost.format import digits
 from core.cost.format import show as as_shown
 from core.design.spec import Design
@@ -94,16 +96,18 @@ def _step(found: Estimate) -> str:
 
 def _roofline(chosen: Chosen, found: Estimate) -> None:
     finding, load = findings.what_bounds(found), found.load
-    with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="top"):
-        with st.container(width="stretch"):
-            page.head(
-                finding,
-                f"{found.title}, {load.phase}, batch {load.batch}, context {load.context},"
-                f" {load.weights.name}. Dot area is the share of step time.",
-            )
-        page.table("operators", lambda: findings.operators(found), key="operators")
-        with st.popover("Why", icon=":material/info:", key="cost.why"):
-            why.draw(found)
+    with st.container(gap=None):
+        with st.container(horizontal=True, gap="small", wrap=False, vertical_alignment="top"):
+            with st.container(width="stretch"):
+                page.head(finding)
+            page.table("operators", lambda: findings.operators(found), key="operators")
+            with st.popover("Why", icon=":material/info:", key="cost.why"):
+                why.draw(found)
+            save("Roofline", key="roofline.save")
+        page.small(
+            f"{found.title}, {load.phase}, batch {load.batch}, context {exactly(load.context)},"
+            f" {load.weights.name}. Dot area is the share of step time."
+        )
     roofs = [_roof(on) for on in chosen.targets[:3]]
     drawn = roofline(roofs[0], findings.dots(found), palette.current(), others=roofs[1:])
     page.chart(drawn, finding, height=ROOF_HEIGHT, key="roofline")
@@ -114,6 +118,6 @@ def _roof(on: Processor) -> Roof:
     return Roof(
         peak,
         on.bandwidth,
-        f"{on.title}: {digits(peak / 1e12)} TFLOP/s {on.compute}",
+        f"{on.title}: {digits(peak / 1e12)} {on.compute}",
         f"{digits(on.bandwidth / 1e12)} TB/s",
     )

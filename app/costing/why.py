@@ -34,7 +34,9 @@ def draw(found: Estimate) -> None:
         st.markdown("**What the step is spent on**")
         st.table(findings.spent(found), border="horizontal", hide_index=True)
         st.markdown("**All figures**")
-        st.dataframe(findings.grades(found), hide_index=True, alt="Figures with band and grade")
+        # How each follows is said of the one that is chosen above.
+        short = findings.grades(found).drop(columns="How it follows")
+        st.dataframe(short, hide_index=True, alt="Figures with band and grade")
         st.caption(page.plain(found.source))
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.coverage import Z
 from core.cost.figure import Figure, Input, exact, whole
 from core.cost.flops import part_flops
 from core.cost.memory import Memory, inference, prior
+from core.cost.parts import PartCount
 from core.cost.scenario import Parallel, Scenario
 from core.cost.spread import here, most_touched, pooled
 from core.cost.stored import role_bytes

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.figure import Figure, exact
+from core.cost.parts import PartCount
 from core.design.bodies.attention import Attention
 from core.design.bodies.base import Mixer
 

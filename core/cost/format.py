@@ -33,11 +33,21 @@ def fixed(value: float, places: int) -> str:
     return f"{MINUS}{text}" if value < 0 and float(text.replace(THIN, "")) else text
 
 
+def significant(value: float, figures: int = 3) -> str:
+    """Three significant figures, noughts too, for numbers beside each other: `0.500`, `0.523`, `14.0`.
+
+    A dash for what is no number.
+    """
+    if not math.isfinite(value):
+        return MISSING
+    decimals = figures - 1 - _exponent(value, figures)
+    return fixed(round(value, decimals), decimals)
+
+
 def rounded(value: float, figures: int = 3) -> str:
     """Three significant figures: `12.9`, `0.59`, `14.0`; a second decimal that is 0 is left out."""
-    places = figures - 1 - _exponent(value, figures)
-    text = fixed(round(value, places), places)
-    return text[:-1] if places >= 2 and text.endswith("0") else text
+    text = significant(value, figures)
+    return text[:-1] if len(text.partition(".")[2]) >= 2 and text.endswith("0") else text
 
 
 def digits(value: float) -> str:
@@ -164,12 +174,12 @@ def show(figure: Figure | None) -> Shown:
     if figure.low is None or figure.high is None or figure.low == figure.high:
         return Shown(value, unit, "", figure.grade)
     scaled = [number / step for number in (figure.value, figure.low, figure.high)]
-    places = _places(*scaled)
-    middle, low, high = (fixed(number, places) for number in scaled)
+    decimals = places(*scaled)
+    middle, low, high = (fixed(number, decimals) for number in scaled)
     return Shown(middle, unit, f"{low}{DASH}{high}", figure.grade)
 
 
-def _places(value: float, low: float, high: float) -> int:
+def places(value: float, low: float, high: float) -> int:
     """Decimals that the band supports: the last digit is at most a tenth of its half width; three figures."""
     most = 2 - _exponent(value) if value else 2
     half = (high - low) / 2

@@ -10,11 +10,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.devices.fabric import Fabric
 from core.cost.figure import Figure, exact
 from core.cost.onchip import Buffer, dsp_per_mac, place
 from core.cost.op import Bound, Op
+from core.cost.parts import PartCount
 from core.cost.scenario import Scenario
 from core.cost.work import answers, hits, pairs, running
 from core.design.base import Weight

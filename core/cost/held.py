@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.cost.count import PartCount
+from core.cost.parts import PartCount
 from core.cost.scenario import Parallel, Recompute
 from core.cost.spread import crowded
 from core.design.bodies.base import Mixer

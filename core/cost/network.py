@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.devices.base import Processor
 from core.cost.efficiency import Constants
 from core.cost.formats import number_format
+from core.cost.parts import PartCount
 from core.cost.rates import routed
 from core.cost.scenario import Scenario
 from core.cost.spread import fullest, here, holding, pooled, visited

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
+from core.cost.parts import PartCount
 from core.cost.scenario import Parallel
 from core.cost.spread import stages
 from core.cost.stored import Size, expert_sizes

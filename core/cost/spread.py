@@ -13,7 +13,8 @@ from functools import lru_cache
 from itertools import pairwise
 from statistics import NormalDist
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
+from core.cost.parts import PartCount
 from core.cost.rates import routed
 from core.cost.routing import evenly_visited
 from core.cost.scenario import Parallel, Scenario

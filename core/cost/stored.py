@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.formats import Widths
+from core.cost.parts import PartCount
 from core.design.base import Weight
 
 #: Bytes of one tensor of what stands at these pointers, the nearest first.

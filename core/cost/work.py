@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from core.cost.count import Counts, GroupCount, PartCount
+from core.cost.count import Counts
 from core.cost.coverage import even_variance, hit
 from core.cost.flops import mean_keys
+from core.cost.parts import GroupCount, PartCount
 from core.cost.rates import routed
 from core.cost.scenario import Phase, Scenario
 from core.design.bodies.base import Mixer

@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
 from core.cost.formats import Format, number_format
+from core.cost.parts import PartCount
 from core.cost.scenario import Parallel, Scenario
 from core.cost.spread import crowded, here, most_read, pooled, stages
 from core.cost.stored import expert_bytes, role_bytes

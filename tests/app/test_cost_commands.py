@@ -40,6 +40,13 @@ def test_check_passes_and_fails_by_exit_status(capsys):
     assert "error: not-built at /stacks/0/layers/0/pattern/0/parts/0/body" in capsys.readouterr().out
 
 
+def test_check_for_training_takes_the_data_that_train_would_take(capsys):
+    assert cli.main(["check", "method/smear", "--stage", "train"]) == 0
+    said = capsys.readouterr()
+    assert "no problems at stage train" in said.out
+    assert said.err.startswith("Data: digits, ")
+
+
 def test_check_against_data(capsys):
     assert cli.main(["check", "starter", "--data", "digits"]) == 1
     out = capsys.readouterr().out

@@ -11,6 +11,8 @@ from app.costing.question import Question, costed, needed, plan_of
 from core.cost.asking import RefusedError
 from core.cost.devices import registry
 from core.cost.estimate import Estimate, estimate
+from core.cost.figure import exact
+from core.cost.formulas import FORMULAS
 from core.design.presets.registry import preset
 from storage import drafts
 from tests.app.test_composer import studio as opened
@@ -133,3 +135,26 @@ def test_every_format_trains_on_the_page_and_says_how(db):
     assert any("copies rounded to mxfp4" in text.value for text in app.markdown)
     assert "--phase train" in app.code[-1].value
     assert "--weights mxfp4" in app.code[-1].value
+
+
+def test_a_table_of_figures_says_in_words_how_each_follows():
+    found = estimate(preset("starter"), "zcu104", phase="decode", batch=1, context=64, weights="w8a8")
+    rows = findings.grades(found).set_index("Figure")
+    assert rows.loc["DSP", "How it follows"].startswith("Ti To × slices")
+    assert not set(rows["How it follows"]) & FORMULAS.keys()
+
+
+@pytest.mark.parametrize(
+    ("memory", "time", "said"),
+    [
+        (17.2, 3.37, "17 times the memory and 3.37 times the time of its dense twin"),
+        (1.001, 1.16, "1.16 times the time of its dense twin, in as much memory"),
+        (2.0, 1.0, "2.00 times the memory of its dense twin, in as much time"),
+        (1.0, 1.0, "As much memory and time as its dense twin"),
+    ],
+)
+def test_what_is_the_same_is_said_to_be_the_same(memory, time, said):
+    def told(bytes_, seconds):
+        return {"Memory needed": exact(bytes_, "bytes", "x"), "Time of a step": exact(seconds, "s", "x")}
+
+    assert compare.finding(compare.TWIN, told(memory * 1e9, time), told(1e9, 1.0)) == said

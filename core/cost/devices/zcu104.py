@@ -15,5 +15,7 @@ DEVICE = Fabric(
     bandwidth=19.2e9,
     share=0.75,
     clock=(200e6, 300e6, 333e6),
-    source="LUT, DSP, BRAM, URAM: part table of UltraScale+. DDR4 figures: from memory of the board's guide.",
+    source="DSP, BRAM and URAM: AMD's part table of Zynq UltraScale+. DDR4, 2 GB at 19.2 GB/s of which a"
+    " quarter is the processors': recalled from the board's guide, not checked against it; look there before"
+    " you rely on times.",
 )
