@@ -34,7 +34,7 @@ def read_design(name: str) -> tuple[Design, Plan]:
     if name in names():
         return preset(name), plan_for(name)
     if name.startswith(METHOD):
-        return _suited(_with_method(name.removeprefix(METHOD)))
+        return _with_method(name.removeprefix(METHOD))
     if (linked := packed(name)) is not None:
         return _suited(_design(decode(linked)))
     path = Path(name).expanduser()
@@ -53,15 +53,17 @@ def read_design(name: str) -> tuple[Design, Plan]:
         ) from None
 
 
-def _with_method(name: str) -> Design:
+def _with_method(name: str) -> tuple[Design, Plan]:
+    """The starter with a method trains as long as the starter does, and as fast."""
     try:
-        return with_method(method(name))
+        chosen = method(name)
     except UnknownMethodError as error:
         raise UserError(str(error)) from None
+    return _suited(with_method(chosen), plan_for(chosen.base))
 
 
-def _suited(design: Design) -> tuple[Design, Plan]:
-    return design, suited(Plan(), design)
+def _suited(design: Design, plan: Plan | None = None) -> tuple[Design, Plan]:
+    return design, suited(plan or Plan(), design)
 
 
 def argument(design: Design, file: str = "DESIGN.json") -> tuple[str, Plan]:

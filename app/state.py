@@ -5,6 +5,7 @@ link fills the session, and the session writes its ids back into the address of 
 """
 
 import re
+from typing import Any
 from uuid import uuid4
 
 import streamlit as st
@@ -107,6 +108,11 @@ def renew_request(action: str) -> None:
 def fill(widget: str, value: object) -> None:
     """Give a widget its value before it is drawn."""
     st.session_state[widget] = value
+
+
+def held(widget: str) -> Any:
+    """What a widget holds; None before it was drawn."""
+    return st.session_state.get(widget)
 
 
 def leave_message(text: str) -> None:

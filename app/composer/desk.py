@@ -56,7 +56,7 @@ class Desk:
     `before` is the design before the last act of this session, None right after opening.
     `lost` is what this session could not save because another one was faster. `heat` is the quantity that
     colours the drawing, empty for none; `clip` what was copied, from whichever design; `figures` what the
-    cost strip said last.
+    cost strip said last; `menu` counts how often the menu of versions was closed, and names it.
     """
 
     draft: Draft | None = None
@@ -73,6 +73,7 @@ class Desk:
     message: str = ""
     said: str = ""
     lost: Document | None = None
+    menu: int = 0
     lock: RLock = field(default_factory=RLock, repr=False)
 
     @property

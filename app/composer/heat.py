@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from components.canvas.heat import Heat
-from core.cost.count import Counts, GroupCount, PartCount, count
+from core.cost.count import Counts, count
 from core.cost.estimate import STRIP, STRIP_CONTEXT, Estimate, estimate
 from core.cost.flops import flops
 from core.cost.format import THIN
 from core.cost.op import Op
+from core.cost.parts import GroupCount, PartCount
 from core.cost.work import hits
 from core.design.bodies.moe import Moe
 from core.design.spec import Design

@@ -107,25 +107,29 @@ def _keep(db: Database, desk: Desk) -> None:
     # A click may call back twice.
     if last is None or (last.name, last.sha) != (name, desk.draft.sha):
         drafts.keep_version(db, name, document(desk.design), desk.draft.id)
-    close_menu(desk)
+    _close_menu(desk)
 
 
 @guarded
 def _restore(db: Database, desk: Desk, title: str, design: Design) -> None:
     """An edit like any other: undone by Undo, refused after a lost race. The design keeps its name."""
     desk.replace(db, design.model_copy(update={"name": desk.design.name}), f"Restore {title}")
-    close_menu(desk)
+    _close_menu(desk)
 
 
 def menu_key(desk: Desk) -> str:
     """Of the menu of versions; another design starts with its menu closed."""
     assert desk.draft is not None
-    return f"versions:{desk.draft.id}"
+    return f"versions:{desk.draft.id}:{desk.menu}"
 
 
-def close_menu(desk: Desk) -> None:
-    """What was asked for is done. Left open, it would come back with the name it had: undo restores that."""
-    state.fill(menu_key(desk), False)
+def _close_menu(desk: Desk) -> None:
+    """What was asked for is done, and the next menu is another one.
+
+    The browser knows an open menu by its key and its name: undo brings back the name, and would bring back
+    the menu if the browser had not heard yet that it is closed.
+    """
+    desk.menu += 1
 
 
 @guarded

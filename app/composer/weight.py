@@ -5,9 +5,10 @@ from functools import lru_cache
 from app.composer.place import LAYER, PART, cut, moe_at
 from components.words import plural
 from core.cost import format as fmt
-from core.cost.count import Counts, PartCount, count
+from core.cost.count import Counts, count
 from core.cost.estimate import STRIP_CONTEXT
 from core.cost.flops import Flops, flops
+from core.cost.parts import PartCount
 from core.design.spec import Design
 
 

@@ -1,7 +1,9 @@
 // A few steps through a page. Whether it was seen is kept by the browser; where it stands, by this part.
 const kept = new WeakMap();
-// The page moves it when it opens or closes, which makes it anew: what is then to be reached by keys.
+// The page moves it when it opens or closes, which makes it anew, maybe more than once: what is then to be
+// reached by keys, until the hand does something else.
 let wanted = null;
+for (const act of ["keydown", "pointerdown"]) document.addEventListener(act, () => (wanted = null), true);
 
 export default function ({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".tour"),
@@ -69,8 +71,7 @@ export default function ({ parentElement, data, setStateValue }) {
   const inside = root.contains(root.getRootNode().activeElement);
   const lost = wanted && root.ownerDocument.activeElement === root.ownerDocument.body;
   if (state.moving) return;
-  draw(lost ? wanted : inside && state.at !== null ? "next" : null);
-  if (lost) wanted = null;
+  draw(lost ? wanted : inside ? "next" : null);
 }
 
 // A browser may keep nothing; then the tour opens again, and nothing else happens.

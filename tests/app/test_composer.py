@@ -33,7 +33,7 @@ def db(tmp_path, monkeypatch):
 
 
 def studio(view: str, design: str | None = None) -> AppTest:
-    app = AppTest.from_file("../../app/main.py", default_timeout=30)
+    app = AppTest.from_file("../../app/main.py", default_timeout=60)
     if design is not None:
         app.query_params["design"] = design
     app.run()
@@ -44,7 +44,7 @@ def studio(view: str, design: str | None = None) -> AppTest:
 
 def with_menu(app: AppTest, design: str) -> AppTest:
     """With the menu beside the name open."""
-    app.session_state[f"versions:{design}"] = True
+    app.session_state[f"versions:{design}:0"] = True
     return app.run()
 
 

@@ -47,7 +47,7 @@ def experts(draft: Draft) -> int:
 
 def studio(**query: str) -> AppTest:
     """The Design page as a link opens it."""
-    app = AppTest.from_file("../../app/main.py", default_timeout=30)
+    app = AppTest.from_file("../../app/main.py", default_timeout=60)
     app.switch_page("views/design.py")
     for name, value in query.items():
         app.query_params[name] = value
@@ -91,13 +91,13 @@ def open_dialog(which: str, version_id: str) -> None:
 
 
 def dialog(which: str, draft: Draft, version: Version) -> AppTest:
-    app = AppTest.from_function(open_dialog, args=(which, version.id), default_timeout=30)
+    app = AppTest.from_function(open_dialog, args=(which, version.id), default_timeout=60)
     app.query_params["design"] = draft.id
     return app.run()
 
 
 def menu(draft: Draft) -> AppTest:
-    app = AppTest.from_function(open_menu, default_timeout=30)
+    app = AppTest.from_function(open_menu, default_timeout=60)
     app.query_params["design"] = draft.id
     return app.run()
 

@@ -10,8 +10,9 @@ from tests.browser.server import Server, serve
 
 OpenPage = Callable[..., Page]
 
-# How long a page is waited for, not how fast it has to be: other tests use the cores, too.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=visit.PATIENCE)
+#: Of one test, which may wait for a page many times.
+_SECONDS = 600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in item.path.as_posix():
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(_SECONDS))
 
 
 # Package scope, not session: a running Playwright keeps an event loop alive, which other tests must not meet.

@@ -24,8 +24,6 @@ from tests.browser import visit
 from tests.browser.server import Server, serve
 from tests.core.train.tiny import Run, text_data, tiny_plan
 
-#: The first question starts a process that loads torch, on cores that others use too.
-PATIENCE = 45_000
 TEXT = "a1e2\ni3o4"
 
 
@@ -98,7 +96,7 @@ def look(browser: Browser, studio: tuple[Server, str, str]):
 
 def rest(page: Page) -> None:
     """Wait for the answer and the charts."""
-    visit.settle(page, timeout=PATIENCE)
+    visit.settle(page)
 
 
 def sound(page: Page) -> None:
@@ -124,23 +122,23 @@ def write(page: Page, text: str) -> None:
 def test_a_token_is_picked_by_mouse_and_keys_and_the_link_shows_it_again(theme, look):
     page = look("Tokens", theme)
     cells = page.get_by_role("listbox", name="Tokens of the text", exact=True)
-    expect(cells.get_by_role("option").first).to_be_visible(timeout=PATIENCE)
+    expect(cells.get_by_role("option").first).to_be_visible()
     sound(page)
     write(page, TEXT)
     expect(cells.get_by_role("option")).to_have_count(len(TEXT))
     cells.get_by_role("option").nth(2).click()
-    expect(page.get_by_text("“e”, token 3:")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("“e”, token 3:")).to_be_visible()
     cells.focus()
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_text("“2”, token 4:")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("“2”, token 4:")).to_be_visible()
     layers = page.get_by_role("listbox", name="First expert of the token in each layer")
     layers.get_by_role("option").first.click()
-    expect(page.get_by_text("Layer 1. Number, hue and line")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Layer 1. Number, hue and line")).to_be_visible()
     rest(page)
     sound(page)
     page.reload()
     rest(page)
-    expect(page.get_by_text("“2”, token 4:")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("“2”, token 4:")).to_be_visible()
     expect(page.get_by_text("Layer 1. Number, hue and line")).to_be_visible()
     expect(cells.get_by_role("option")).to_have_count(len(TEXT))
 
@@ -152,9 +150,7 @@ def test_a_second_run_reads_the_same_text_and_only_runs_of_text_with_experts_are
     expect(page.get_by_role("option")).to_have_count(2)
     page.get_by_role("option", name=studio[2]).click()
     rest(page)
-    expect(page.get_by_text(re.compile(rf"{studio[2]} loses .* nats per byte"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text(re.compile(rf"{studio[2]} loses .* nats per byte"))).to_be_visible()
     expect(page.get_by_role("listbox", name="Tokens of the text in the other run")).to_be_visible()
     sound(page)
 
@@ -162,13 +158,13 @@ def test_a_second_run_reads_the_same_text_and_only_runs_of_text_with_experts_are
 def test_nonsense_texts_are_answered_in_words(look):
     page = look("Tokens")
     write(page, "  \n ")
-    expect(page.get_by_text("The text was empty")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("The text was empty")).to_be_visible()
     write(page, "é" * 5_000)
     expect(
         page.get_by_text("The text has 10\u2009000 bytes, and the first 2\u2009000 are read")
-    ).to_be_visible(timeout=PATIENCE)
+    ).to_be_visible()
     cells = page.get_by_role("listbox", name="Tokens of the text", exact=True)
-    expect(cells.get_by_role("option")).to_have_count(2_000, timeout=PATIENCE)
+    expect(cells.get_by_role("option")).to_have_count(2_000)
     sound(page)
 
 
@@ -177,10 +173,10 @@ def test_a_process_that_fell_over_is_started_again_and_the_page_says_so(look, st
     options = page.get_by_role("listbox", name="Tokens of the text", exact=True).get_by_role("option")
     write(page, "aeiou1")
     # Answered, so that the process dies between two questions and not before the first.
-    expect(options).to_have_count(6, timeout=PATIENCE)
+    expect(options).to_have_count(6)
     assert end(studio[0].data) is not None
     write(page, "1234e")
-    expect(page.get_by_text("had ended, and was started again")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("had ended, and was started again")).to_be_visible()
     expect(options).to_have_count(5)
 
 
@@ -189,47 +185,45 @@ def test_experts_are_switched_by_mouse_and_keys_and_the_link_shows_it_again(them
     page = look("What if", theme)
     sound(page)
     page.get_by_role("button", name=re.compile(r"^Layer 1, expert 0, .* as learned$")).click()
-    expect(page.get_by_text("Experts switched: 1 off")).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("Change of loss in nats")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Experts switched: 1 off")).to_be_visible()
+    expect(page.get_by_text("Change of loss in nats")).to_be_visible()
     rest(page)
     turned = page.get_by_role("button", name=re.compile(r"^Layer 1, expert 0, .* off$"))
     turned.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Space")
     page.keyboard.press("Space")
-    expect(page.get_by_text("Experts switched: 1 off, 1 on for every token")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Experts switched: 1 off, 1 on for every token")).to_be_visible()
     rest(page)
     sound(page)
     prompt = page.get_by_role("textbox", name="Prompt")
     prompt.fill("a1e2")
     prompt.press("Control+Enter")
     rest(page)
-    expect(page.get_by_text("With the switches")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("With the switches")).to_be_visible()
     page.reload()
     rest(page)
-    expect(page.get_by_text("Experts switched: 1 off, 1 on for every token")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Experts switched: 1 off, 1 on for every token")).to_be_visible()
     rest(page)
 
 
 @pytest.mark.parametrize("theme", visit.THEMES)
 def test_expertise_is_measured_for_a_layer_that_is_chosen_by_keys(theme, look):
     page = look("Expertise", theme)
-    expect(page.get_by_text("Regret: nats a token above the best expert")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Regret: nats a token above the best expert")).to_be_visible()
     rest(page)
     sound(page)
     page.get_by_role("combobox", name="Layer").focus()
     page.keyboard.press("ArrowDown")
     page.get_by_role("option", name="Layer 2").press("Enter")
     rest(page)
-    expect(page.get_by_text(re.compile(r"^Layer 2: .* held-out tokens"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile(r"^Layer 2: .* held-out tokens"))).to_be_visible()
 
 
 def test_a_domains_experts_are_tested_and_switches_are_kept_as_a_run(look, studio):
     page = look("What if", "dark", "&routing.imaging.target=digits")
     page.get_by_role("button", name="Test its experts").press("Enter")
-    expect(page.get_by_text(re.compile("most distinctive expert.* loses .* nats"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text(re.compile("most distinctive expert.* loses .* nats"))).to_be_visible()
     expect(page.get_by_text("Box: 20 draws of others of like usage")).to_be_visible()
     rest(page)
     sound(page)
@@ -242,7 +236,7 @@ def test_a_domains_experts_are_tested_and_switches_are_kept_as_a_run(look, studi
     name.fill("Without the first")
     name.press("Enter")
     page.get_by_role("button", name="Keep", exact=True).press("Enter")
-    expect(page.get_by_role("heading", name="Without the first")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Without the first")).to_be_visible()
     rest(page)
     assert f"run={studio[1]}&" not in page.url
     page.goto("/runs")

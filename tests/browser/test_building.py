@@ -9,8 +9,8 @@ from core.design.presets.registry import preset
 from core.design.spec import Design
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
+from tests.browser.design import new_draft, stored
 from tests.browser.server import Server
-from tests.browser.test_design import new_draft, stored
 
 MOST_ACTIONS = 40
 

@@ -18,8 +18,8 @@ from core.design.spec import Design
 from storage import database, drafts
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
+from tests.browser.design import new_draft, part, stored, until
 from tests.browser.server import Server
-from tests.browser.test_design import new_draft, part, stored
 
 WHAT = {"f": "dense", "a": "attention"}
 
@@ -46,16 +46,6 @@ def widths(design: Design) -> list[int]:
     parts = design.stacks[0].layers[0].pattern[0].parts
     moe = next(part.body for part in parts if part.body.kind == "moe")
     return [group.inner for group in moe.experts for _ in range(group.count)]
-
-
-def until(server: Server, draft: str, page: Page, reads, wanted, *, seconds: int = 20) -> None:
-    """Wait until what `reads` finds in the stored design is `wanted`."""
-    for _ in range(10 * seconds):
-        if reads(stored(server, draft)) == wanted:
-            break
-        page.wait_for_timeout(100)
-    assert reads(stored(server, draft)) == wanted
-    visit.settle(page)
 
 
 def item(page: Page, name: str) -> Locator:

@@ -9,16 +9,14 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
+from tests.browser.design import new_draft
 from tests.browser.server import Server
-from tests.browser.test_design import new_draft
-
-PATIENCE = 30_000
 
 
 def opened(open_page: OpenPage, server: Server, theme: str = "light") -> Page:
     """The costs of Mixtral."""
     page = open_page(f"/cost?design={new_draft(server, 'mixtral-8x7b')}", theme=theme)
-    expect(page.get_by_text(re.compile("tok/s · most of it"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("tok/s · most of it"))).to_be_visible()
     visit.settle(page)
     return page
 
@@ -45,20 +43,18 @@ def test_plans_prices_and_reasons_are_a_key_away(theme, open_page: OpenPage, ser
     sound(page)
     page.get_by_role("button", name="More").press("Enter")
     fill(page, "Tensor", "3")
-    expect(page.get_by_text("To fix this").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("To fix this").first).to_be_visible()
     fill(page, "Tensor", "2")
-    expect(page.get_by_text(re.compile("--tp 2"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("--tp 2"))).to_be_visible()
     fill(page, "Price of a device and hour", "2.5")
     sound(page)
     page.keyboard.press("Escape")
-    expect(page.get_by_role("cell", name="Cost of a million tokens")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("cell", name="Cost of a million tokens")).to_be_visible()
     page.get_by_role("button", name="Why").press("Enter")
     expect(page.get_by_role("cell", name=re.compile("^memory; the longest part is experts"))).to_be_visible()
     page.get_by_role("combobox", name="Figure", exact=True).click()
     page.get_by_role("option", name="Weights").click()
-    expect(page.get_by_role("cell", name=re.compile("^routed experts, .* of all parameters"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_role("cell", name=re.compile("^routed experts, .* of all parameters"))).to_be_visible()
     expect(page.get_by_role("cell", name="weights bf16")).to_be_visible()
     sound(page)
 
@@ -71,11 +67,11 @@ def test_a_device_is_described_and_nonsense_is_answered(theme, open_page: OpenPa
     fill(page, "Memory, GB", "0")
     sound(page)
     dialog.get_by_role("button", name="Add").press("Enter")
-    expect(dialog.get_by_text("Memory: 0 makes no device. To fix this")).to_be_visible(timeout=PATIENCE)
+    expect(dialog.get_by_text("Memory: 0 makes no device. To fix this")).to_be_visible()
     fill(page, "Memory, GB", "500")
     dialog.get_by_role("button", name="Add").press("Enter")
-    expect(dialog).to_have_count(0, timeout=PATIENCE)
-    expect(page.get_by_text(re.compile("^My device: .* tok/s"))).to_be_visible(timeout=PATIENCE)
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text(re.compile("^My device: .* tok/s"))).to_be_visible()
     sound(page)
 
 
@@ -90,24 +86,22 @@ def test_two_timings_sharpen_a_device_and_are_taken_back(open_page: OpenPage, se
         visit.settle(page)
     sound(page)
     dialog.get_by_role("button", name="Use these").press("Enter")
-    expect(page.get_by_text("follow your two timings")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("follow your two timings")).to_be_visible()
     page.get_by_role("button", name="Back to published timings").press("Enter")
-    expect(page.get_by_text("follow your two timings")).to_have_count(0, timeout=PATIENCE)
+    expect(page.get_by_text("follow your two timings")).to_have_count(0)
 
 
 def test_training_another_design_beside_it_and_all_figures_to_take_away(open_page: OpenPage, server: Server):
     page = opened(open_page, server)
     page.get_by_role("radio", name="Train", exact=True).press("Space")
-    expect(page.get_by_text(re.compile("--phase train"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("--phase train"))).to_be_visible()
     page.get_by_role("slider", name="Batch").press("ArrowRight")
-    expect(page.get_by_text(re.compile("--batch 16"))).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text(re.compile("--batch 16"))).to_be_visible()
     visit.settle(page)
     page.get_by_role("combobox", name="Compare with").click()
     page.keyboard.type("gpt-oss")
     page.get_by_role("option", name="gpt-oss-120b").click()
-    expect(page.get_by_text(re.compile("the memory and .* the time of gpt-oss-120b"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text(re.compile("the memory and .* the time of gpt-oss-120b"))).to_be_visible()
     visit.settle(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="All figures").click()

@@ -1,18 +1,14 @@
 """The main road through Start, Design and Cost, by mouse and by keyboard, in a real browser."""
 
-import json
-import re
-import sqlite3
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from app.composer.desk import document
 from core.design.presets.registry import preset
-from core.design.spec import Design
 from storage import database, drafts
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
+from tests.browser.design import experts, new_draft, part, stored, until
 from tests.browser.server import Server
 
 
@@ -20,26 +16,6 @@ from tests.browser.server import Server
 def draft(server: Server) -> str:
     """The id of a fresh starter."""
     return new_draft(server, "starter")
-
-
-def new_draft(server: Server, name: str) -> str:
-    return drafts.create(database.open(server.data), document(preset(name))).id
-
-
-def stored(server: Server, draft_id: str) -> Design:
-    """The design as another process finds it."""
-    with sqlite3.connect(server.data / "studio.db") as connection:
-        ((text,),) = connection.execute("SELECT design FROM draft WHERE id = ?", (draft_id,)).fetchall()
-    return Design.model_validate(json.loads(text))
-
-
-def experts(design: Design) -> int:
-    return design.stacks[0].layers[0].pattern[0].parts[1].body.count
-
-
-def part(page: Page, name: str):
-    """A part of the drawing by the start of its accessible name."""
-    return page.get_by_role("group", name="Layers").get_by_role("button", name=re.compile(rf"^{name}"))
 
 
 def total(page: Page):
@@ -84,6 +60,7 @@ def test_by_keyboard_alone(open_page: OpenPage, server: Server, draft: str):
     expect(part(page, ".*Shared expert:")).to_be_visible()
     expect(page.get_by_role("heading", level=3, name="Shared expert")).to_be_visible()
     page.keyboard.press("Control+z")
+    until(server, draft, page, lambda design: design, preset("starter"))
     expect(part(page, ".*Shared expert:")).to_have_count(0)
     part(page, "MoE layer").focus()
     page.keyboard.press("Enter")
@@ -97,9 +74,8 @@ def test_a_burst_of_acts_is_done_act_by_act(open_page: OpenPage, server: Server,
     part(page, "MoE layer").focus()
     for _ in range(12):
         page.keyboard.press("e")
-    expect(part(page, "19")).to_be_visible(timeout=60_000)
-    visit.settle(page)
-    assert experts(stored(server, draft)) == 20
+    expect(part(page, "19")).to_be_visible()
+    until(server, draft, page, experts, 20)
 
 
 def test_two_tabs_do_not_overwrite_each_other(open_page: OpenPage, server: Server, draft: str):
@@ -108,7 +84,7 @@ def test_two_tabs_do_not_overwrite_each_other(open_page: OpenPage, server: Serve
         field = page.get_by_role("spinbutton", name="Experts", exact=True)
         field.fill(count)
         field.press("Enter")
-        visit.settle(page)
+        until(server, draft, page, experts, 12)
     expect(second.get_by_text("Another tab saved this design first")).to_be_visible()
     assert experts(stored(server, draft)) == 12
     second.get_by_role("button", name="Load the other version").click()
@@ -125,8 +101,13 @@ def test_a_problem_is_mended_on_the_part(open_page: OpenPage, server: Server, dr
         "button", name="Set top-k to 8"
     ).click()
     expect(field).to_have_value("8")
-    visit.settle(page)
-    assert stored(server, draft).stacks[0].layers[0].pattern[0].parts[1].body.router.select.k == 8
+    until(
+        server,
+        draft,
+        page,
+        lambda design: design.stacks[0].layers[0].pattern[0].parts[1].body.router.select.k,
+        8,
+    )
 
 
 def test_a_published_design_opens_from_its_fingerprint(page: Page):

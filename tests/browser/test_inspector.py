@@ -8,10 +8,8 @@ from core.design.presets.registry import preset
 from storage import database, drafts
 from tests.browser import visit
 from tests.browser.conftest import OpenPage
+from tests.browser.design import new_draft, stored
 from tests.browser.server import Server
-from tests.browser.test_design import new_draft, stored
-
-PATIENCE = 30_000
 
 
 @pytest.mark.parametrize("theme", visit.THEMES)
@@ -20,20 +18,20 @@ def test_up_from_a_router_to_the_size_dial(open_page: OpenPage, server: Server, 
     draft = drafts.create(db, document(preset("starter")))
     page = open_page(f"/design?design={draft.id}")
     page.get_by_role("button", name="Router: softmax, top-2").click()
-    expect(page.get_by_role("heading", name="Router")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Router")).to_be_visible()
     expect(page.get_by_text("512 parameters")).to_be_visible()
     visit.settle(page)
     assert visit.axe_violations(page) == []
     page.get_by_role("button", name="Design", exact=True).click()
-    expect(page.get_by_role("heading", name="Whole design")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="Whole design")).to_be_visible()
     page.get_by_text("Width, depth and experts apart").click()
     page.get_by_role("slider", name="Width").press("ArrowRight")
     page.get_by_role("slider", name="Width").press("ArrowRight")
-    expect(page.get_by_text("width 64 → 128")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("width 64 → 128")).to_be_visible()
     visit.settle(page)
     assert visit.axe_violations(page) == []
     page.get_by_role("button", name="Apply", exact=True).click()
-    expect(page.get_by_role("spinbutton", name="Width", exact=True)).to_have_value("128", timeout=PATIENCE)
+    expect(page.get_by_role("spinbutton", name="Width", exact=True)).to_have_value("128")
     saved = drafts.get(db, draft.id)
     assert (read(saved.design).width, saved.undo) == (128, "Size dial: ×2 width")
     db.close()
@@ -47,6 +45,6 @@ def test_an_emptied_number_stays_as_it_was(open_page: OpenPage, server: Server):
     for _ in range(2):
         field.fill("")
         field.press("Enter")
-        expect(field).to_have_value("8", timeout=PATIENCE)
+        expect(field).to_have_value("8")
         visit.settle(page)
     assert stored(server, draft) == preset("starter")

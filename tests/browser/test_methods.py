@@ -10,9 +10,9 @@ from core.design.presets.methods import method_edit, methods
 from core.design.presets.registry import preset
 from core.design.spec import Design
 from tests.browser.conftest import OpenPage
+from tests.browser.design import new_draft, part, until
 from tests.browser.server import Server
-from tests.browser.test_canvas import item, until
-from tests.browser.test_design import new_draft, part
+from tests.browser.test_canvas import item
 
 
 def routed(design: Design) -> Moe:

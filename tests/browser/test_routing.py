@@ -21,7 +21,6 @@ from tests.app import seed
 from tests.browser import visit
 from tests.browser.server import Server, serve
 
-SECONDS = 60_000
 #: Layers, experts, domains and steps of the run that has to open fast, and picks of a domain in a step.
 DEEP = (32, 64, 8, 200)
 PICKS = 4000
@@ -89,7 +88,7 @@ def look(browser: Browser, studio: tuple[Server, str, str]):
         # A browser that has had the tour.
         page.add_init_script("localStorage.setItem('moe-studio.routing.tour', '1')")
         page.goto(f"/routing?run={run or studio[1]}&{query}")
-        visit.settle(page, timeout=SECONDS)
+        visit.settle(page)
         return page
 
     yield open_one
@@ -105,12 +104,12 @@ def choose(page: Page, *names: str) -> None:
         page.get_by_role("radio", name=name, exact=True).click()
         # Away from the segment: Streamlit's colour of one under the pointer is not ours to judge.
         page.mouse.move(1, 1)
-        visit.settle(page, timeout=SECONDS)
+        visit.settle(page)
 
 
 def ready(page: Page) -> None:
     """Wait for the player."""
-    expect(page.locator(".scrub[data-ready]")).to_be_visible(timeout=SECONDS)
+    expect(page.locator(".scrub[data-ready]")).to_be_visible()
 
 
 @pytest.mark.parametrize("theme", visit.THEMES)
@@ -129,7 +128,7 @@ def test_every_panel_is_a_click_away_and_breaks_no_rule(theme, look):
         ("Drops", "No choice was dropped"),
     ):
         choose(page, panel)
-        expect(page.get_by_text(words)).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_text(words)).to_be_visible()
         expect(page.get_by_test_id("stException")).to_have_count(0)
         assert visit.axe_violations(page) == []
 
@@ -149,7 +148,7 @@ def test_a_deep_run_arrives_in_one_message_under_a_megabyte_and_is_scrubbed_with
     assert 300_000 < max(received) < 1_000_000
     slider = page.get_by_label("Training step")
     expect(slider).to_have_attribute("aria-valuetext", "step 2000")
-    visit.settle(page, timeout=SECONDS)  # The cards below come after the player.
+    visit.settle(page)  # The cards below come after the player.
     page.evaluate("window.frames_seen.length = 0")
     slider.focus()
     for key, step in (("Home", 10), ("ArrowRight", 20), ("PageDown", 120), ("ArrowLeft", 110), ("End", 2000)):
@@ -175,7 +174,7 @@ def test_a_deep_run_plays_thirty_steps_a_second(look, studio):
     slider.focus()
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
     # 200 steps in 6.7 s; a machine that draws at less than half of that drops more than half of them.
     assert len(page.evaluate("window.steps")) > 100
     expect(slider).to_have_attribute("aria-valuetext", "step 2000")
@@ -229,26 +228,26 @@ def test_charts_are_saved_as_svg_and_png(query, look):
 def test_the_tour_is_taken_by_keys_and_remembered(browser: Browser, studio: tuple[Server, str, str]):
     page, recorder = visit.new_page(browser, studio[0].url)
     page.goto(f"/routing?run={studio[1]}")
-    visit.settle(page, timeout=SECONDS)
+    visit.settle(page)
     card = page.get_by_role("region", name="Tour of this page")
     expect(card).to_contain_text("1 of 5: Where tokens went.")
     card.get_by_role("button", name="Next").focus()
     page.keyboard.press("Enter")
     expect(card).to_contain_text("2 of 5")
     ready(page)
-    visit.settle(page, timeout=SECONDS)
+    visit.settle(page)
     # What was drawn anew fades in, and faint words have no contrast.
     page.wait_for_timeout(500)
     assert visit.axe_violations(page) == []
     page.keyboard.press("Enter")
     expect(card).to_contain_text("3 of 5")
-    expect(page.get_by_text("Most telling")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("Most telling")).to_be_visible()
     page.keyboard.press("Escape")
     expect(card).to_have_count(0)
     again = page.get_by_role("button", name="Tour of this page, 5 steps")
     expect(again).to_be_focused()
     page.reload()
-    visit.settle(page, timeout=SECONDS)
+    visit.settle(page)
     expect(again).to_be_visible()
     expect(card).to_have_count(0)
     # Closed, it takes no row of its own: it stands beside the name of the run.
@@ -267,21 +266,21 @@ def test_the_tour_is_taken_by_keys_and_remembered(browser: Browser, studio: tupl
 def test_the_tour_follows_who_walks_off_by_the_switch(browser: Browser, studio: tuple[Server, str, str]):
     page, recorder = visit.new_page(browser, studio[0].url)
     page.goto(f"/routing?run={studio[1]}")
-    visit.settle(page, timeout=SECONDS)
+    visit.settle(page)
     card = page.get_by_role("region", name="Tour of this page")
     expect(card).to_contain_text("1 of 5: Where tokens went.")
     choose(page, "Layer", "Drops")
     expect(card).to_contain_text("3 of 5: Is it more than chance?")
     # The panel that was chosen stays, though the step leads to another.
-    expect(page.get_by_text("No choice was dropped")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("No choice was dropped")).to_be_visible()
     choose(page, "Expertise")
     expect(card).to_have_count(0)
     page.get_by_role("button", name="Tour of this page, 5 steps").click()
-    expect(card).to_contain_text("1 of 5", timeout=SECONDS)
+    expect(card).to_contain_text("1 of 5")
     for step in ("2 of 5", "3 of 5", "4 of 5", "5 of 5: Take an expert away."):
         card.get_by_role("button", name="Next").click()
-        expect(card).to_contain_text(step, timeout=SECONDS)
-        visit.settle(page, timeout=SECONDS)
+        expect(card).to_contain_text(step)
+        visit.settle(page)
     expect(page.get_by_role("radio", name="What if")).to_be_checked()
     card.get_by_role("button", name="Done").click()
     expect(card).to_have_count(0)

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser import visit
+from tests.browser.design import new_draft, part, stored
 from tests.browser.server import Server, free_port, serve
-from tests.browser.test_design import new_draft, part, stored
 
 
 def handshake(server: Server, **headers: str) -> int:
@@ -79,7 +79,7 @@ def test_acts_of_a_time_without_a_server_reach_the_next_one(browser: Browser, tm
         page.keyboard.press("a")
         page.keyboard.press("m")
     with serve(tmp_path / "data", port=int(server.url.rsplit(":", 1)[1])) as server:
-        expect(part(page, "MoE layer")).to_have_count(2, timeout=60_000)
+        expect(part(page, "MoE layer")).to_have_count(2)
         visit.settle(page)
         kinds = [placed.part.body.kind for placed in stored(server, draft).parts()]
         assert kinds == ["attention", "moe", "dense", "attention", "moe"]

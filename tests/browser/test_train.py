@@ -12,8 +12,6 @@ from tests.app import seed
 from tests.browser import visit
 from tests.browser.server import Server, serve
 
-SECONDS = 60_000
-
 
 @pytest.fixture(scope="module")
 def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, dict[str, str]]]:
@@ -76,7 +74,7 @@ def test_a_click_on_a_cell_chooses_the_expert(look, worked):
     expect(loads.locator(".cross")).to_have_count(1)
     # Layer 2, expert 4: cells come row by row, eight in each.
     loads.locator("rect.cell").nth(8 + 4).click()
-    expect(page.get_by_text(re.compile(r"Expert 4 of layer 2 prefers cpp"))).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text(re.compile(r"Expert 4 of layer 2 prefers cpp"))).to_be_visible()
     visit.settle(page)
     expect(page.locator(".contexts mark").first).to_be_visible()
 
@@ -111,12 +109,12 @@ def test_own_text_is_looked_at_then_added(look):
     page.get_by_role("button", name="Add your own").click()
     files = page.get_by_role("dialog").locator("input[type=file]")
     files.set_input_files([text_file("zeros.bin", b"\0" * 4096)])
-    expect(page.get_by_role("dialog")).to_contain_text("To fix this", timeout=SECONDS)
+    expect(page.get_by_role("dialog")).to_contain_text("To fix this")
     expect(page.get_by_role("button", name="Add this data")).to_be_disabled()
     page.get_by_role("radio", name="Table").click()
-    expect(page.get_by_role("dialog")).to_contain_text("One CSV or Parquet file", timeout=SECONDS)
+    expect(page.get_by_role("dialog")).to_contain_text("One CSV or Parquet file")
     page.get_by_role("radio", name="Text").click()
-    expect(page.get_by_role("dialog")).to_contain_text("One file or many", timeout=SECONDS)
+    expect(page.get_by_role("dialog")).to_contain_text("One file or many")
     visit.settle(page)
     expect(page.get_by_role("dialog")).not_to_contain_text("zeros.bin")
     files.set_input_files(
@@ -125,9 +123,9 @@ def test_own_text_is_looked_at_then_added(look):
             text_file("notes.txt", b"Buy milk. " * 700),
         ]
     )
-    expect(page.get_by_role("dialog")).to_contain_text("held out", timeout=SECONDS)
+    expect(page.get_by_role("dialog")).to_contain_text("held out")
     page.get_by_role("button", name="Add this data").click()
-    expect(page.get_by_role("dialog")).to_have_count(0, timeout=SECONDS)
+    expect(page.get_by_role("dialog")).to_have_count(0)
     visit.settle(page)
     expect(page.get_by_test_id("stCode")).to_contain_text("--data 2-files")
 
@@ -145,14 +143,14 @@ def test_a_run_is_started_watched_reloaded_and_paused(open_page):
     steps.press("Enter")
     visit.settle(page)
     page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_url("**/train?*run=*", timeout=SECONDS)
-    expect(page.get_by_text(re.compile(r"Step \d+ of 400"))).to_be_visible(timeout=SECONDS * 2)
-    expect(page.locator(".heat rect.cell").first).to_be_visible(timeout=SECONDS * 2)
+    page.wait_for_url("**/train?*run=*")
+    expect(page.get_by_text(re.compile(r"Step \d+ of 400"))).to_be_visible()
+    expect(page.locator(".heat rect.cell").first).to_be_visible()
     page.reload()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_role("button", name="Resume")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
     visit.settle(page)
     assert visit.axe_violations(page) == []
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Stopped")).to_be_visible(timeout=SECONDS)
+    expect(page.get_by_text("Stopped")).to_be_visible()

@@ -10,11 +10,29 @@ from playwright.sync_api import Browser, Page
 THEMES = ("light", "dark")
 HEIGHTS = {1280: 800, 1440: 900, 1920: 1080}
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+#: How long a page is waited for in milliseconds, not how fast it has to be: others use the cores, too, and
+#: the first page of a server waits for all that its process loads.
+PATIENCE = 60_000
 _LOCAL_SCHEMES = ("data", "blob", "about")
 _AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
+# What a hand does has no effect on the page before the server has said something to it.
+_NOTE_ANSWERS = """
+const Socket = window.WebSocket;
+window.WebSocket = class extends Socket {
+  constructor(...where) {
+    super(...where);
+    this.addEventListener("message", () => { window.unanswered = false; });
+  }
+  send(told) {
+    window.unanswered = true;
+    super.send(told);
+  }
+};
+"""
 # Streamlit says when the script is done; charts and fonts come later, each in a chunk of its own.
 _AT_REST = """() => {
+  if (window.unanswered) return false;
   const app = document.querySelector('[data-testid="stApp"]');
   if (!app || app.dataset.testScriptState !== "notRunning") return false;
   if (document.querySelector('[data-testid="stSkeleton"], [data-stale="true"]')) return false;
@@ -52,18 +70,17 @@ def new_page(browser: Browser, url: str, *, theme: str = "light", width: int = 1
         reduced_motion="reduce",
         accept_downloads=True,
     )
+    context.set_default_timeout(PATIENCE)
+    context.add_init_script(_NOTE_ANSWERS)
     page = context.new_page()
     recorder = Recorder(urlsplit(url).netloc)
     recorder.watch(page)
     return page, recorder
 
 
-def settle(page: Page, *, timeout: float = 60_000) -> None:
-    """Wait until the script has run, the charts are drawn and the fonts are there.
-
-    The first page of a server waits for all that its process loads, on cores that others use too.
-    """
-    page.wait_for_function(_AT_REST, timeout=timeout)
+def settle(page: Page) -> None:
+    """Wait until the script has run, the charts are drawn and the fonts are there."""
+    page.wait_for_function(_AT_REST, timeout=PATIENCE)
 
 
 def axe_violations(page: Page) -> list[str]:
