@@ -15,13 +15,11 @@ from app.record import layer_names, read_design
 from core.design.bodies.moe import Moe
 from core.design.bodies.routed_block import RoutedBlock
 from core.design.mistakes import fault
-from core.design.override import Override, Overrides, Scope
+from core.design.override import BOOST, Override, Overrides, Scope
 from core.design.spec import Design
 from core.probe.errors import ProbeError
 from storage import database, files, runs
 
-#: What is added to the logit of a favoured expert where no number is given.
-BOOST = 2.0
 _CELL = re.compile(r"([^:=]+):(\d+)(?:=(-?\d+(?:\.\d*)?|-?\.\d+))?")
 
 
@@ -97,11 +95,6 @@ def _cell(design: Design, said: str) -> tuple[str, int, float | None]:
             " 3:5 or decoder.2.1:5; a boost may end with what to add to its logit, such as 3:5=1.5."
         )
     return layer_path(design, match[1]), int(match[2]), None if match[3] is None else float(match[3])
-
-
-def sendable(wanted: Overrides) -> dict[str, Any]:
-    """Overrides as a question has them."""
-    return {path: spec.model_dump(mode="json") for path, spec in wanted.items()}
 
 
 def text_of(path: Path) -> str:

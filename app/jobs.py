@@ -16,6 +16,7 @@ from app.paths import data_root
 from app.processes import kill, lives
 from app.slot import Slot
 from core.design.plan import Plan
+from core.design.saying import number
 from core.design.spec import Design
 from storage import database, files, jobs, runs
 from storage.drafts import Document
@@ -160,8 +161,10 @@ class LocalEngine:
 
     def _run_obituary(self, row: RunRow) -> str:
         kept = files.newest_checkpoint(files.folder(self.root, "runs", row.id))
-        rest = "It had no checkpoint yet" if kept is None else f"Nothing before step {kept:,} is lost"
-        return f"The training process ended without a word at step {row.step:,}. {rest}. Resume to go on."
+        rest = "It had no checkpoint yet" if kept is None else f"Nothing before step {number(kept)} is lost"
+        return (
+            f"The training process ended without a word at step {number(row.step)}. {rest}. Resume to go on."
+        )
 
     def _erase(self, run_id: str) -> None:
         # The row last: as long as it is there, whoever reaps next finishes an interrupted deletion.

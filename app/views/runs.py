@@ -1,9 +1,11 @@
 """Runs: all of them, and two of them side by side."""
 
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 
 from app import pages, record, state
 from app.guard import guarded
@@ -14,6 +16,7 @@ from app.views._compare.show import compare
 from app.views._empty import no_run
 from components import page
 from components.words import plural
+from core.cost.format import DASH, count, letters, significant
 from core.design.facts import MetricsRow
 from storage import database, metrics, runs
 from storage.database import Database
@@ -47,6 +50,18 @@ def row_of(db: Database, run: RunSummary, last: MetricsRow | None) -> dict[str, 
     }
 
 
+def written(rows: pd.DataFrame) -> Styler:
+    """Numbers as the studio writes them; they stay numbers, so the columns are sorted as such."""
+    words: dict[Any, Any] = {
+        "Step": count,
+        "of": count,
+        "Loss": significant,
+        "Parameters": letters,
+        "Created": "{:%Y-%m-%d %H:%M}",
+    }
+    return rows.style.format(words, na_rep=DASH)
+
+
 def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
     """The list, what can be done with one run, and two runs compared."""
     own = _runs.own(listed)
@@ -68,20 +83,15 @@ def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
         page.command("python -m app runs")
         return
     event = st.dataframe(
-        table_of(db, listed),
+        written(table_of(db, listed)),
         hide_index=True,
         row_height=32,
         height="content" if len(listed) <= 12 else 420,
-        placeholder="–",
+        placeholder=DASH,
         on_select="rerun",
         selection_mode="multi-row",
         key=_TABLE,
         alt="Runs, the newest first",
-        column_config={
-            "Loss": st.column_config.NumberColumn(format="%.3f"),
-            "Parameters": st.column_config.NumberColumn(format="compact"),
-            "Created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
-        },
     )
     ticked = [listed[i] for i in sorted(event.selection.rows) if i < len(listed)]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -101,7 +111,7 @@ def chooser(listed: tuple[RunSummary, ...], ticked: list[RunSummary]) -> RunSumm
         list(by_id),
         index=list(by_id).index(begin) if begin in by_id else 0,
         format_func=lambda run_id: _runs.label(by_id[run_id]) if run_id in by_id else run_id,
-        width=280,
+        width=340,
         key=f"runs.one.{begin}",
     )
     run = by_id[chosen]
@@ -124,7 +134,7 @@ def other(listed: tuple[RunSummary, ...], ticked: list[RunSummary], first: RunSu
         index=list(rest).index(begin) if begin else None,
         format_func=lambda run_id: _runs.label(rest[run_id]) if run_id in rest else run_id,
         placeholder="Choose a second run",
-        width=280,
+        width=340,
         key=f"runs.two.{first.id}.{begin}",
     )
     return rest.get(chosen) if chosen else None

@@ -9,7 +9,8 @@ from components.canvas.notes import glyph_of, input_note, output_note, part_note
 from components.canvas.pen import BLOCK_GAP, COLUMNS, GAP, GUTTER, LAYER_GAP, Pen
 from components.canvas.picture import COLUMN_ENDS, Box, Label, Picture
 from components.words import humanise, plural
-from core.cost.count import Counts, PartCount
+from core.cost.count import Counts
+from core.cost.parts import PartCount
 from core.design.bodies.moe import Moe
 from core.design.problems import Problem
 from core.design.spec import Design, Stack

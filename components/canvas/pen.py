@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from components.canvas.picture import Picture
 from components.canvas.slots import Place, spread
-from core.cost.count import PartCount
 from core.cost.estimate import STRIP_CONTEXT
 from core.cost.flops import mean_keys
 from core.cost.format import letters, size
+from core.cost.parts import PartCount
 from core.design.problems import Problem
 from core.design.spec import Design
 

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from components.charts.base import THOUSANDS, Drawing, text_with_halo
+from components.canvas.letters import width_of
+from components.charts.base import PERCENT, THOUSANDS, Drawing, past, text_with_halo
 from components.charts.palette import Palette
+
+_LABEL = 11.5
 
 
 def histogram(
@@ -38,6 +41,9 @@ def histogram(
 def rates(rows: Sequence[tuple[str, float]], overall: float, palette: Palette) -> Drawing:
     """A bar from zero for each row, and a grey line at the rate of all."""
     data = pd.DataFrame(rows, columns=["name", "rate"])
+    data["label"] = [f"{100 * rate:.1f}\u2009%" for rate in data["rate"]]
+    data["overall"] = overall
+    data["wide"] = [width_of(label, _LABEL) for label in data["label"]]
     end = max([0.01, overall, *data["rate"]]) * 1.18
     y = alt.Y(
         "name:N",
@@ -47,7 +53,7 @@ def rates(rows: Sequence[tuple[str, float]], overall: float, palette: Palette) -
     )
     scale, axis = (
         alt.Scale(domain=[0, end], nice=False),
-        alt.Axis(format=".0%" if end > 0.05 else ".1%", tickCount=4),
+        alt.Axis(labelExpr=PERCENT, tickCount=4),
     )
     base = alt.Chart(data)
     bars = base.mark_bar(height={"band": 0.6}, color=palette.sequential[4]).encode(
@@ -60,8 +66,9 @@ def rates(rows: Sequence[tuple[str, float]], overall: float, palette: Palette) -
         .mark_rule(color=palette.grey, strokeWidth=2)
         .encode(alt.X("rate:Q", scale=scale, title=None))
     )
-    labels = base.encode(alt.X("rate:Q", scale=scale, title=None), y, text=alt.Text("rate:Q", format=".1%"))
-    return alt.layer(rule, bars, text_with_halo(labels, palette, size=11.5, align="left", dx=6))
+    dx = past("rate", "overall", "wide", 6)
+    labels = base.encode(alt.X("rate:Q", scale=scale, title=None), y, text="label:N")
+    return alt.layer(rule, bars, text_with_halo(labels, palette, size=_LABEL, align="left", dx=dx))
 
 
 def quantiles(

@@ -12,6 +12,8 @@ Drawing = alt.Chart | alt.LayerChart | alt.FacetChart
 
 #: Axis labels in thousands with a thin space.
 THOUSANDS = "replace(format(datum.value, ','), /,/g, '\u2009')"
+#: Axis labels of shares in percent, with the thin space that figures have.
+PERCENT = "format(100 * datum.value, '.3~f') + '\u2009%'"
 #: One dash a series, so that none is told by its colour alone.
 DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [10, 4], [4, 4], [1, 3], [12, 2, 2, 2, 2, 2])
 
@@ -39,6 +41,13 @@ def text_with_halo(base: alt.Chart, palette: Palette, *, size: float = 12, **mar
     """Labels in ink over a copy in paper, so that lines below do not cross them out."""
     halo = base.mark_text(fontSize=size, stroke=palette.paper, strokeWidth=4, color=palette.paper, **mark)
     return alt.layer(halo, base.mark_text(fontSize=size, color=palette.ink, **mark))
+
+
+def past(end: str, mark: str, wide: str, gap: int) -> alt.ExprRef:
+    """Pixels from column `end` to words as `wide` right of it: past a `mark` that would cross them out."""
+    away = f"(scale('x', datum['{mark}']) - scale('x', datum['{end}']))"
+    crossed = f"{away} > -2 && {away} < {gap} + datum['{wide}'] + 6"
+    return alt.expr(f"{gap} + ({crossed} ? max(0, {away}) : 0)")
 
 
 def apart(values: list[float], gap: float) -> list[float]:

@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 import pandas as pd
 
-from components.charts.base import THOUSANDS, Drawing, apart, text_with_halo
+from components.canvas.letters import width_of
+from components.charts.base import PERCENT, THOUSANDS, Drawing, apart, text_with_halo
+from components.charts.labels import LINE, Beside, Box, Spot, beside
 from components.charts.palette import Palette
 
-#: Pixels of a roofline; labels are kept apart for it.
+#: Pixels of a roofline, with its axes and without, in the narrowest card; labels are placed for it.
 ROOF_HEIGHT = 230
-#: Pixels that a line of words takes.
-_NAME = 14
+_PLOT = (480.0, 168.0)
+#: Areas of a dot whose share is nothing and of one that is the whole step, in square pixels.
+_AREAS = (36.0, 1500.0)
+#: Pixels that a line of words takes, and the size of a dot's name.
+_NAME, _LABEL = 14, 11.5
 _DECADES = [10.0**n for n in range(-6, 10)]
 
 
@@ -40,16 +45,47 @@ class Dot:
     share: float
 
 
+class Plane(NamedTuple):
+    """The ends of both axes: FLOP per byte, TFLOP/s."""
+
+    low: float
+    high: float
+    floor: float
+    top: float
+
+    def across(self, intensity: float) -> float:
+        """Pixels from the left."""
+        return math.log(intensity / self.low) / math.log(self.high / self.low) * _PLOT[0]
+
+    def down(self, rate: float) -> float:
+        """Pixels from the top to so many FLOP/s."""
+        return math.log(self.top * 1e12 / rate) / math.log(self.top / self.floor) * _PLOT[1]
+
+    def spot(self, dot: Dot) -> Spot:
+        """Where a dot lies."""
+        area = _AREAS[0] + (_AREAS[1] - _AREAS[0]) * dot.share
+        return Spot(self.across(dot.intensity), self.down(dot.rate), math.sqrt(area / math.pi))
+
+    def along(self, roof: Roof) -> list[Spot]:
+        """Points of a device's line, near enough to each other that no words slip through."""
+        steps = range(0, round(_PLOT[0]), LINE // 2)
+        ats = [self.low * (self.high / self.low) ** (step / _PLOT[0]) for step in steps]
+        return [
+            Spot(step, self.down(min(roof.peak, at * roof.bandwidth)), 0.0)
+            for step, at in zip(steps, ats, strict=True)
+        ]
+
+
 def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence[Roof] = ()) -> Drawing:
     """Both axes logarithmic; the area of a dot is its share of the step. Dots without FLOPs are left out.
 
     `others` are thin and dashed, for comparison.
     """
     seen = [dot for dot in dots if dot.intensity > 0 and dot.rate > 0]
-    low = min([roof.peak / roof.bandwidth / 100, *(dot.intensity / 2 for dot in seen)])
-    high = max([roof.peak / roof.bandwidth * 10, *(dot.intensity * 3 for dot in seen)])
+    low = min([roof.peak / roof.bandwidth / 100, *(dot.intensity / 6 for dot in seen)])
+    # Names of the roofs stand at the right end, beyond the dots; at the left a dot has room for its own.
+    high = max([roof.peak / roof.bandwidth * 10, *(dot.intensity * 30 for dot in seen)])
     floor = min([roof.peak / 1e3, *(dot.rate / 3 for dot in seen)]) / 1e12
-    ridge = roof.peak / roof.bandwidth
     x = alt.X(
         "x:Q",
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
@@ -64,18 +100,25 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence
         axis=alt.Axis(values=[d for d in _DECADES if floor <= d <= top], labelExpr=_DECIMAL),
     )
     roofs = _lines(roof, (low, high)).mark_line(strokeWidth=2, color=palette.ink2, clip=True).encode(x, y)
-    heights = [-math.log10(other.peak / 1e12) / math.log10(top / floor) * ROOF_HEIGHT for other in others]
-    own = -math.log10(roof.peak / 1e12) / math.log10(top / floor) * ROOF_HEIGHT
-    beside = [_beside(other, (low, high), palette).encode(x, y) for other in others]
+    plane = Plane(low, high, floor, top)
+    largest = sorted(seen, key=lambda dot: -dot.share)
+    spots = [plane.spot(dot) for dot in largest]
+    below = _beside_lines([plane.down(other.peak) for other in others], plane.down(roof.peak))
+    beside_lines = [_beside(other, (low, high), palette).encode(x, y) for other in others]
     # Words come after all lines, so that their halo covers what passes below them.
     beside_names = [
-        _beside_name(other, high, x, y, palette, moved)
-        for other, moved in zip(others, _beside_lines(heights, own), strict=True)
+        _beside_name(other, high, x, y, palette, moved) for other, moved in zip(others, below, strict=True)
     ]
+    ends = [(roof.peak_label, plane.down(roof.peak) - 8)]
+    ends += [(o.peak_label, plane.down(o.peak) + moved) for o, moved in zip(others, below, strict=True)]
+    taken = [_words(text, _PLOT[0], middle) for text, middle in ends]
+    at, words = _bandwidth_name(roof, plane, spots)
+    widths = [width_of(_named(dot), _LABEL) for dot in largest[:4]]
+    places = beside(spots, widths, [*taken, words], _PLOT, plane.along(roof))
     caps = pd.DataFrame(
         {
-            "x": [high, max(low, ridge / 8)],
-            "y": [roof.peak / 1e12, max(low, ridge / 8) * roof.bandwidth / 1e12],
+            "x": [high, at],
+            "y": [roof.peak / 1e12, at * roof.bandwidth / 1e12],
             "text": [roof.peak_label, roof.bandwidth_label],
         }
     )
@@ -97,7 +140,7 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence
         .encode(
             x,
             y,
-            size=alt.Size("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[36, 1500])),
+            size=alt.Size("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=_AREAS)),
             tooltip=[
                 alt.Tooltip("name:N", title="operator"),
                 alt.Tooltip("x:Q", title="FLOP per byte", format=".3s"),
@@ -107,12 +150,12 @@ def roofline(roof: Roof, dots: Sequence[Dot], palette: Palette, others: Sequence
         )
     )
     return alt.layer(
-        *beside,
+        *beside_lines,
         roofs,
         *beside_names,
         names,
         marks,
-        *_dot_labels(seen, x, y, palette, (low, high), math.log10(top / floor)),
+        *_dot_labels(largest, places, x, y, palette),
     )
 
 
@@ -144,7 +187,7 @@ def _beside_lines(heights: list[float], roof: float) -> list[float]:
     if (
         len(below) > 1
         and heights[below[1]] - heights[below[0]] < 2 * _NAME
-        and (not 0 <= heights[below[0]] - roof < 2 * _NAME)
+        and (not 0 <= heights[below[0]] - roof < 1.3 * _NAME)
     ):
         moved[below.pop(0)] = -_NAME / 2
     places = apart([heights[i] for i in below], _NAME)
@@ -164,24 +207,39 @@ def _cap(row: pd.DataFrame, x: alt.X, y: alt.Y, palette: Palette, **mark: Any) -
     return alt.Chart(row).mark_text(fontSize=11, color=palette.ink2, **mark).encode(x, y, text="text:N")
 
 
+def _words(text: str, right: float, middle: float) -> Box:
+    """Where words of a roof lie that end at `right`."""
+    return Box(right - width_of(text, 11), middle - LINE / 2, right, middle + LINE / 2)
+
+
+def _bandwidth_name(roof: Roof, plane: Plane, spots: Sequence[Spot]) -> tuple[float, Box]:
+    """FLOP per byte on the slope where its name ends, off all dots where it can be, and the words' place."""
+    ridge = roof.peak / roof.bandwidth
+    found = []
+    for share in (8, 3, 20, 60):
+        at = max(plane.low, ridge / share)
+        box = _words(roof.bandwidth_label, plane.across(at) - 8, plane.down(at * roof.bandwidth) - 4)
+        found.append((at, box))
+        if box.left > 0 and all(spot.gap(box) > 0 for spot in spots):
+            return at, box
+    return found[0]
+
+
+def _named(dot: Dot) -> str:
+    return f"{dot.name}, {100 * dot.share:.0f}\u2009%"
+
+
 def _dot_labels(
-    dots: Sequence[Dot], x: alt.X, y: alt.Y, palette: Palette, ends: tuple[float, float], decades: float
+    dots: Sequence[Dot], places: Sequence[Beside | None], x: alt.X, y: alt.Y, palette: Palette
 ) -> list[Drawing]:
-    """Names of the four largest, to the side where there is room, one above the other."""
-    largest = sorted(dots, key=lambda d: -d.share)[:4]
-    middle = (ends[0] * ends[1]) ** 0.5
-    # Pixels from the top, up to a constant: the chart is about ROOF_HEIGHT high.
-    heights = [-math.log10(dot.rate) / decades * ROOF_HEIGHT for dot in largest]
+    """Names of the first dots, each at its place; one without a place has none."""
     out: list[Drawing] = []
-    for dot, height, place in zip(largest, heights, apart(heights, 15), strict=True):
-        text = f"{dot.name}, {100 * dot.share:.0f}\u2009%"
-        row = pd.DataFrame({"x": [dot.intensity], "y": [dot.rate / 1e12], "text": [text]})
-        right = dot.intensity < middle * 4
-        away = 8 + 20 * dot.share**0.5
-        base = alt.Chart(row).encode(x, y, text="text:N")
-        side = "left" if right else "right"
-        dx, dy = (away if right else -away), place - height + 4
-        out.append(text_with_halo(base, palette, size=11.5, align=side, dx=dx, dy=dy))
+    for dot, place in zip(dots, places, strict=False):
+        if place is None:
+            continue
+        row = pd.DataFrame({"x": [dot.intensity], "y": [dot.rate / 1e12], "text": [_named(dot)]})
+        name = alt.Chart(row).encode(x, y, text="text:N")
+        out.append(text_with_halo(name, palette, size=_LABEL, align=place.align, dx=place.dx, dy=place.dy))
     return out
 
 
@@ -241,7 +299,7 @@ def used(rows: Sequence[tuple[str, float, float, float, str]], palette: Palette)
         title=None,
         axis=alt.Axis(ticks=False, domain=False, labelFontSize=12),
     )
-    axis = alt.Axis(format="%", values=[0, 0.25, 0.5, 0.75, 1], grid=False)
+    axis = alt.Axis(labelExpr=PERCENT, values=[0, 0.25, 0.5, 0.75, 1], grid=False)
     scale = alt.Scale(domain=[0, 2.1], nice=False)
     base = alt.Chart(data)
     x = alt.X("shown:Q", scale=scale, title=None, axis=axis)

@@ -92,7 +92,11 @@ def curves(
     if mark is not None:
         layers.append(alt.Chart(pd.DataFrame({"step": [mark]})).mark_rule(color=palette.grey).encode(x))
     labels = alt.Chart(ends(series, top)).encode(x, alt.Y("place:Q", scale=height), text="label:N")
-    layers += [lines, text_with_halo(labels, palette, align="left", dx=8, fontWeight=500)]
+    # One value is no line yet: without a dot its label would stand beside nothing.
+    alone = data[~data.duplicated("series", keep=False)]
+    dots = [alt.Chart(alone).mark_circle(size=45, opacity=1).encode(x, y, hue, tooltip=tooltip)]
+    layers += [lines, *(dots if len(alone) else [])]
+    layers.append(text_with_halo(labels, palette, align="left", dx=8, fontWeight=500))
     return alt.layer(*layers)
 
 

@@ -8,12 +8,21 @@ from typing import NamedTuple
 import altair as alt
 import pandas as pd
 
-from components.charts.base import Drawing, text_with_halo
+from components.canvas.letters import width_of
+from components.charts.base import Drawing, past, text_with_halo
 from components.charts.palette import Palette
 from core.cost.format import MINUS
 
 #: Two names of arms side by side leave no room for the chart, so the one that is taken away stands below.
 _IN_TWO = f"split(replace(datum.label, ' {MINUS} ', '\\n{MINUS} '), '\\n')"
+
+
+_LABEL = 11.5
+#: Axis labels that would be rows of noughts.
+_SMALL = (
+    "datum.value == 0 && length(datum.label) > 5 ? '0'"
+    " : datum.value != 0 && abs(datum.value) < 0.0005 ? format(datum.value, '.1~e') : datum.label"
+)
 
 
 class Difference(NamedTuple):
@@ -34,13 +43,14 @@ def differences(rows: Sequence[Difference], palette: Palette, title: str, *, zer
     stay apart.
     """
     data = pd.DataFrame(rows, columns=list(Difference._fields))
+    data["wide"] = [width_of(said, _LABEL) for said in data["said"]]
     y = alt.Y(
         "name:N",
         sort=list(data["name"]),
         title=None,
         axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=400, labelExpr=_IN_TWO),
     )
-    axis = alt.Axis(tickCount=5, title=title)
+    axis = alt.Axis(tickCount=5, title=title, labelExpr=_SMALL)
     scale = alt.Scale(zero=zero, padding=24)
     base = alt.Chart(data)
     x = alt.X("mean:Q", axis=axis, scale=scale)
@@ -55,8 +65,8 @@ def differences(rows: Sequence[Difference], palette: Palette, title: str, *, zer
     labels = text_with_halo(
         base.encode(alt.X("high:Q", axis=axis, scale=scale), y, text="said:N"),
         palette,
-        size=11.5,
+        size=_LABEL,
         align="left",
-        dx=8,
+        dx=past("high", "threshold", "wide", 8),
     )
     return alt.layer(*[origin] * zero, ticks, lines, dots, labels)

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from components.charts.base import Drawing, text_with_halo
+from components.canvas.letters import width_of
+from components.charts.base import PERCENT, Drawing, past, text_with_halo
 from components.charts.palette import Palette
+
+_LABEL = 11.5
 
 
 def against_chance(rows: Sequence[tuple[str, float, float]], palette: Palette) -> Drawing:
@@ -41,6 +44,8 @@ def against_chance(rows: Sequence[tuple[str, float, float]], palette: Palette) -
 def shares(rows: Sequence[tuple[str, float, float]], palette: Palette) -> Drawing:
     """One line a row (name, share, share expected): a bar from zero, and a tick where chance would end it."""
     data = pd.DataFrame(rows, columns=["name", "share", "expected"])
+    data["label"] = [f"{100 * share:.0f}\u2009%" for share in data["share"]]
+    data["wide"] = [width_of(label, _LABEL) for label in data["label"]]
     end = max([0.1, *data["share"], *data["expected"]]) * 1.16 if len(data) else 1.0
     y = alt.Y(
         "name:N",
@@ -49,7 +54,7 @@ def shares(rows: Sequence[tuple[str, float, float]], palette: Palette) -> Drawin
         axis=alt.Axis(ticks=False, domain=False, labelFontSize=12, labelLimit=120),
     )
     scale = alt.Scale(domain=[0, end], nice=False)
-    axis = alt.Axis(format=".0%", tickCount=4)
+    axis = alt.Axis(labelExpr=PERCENT, tickCount=4)
     tooltip = ["name:N", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("expected:Q", format=".1%")]
     base = alt.Chart(data)
     bars = base.mark_bar(height={"band": 0.6}, color=palette.sequential[4]).encode(
@@ -58,5 +63,6 @@ def shares(rows: Sequence[tuple[str, float, float]], palette: Palette) -> Drawin
     ticks = base.mark_tick(thickness=2, height={"band": 0.9}, color=palette.ink2).encode(
         alt.X("expected:Q", scale=scale, title=None), y
     )
-    labels = base.encode(alt.X("share:Q", scale=scale, title=None), y, text=alt.Text("share:Q", format=".0%"))
-    return alt.layer(bars, ticks, text_with_halo(labels, palette, size=11.5, align="left", dx=6))
+    dx = past("share", "expected", "wide", 6)
+    labels = base.encode(alt.X("share:Q", scale=scale, title=None), y, text="label:N")
+    return alt.layer(bars, ticks, text_with_halo(labels, palette, size=_LABEL, align="left", dx=dx))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from components.heat.grid import row_shares
 from core.analysis.intervals import wilson_low
 from core.analysis.reading import counted, figure
+from core.design.saying import plural
 
 #: Under this many times its fair share an expert does not stand out.
 NOTABLE = 1.5
@@ -156,13 +157,13 @@ def change(now: float | None, before: float | None, steps: int, figures: int = 2
         return None
     difference = round(now - before, figures)
     if difference == 0:
-        return f"same for {steps:,} steps".replace(",", "\u2009")
+        return f"same for {plural(steps, 'step')}"
     sign = "+" if difference > 0 else "\u2212"
-    return f"{sign}{abs(difference):.{figures}f} in {steps:,} steps".replace(",", "\u2009")
+    return f"{sign}{abs(difference):.{figures}f} in {plural(steps, 'step')}"
 
 
 def _counted(number: float, name: str) -> str:
-    return counted(round(number), name).replace(",", "\u2009")
+    return counted(round(number), name)
 
 
 def _percent(share: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from components.canvas.theme import text_on
 from components.charts.base import Drawing
 from components.charts.palette import Palette
 
@@ -76,13 +77,14 @@ def lifts(
 
 
 def alikeness(
-    names: Sequence[str], value_EE: Floats, palette: Palette, *, signed: bool, title: str
+    names: Sequence[str], value_EE: Floats, palette: Palette, *, signed: bool, title: str, top: float = 1.0
 ) -> Drawing:
-    """Experts against experts: 0 to 1, or with `signed` -1 to 1, where 0 is unrelated."""
+    """Experts against experts: 0 to `top`, or with `signed` -1 to 1, where 0 is unrelated; – if undefined."""
     data = _cells(names, value_EE, names)
     data["label"] = [f"{value:.2f}" if np.isfinite(value) else "–" for value in data["value"]]
     colours = list(palette.diverging if signed else palette.sequential)
-    scale = alt.Scale(domain=[-1 if signed else 0, 1], range=colours, clamp=True)
+    low, high = (-1.0, 1.0) if signed else (0.0, top)
+    scale = alt.Scale(domain=[low, high], range=colours, clamp=True)
     legend = _legend(title)
     tooltip = [
         alt.Tooltip("row:N", title="expert"),
@@ -90,11 +92,27 @@ def alikeness(
         alt.Tooltip("label:N", title=title),
     ]
     x, y = _axes(names, data)
-    return (
+    fill = (
         alt.Chart(data)
         .mark_rect(stroke=palette.paper, strokeWidth=1)
         .encode(x, y, alt.Color("value:Q", scale=scale, legend=legend), tooltip=tooltip)
     )
+    if len(names) > _ROOMY:
+        return fill
+    places = (data["value"] - low) / (high - low)
+    data["on"] = [_ink_on(place, colours, palette) for place in places]
+    numbers = [
+        alt.Chart(cells).mark_text(fontSize=11, color=str(colour)).encode(x, y, text="label:N")
+        for colour, cells in data.groupby("on")
+    ]
+    return alt.layer(fill, *numbers)
+
+
+def _ink_on(place: float, colours: Sequence[str], palette: Palette) -> str:
+    """What reads on the colour at this place, 0 to 1, of the scale; ink where nothing is drawn."""
+    if not np.isfinite(place):
+        return palette.ink
+    return text_on(colours[round(float(np.clip(place, 0, 1)) * (len(colours) - 1))])
 
 
 def _cells(rows: Sequence[str], value_GE: Floats, columns: Sequence[str] | None) -> pd.DataFrame:

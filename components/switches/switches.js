@@ -3,6 +3,8 @@ const TURNS = ["", "off", "on", "boost"];
 const SAID = { "": "as learned", off: "off", on: "on for every token", boost: "favoured" };
 const MARKS = { "": "", off: "✕", on: "●", boost: "▲" };
 const REST = 600;
+// From this many experts on, the rows of a narrow window wrap.
+const MANY = 13;
 const turning = new WeakMap();
 
 export default function ({ parentElement, data, setStateValue }) {
@@ -64,7 +66,7 @@ export default function ({ parentElement, data, setStateValue }) {
 
   const table = h(
     "table",
-    { "aria-label": data.label },
+    { "aria-label": data.label, class: data.shares.some((row) => row.length >= MANY) ? "many" : "" },
     h("tbody", {}, buttons.map((row, r) => h("tr", {}, h("th", { scope: "row" }, data.rows[r]), h("td", {}, ...row)))),
   );
   table.onkeydown = (event) => {

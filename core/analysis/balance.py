@@ -42,9 +42,9 @@ def balance(load_SE: npt.ArrayLike, steps_S: npt.ArrayLike) -> Balance:
     dead_S = np.array([dead(row) for row in load], np.int64)
     first, last = figure(cv_S[0]), figure(cv_S[-1])
     moved = f"went from {first} to {last}" if first != last else f"ends where it began, at {last}"
-    shows = f"CV of the load {moved} (0 is even);"
+    shows = f"Unevenness of the load (CV, 0 is even) {moved};"
     if len(steps) == 1:
-        shows = f"CV of the load is {last} in the only window there is (0 is even);"
+        shows = f"Unevenness of the load (CV, 0 is even) is {last} in the only window there is;"
     shows += f" the busiest expert ends at {figure(1 + max_violation_S[-1])} times the mean."
     chance = f"Even routing at random would still show a CV of {figure(chance_S[-1])} in the last row."
     trap = "A balance loss forces evenness: even use says nothing about what experts know."

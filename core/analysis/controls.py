@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from core.analysis.errors import AnalysisError
 from core.analysis.reading import Reading, counted, figure
+from core.design.saying import number
 
 DRAWS = 20
 #: A control is drawn among this many experts of the nearest usage: few enough to be alike, enough to differ.
@@ -100,7 +101,7 @@ def _reading(cells: int, usage: float, usage_D: npt.NDArray[np.float64], distinc
     ratio = float(usage_D.mean()) / usage if usage else float("nan")
     return Reading(
         shows=f"{counted(len(usage_D), 'draw')} of {counted(cells, 'other expert')} from the same layers,"
-        f" {distinct:,} of them different.",
+        f" {number(distinct)} of them different.",
         chance=f"They have {figure(ratio)} times the usage of the chosen ones." if usage else None,
         trap="Switching off a busy expert hurts because it is busy: the controls are about as busy.",
     )

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from core.design.saying import THIN, plural
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -47,9 +49,9 @@ def figure(value: float) -> str:
     rounded = round(value, 2 - math.floor(math.log10(abs(value))))
     # 0.9996 is 1.00: rounding may have brought a digit before the point.
     digits = 2 - math.floor(math.log10(abs(rounded)))
-    return f"{rounded:,.{max(0, digits)}f}"
+    return f"{rounded:,.{max(0, digits)}f}".replace(",", THIN)
 
 
 def counted(number: int, name: str) -> str:
     """ "1 expert", "3 experts"."""
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
+    return plural(number, name)

@@ -15,6 +15,7 @@ from core.analysis.arrays import TraceArrays
 from core.analysis.errors import AnalysisError
 from core.analysis.load import Ints
 from core.analysis.reading import Reading, figure
+from core.design.saying import number
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,13 +53,13 @@ def saturation(expert_C: Sequence[Ints], steps_C: npt.ArrayLike, experts: int) -
     agreement_C, chance_C = np.array(found).T
     steps = np.asarray(steps_C, np.int64)
     settled = int(np.flatnonzero(np.append(True, agreement_C < SETTLED))[-1])
-    shows = f"At step {steps[0]:,} {figure(100 * agreement_C[0])} % of the choices were those of the last"
+    first = f"{figure(100 * agreement_C[0])} %"
+    shows = f"At step {number(steps[0])}, {first} of the choices were those of the last"
     # The last checkpoint agrees with itself, which says nothing.
     early = settled < len(steps) - 1
     shows += " checkpoint; "
-    shows += (
-        f"from step {steps[settled]:,} on it was 80 % or more." if early else "80 % was never reached before."
-    )
+    since = f"from step {number(steps[settled])} on it was 80 % or more."
+    shows += since if early else "80 % was never reached before."
     trap = "Agreement is measured on the same tokens before capacity, and a busy expert agrees by itself."
     chance = f"Choices that only share how busy the experts are would agree in {figure(100 * chance_C[0])} %."
     return Saturation(steps, agreement_C, chance_C, Reading(shows, trap, chance))

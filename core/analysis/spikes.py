@@ -51,6 +51,8 @@ def spikes(loss_S: npt.ArrayLike, steps_S: npt.ArrayLike) -> Spikes:
     ends = [*starts[1:], len(loss)][: len(starts)]
     tops = [height_S[start:end].max() for start, end in zip(starts, ends, strict=True)]
     shows = f"{counted(len(starts), 'jump')} of the training loss."
+    if not len(starts):
+        shows = "The training loss never jumped."
     trap = "A noisy loss is not a jumping one: a jump leaves the spread of the rows before it far behind."
-    chance = "Plain noise passes for a jump about once in 10,000 rows."
+    chance = "Plain noise passes for a jump about once in ten thousand rows."
     return Spikes(steps[starts], np.array(tops, np.float64), Reading(shows, trap, chance))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from core.design.bodies.moe import Moe as MoeSpec
 from core.probe.answers import Counterfactuals
 from core.probe.errors import ProbeError
 from core.probe.losses import chosen_domains
-from core.probe.parts import selecting_layer
+from core.probe.parts import banks, selecting_layer
 from core.probe.subject import Subject
 from core.trace.collect import pass_of
 from core.trace.counterfactual import Case, losses_at_once, losses_one_by_one, mixing_above
@@ -42,25 +42,50 @@ def answer(subject: Subject, ask: Ask) -> Counterfactuals:
     names = chosen_domains(subject, ask.domains)
     at_once = mixing_above(subject.design, path) is None
     rng = np.random.default_rng(ask.seed)
-    columns: list[tuple[np.ndarray, ...]] = []
-    sequences = 0
-    share = -(-ask.tokens // len(names))
+    sample = None if at_once else -(-ask.tokens // len(names))
     with subject.overridden():
+        usual = []
         for name in names:
             batch = subject.held_out(name, ask.examples)
             size = subject.plan.batch if at_once else len(batch)
-            for piece in batch.pieces(size):
-                columns.append(_measured(subject, path, piece, sequences, None if at_once else share, rng))
-                sequences += len(piece)
-    *whole, picks_N = (np.concatenate(column) for column in zip(*columns, strict=True))
-    experts = whole[0].shape[1]
-    if (picks_N == experts).all():
+            usual += [_routed(subject, path, piece) for piece in batch.pieces(size)]
+        _chooses(subject, path, usual)
+        before = np.cumsum([0, *(len(one.batch) for one in usual)])
+        columns = [_measured(one, int(first), sample, rng) for one, first in zip(usual, before, strict=False)]
+    whole = (np.concatenate(column) for column in zip(*columns, strict=True))
+    domains = subject.dataset.facts.domains
+    return Counterfactuals(subject.run, subject.step, path, at_once, domains, *whole)
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """One batch as the run itself routes it: losses and picks of its tokens."""
+
+    batch: Batch
+    case: Case
+    actual_T: Tensor
+    selected_TK: Tensor
+
+    @property
+    def known_N(self) -> np.ndarray:
+        """Tokens that have a loss."""
+        return np.flatnonzero(torch.isfinite(self.actual_T).numpy())
+
+
+def _chooses(subject: Subject, path: str, usual: list[_Usual]) -> None:
+    """Raises ProbeError where every token goes to all experts: before they are tried, which takes long."""
+    experts = banks(subject)[path]
+    if experts == 1:
+        raise ProbeError(
+            f"Layer {path} has one expert, so there is no choice to judge. To fix this, choose a layer or a"
+            " run with two or more."
+        )
+    picked = (one.selected_TK[torch.from_numpy(one.known_N)] >= 0 for one in usual)
+    if all(bool((each_NK.sum(1) == experts).all()) for each_NK in picked):
         raise ProbeError(
             f"Layer {path} sends every token to all {experts} of its experts, so there is no choice to judge."
             " To fix this, choose a layer or a run that picks fewer."
         )
-    domains = subject.dataset.facts.domains
-    return Counterfactuals(subject.run, subject.step, path, at_once, domains, *whole)
 
 
 def _decides_alone(subject: Subject, path: str) -> None:
@@ -81,40 +106,7 @@ def _decides_alone(subject: Subject, path: str) -> None:
                 )
 
 
-def _measured(
-    subject: Subject,
-    path: str,
-    batch: Batch,
-    before: int,
-    sample: int | None,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, ...]:
-    """The arrays of `Counterfactuals`, of all tokens or of so many, in their order; last, how many experts
-    each token was sent to."""
-    try:
-        found = _losses(subject, path, batch, sample, rng)
-    except OverrideError as error:
-        raise ProbeError(str(error)) from error
-    loss_NE, selected_NK, actual_N, token_N = found
-    S = subject.design.task.tokens if batch.inputs.dtype.kind == "f" else batch.inputs.shape[1]
-    at_N, row_N = token_N % S, token_N // S
-    text = batch.inputs.dtype.kind != "f"
-    ids_N = batch.inputs.reshape(-1)[token_N] if text else np.full(len(token_N), -1)
-    return (
-        loss_NE.float().numpy(),
-        selected_NK[:, 0].to(torch.int16).numpy(),
-        actual_N.float().numpy(),
-        ids_N.astype(np.int32),
-        at_N.astype(np.int32),
-        (before + row_N).astype(np.int32),
-        batch.domain[row_N].astype(np.int16),
-        (selected_NK >= 0).sum(1).numpy(),
-    )
-
-
-def _losses(
-    subject: Subject, path: str, batch: Batch, sample: int | None, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor, np.ndarray]:
+def _routed(subject: Subject, path: str, batch: Batch) -> _Usual:
     model, domains = subject.model, int(batch.domain.max()) + 1
     state = {"step": subject.step, "progress": subject.progress, "seed": subject.plan.seed}
 
@@ -129,15 +121,36 @@ def _losses(
     S = len(selected_TK) // len(batch)
     actual_T = (actual if actual.dim() == 2 else actual[:, None].expand(-1, S)).reshape(-1)
     case = Case(model, path, (len(batch), S), lambda row_R: forward(row_R)[0])
-    known_N = np.flatnonzero(torch.isfinite(actual_T).numpy())
-    if sample is None:
-        token_N = known_N
-        loss_NE = losses_at_once(case)[torch.from_numpy(token_N)]
-    else:
-        token_N = np.sort(rng.choice(known_N, min(sample, len(known_N)), replace=False))
-        loss_NE = losses_one_by_one(case, torch.from_numpy(token_N))
+    return _Usual(batch, case, actual_T, selected_TK)
+
+
+def _measured(
+    usual: _Usual, before: int, sample: int | None, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
+    """The arrays of `Counterfactuals`, of all tokens or of so many, in their order; `before`: examples that
+    came earlier."""
+    token_N, batch = usual.known_N, usual.batch
+    try:
+        if sample is None:
+            loss_NE = losses_at_once(usual.case)[torch.from_numpy(token_N)]
+        else:
+            token_N = np.sort(rng.choice(token_N, min(sample, len(token_N)), replace=False))
+            loss_NE = losses_one_by_one(usual.case, torch.from_numpy(token_N))
+    except OverrideError as error:
+        raise ProbeError(str(error)) from error
     at_N = torch.from_numpy(token_N)
-    return loss_NE, selected_TK[at_N], actual_T[at_N], token_N
+    row_N, place_N = np.divmod(token_N, usual.case.shape[1])
+    text = batch.inputs.dtype.kind != "f"
+    ids_N = batch.inputs.reshape(-1)[token_N] if text else np.full(len(token_N), -1)
+    return (
+        loss_NE.float().numpy(),
+        usual.selected_TK[at_N, 0].to(torch.int16).numpy(),
+        usual.actual_T[at_N].float().numpy(),
+        ids_N.astype(np.int32),
+        place_N.astype(np.int32),
+        (before + row_N).astype(np.int32),
+        batch.domain[row_N].astype(np.int16),
+    )
 
 
 def _rows(batch: Batch, row_R: np.ndarray) -> Batch:

@@ -1,19 +1,28 @@
 """Sections of Routing that ask the model, drawn whole, with a process that answers."""
 
+import json
 import os
 import shlex
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import cli
+from core.analysis.reading import figure
+from core.cost.format import MINUS
+from core.design.edit import SetValue
+from core.design.edits import apply
+from core.design.spec import Design
 from storage import database, files
 from storage.database import Database
 from tests.app.inferring import TEXT, serving, trained
 from tests.app.visiting import said
+from tests.core.train.tiny import tiny_design
 
 DAMAGED = "The checkpoint of step 4 of "
+BANK = "/stacks/0/layers/0/pattern/0/parts/1/body"
 INSTEAD = "is damaged, so the model of step 2 answers what is asked. To fix this"
 
 
@@ -90,6 +99,31 @@ def test_what_if_prints_the_command_of_what_it_shows(whole: str) -> None:
     assert shlex.split(app.code[-1].value)[-1] == "--prompt=2e"
 
 
+def test_testing_a_domains_experts_prints_the_command_that_tests_the_same(
+    db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = trained(db, "tested", evaluate_examples=8)
+    app = visit(run_id, "What if", imaging__target="digits")
+    assert "--sweep" not in app.code[-1].value
+    app.button(key="routing.imaging.test").click().run()
+    assert not app.exception
+    command = app.code[-1].value.splitlines()[1]
+    words = shlex.split(command)[3:]
+    assert words[:3] == ["whatif", run_id, "--sweep=digits"]
+    capsys.readouterr()
+    assert cli.main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (table,) = (each.value for each in app.table if "domain" in each.value)
+    for step in found["steps"]:
+        drawn = table[f"{step['size']} off"].tolist()
+        controls = np.mean(step["control_DN"], axis=0).tolist()
+        told = [f"{figure(a)} ({figure(b)})" for a, b in zip(step["delta_N"], controls, strict=True)]
+        assert drawn == [each.replace("-", MINUS) for each in told]
+    # Another domain is not tested yet.
+    app.selectbox(key="routing.imaging.target").set_value("vowels").run()
+    assert "--sweep" not in app.code[-1].value
+
+
 @pytest.mark.parametrize("section", ["Tokens", "What if"])
 def test_numbers_of_thousands_of_digits_in_a_link_are_ignored(whole: str, section: str) -> None:
     nines = "9" * 5000
@@ -101,3 +135,15 @@ def test_numbers_of_thousands_of_digits_in_a_link_are_ignored(whole: str, sectio
 
 def test_expertise_prints_the_command_for_the_layer_that_it_shows(whole: str) -> None:
     assert visit(whole, "Expertise").code[-1].value == f"python -m app expertise {whole} --layer decoder.0.1"
+
+
+def test_expertise_of_a_router_that_takes_all_experts_is_refused_with_a_way_out(
+    db: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = apply(tiny_design(), SetValue(path=f"{BANK}/router/select/k", value=4))
+    assert isinstance(every, Design)
+    run_id = trained(db, "all", every)
+    told = "Layer decoder.0.1 sends every token to all 4 of its experts, so there is no choice to judge."
+    assert told in said(visit(run_id, "Expertise"))
+    assert cli.main(["expertise", run_id]) == 1
+    assert f"{told} To fix this, choose a layer or a run that picks fewer." in capsys.readouterr().err

@@ -64,10 +64,8 @@ def test_a_cancelled_job_that_never_asks_is_ended_and_leaves_nothing(
     job = wait(studio, job_id, lambda job: job.message == "stuck")
     folder = files.export_folder(studio.root, run_id, job_id)
     assert [path.name for path in folder.iterdir()] == [".half"]
-    before = time.monotonic()
     studio.engine.cancel_job(job_id)
     assert wait(studio, job_id, settled).status is Status.STOPPED
-    assert time.monotonic() - before < 20
     end = time.monotonic() + PATIENCE
     while lives(job.pid, job.pid_started) or folder.exists():
         assert time.monotonic() < end

@@ -191,8 +191,8 @@ def test_a_reused_process_id_is_not_the_worker(studio: Studio) -> None:
     run = studio.run(run_id)
     assert run.status is Status.LOST
     assert run.message == (
-        "The training process ended without a word at step 1,310. Nothing before step 1,300 is lost. "
-        "Resume to go on."
+        "The training process ended without a word at step 1\u2009310. Nothing before step"
+        " 1\u2009300 is lost. Resume to go on."
     )
 
 

@@ -14,7 +14,7 @@ from core.design.presets.registry import preset
 
 @pytest.fixture
 def studio() -> AppTest:
-    return AppTest.from_file("../../app/main.py", default_timeout=20)
+    return AppTest.from_file("../../app/main.py", default_timeout=60)
 
 
 @pytest.mark.parametrize("entry", PAGES, ids=lambda entry: entry.url_path)

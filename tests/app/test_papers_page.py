@@ -7,7 +7,7 @@ from app import claiming
 from app.composer.shelf import design_of
 from app.views._papers import sets, words
 from app.views._papers.catalogue import cards
-from app.views._papers.experiment import arms, differences_table
+from app.views._papers.experiment import arms, differences_table, measures
 from app.views._papers.one import lines
 from components.page import plain
 from core.claims.results import Finding, judge
@@ -139,6 +139,12 @@ def test_the_tables_beside_the_chart_have_every_arm_and_every_expectation(measur
     table = arms(row)
     assert list(table["Arm"]) == [arm.title for arm in row.experiment.arms]
     assert table["Seeds"].tolist() == [5] * 6
+    figures = measures(row).set_index("")
+    assert list(figures.columns) == list(table["Arm"])
+    assert figures.loc["Held-out accuracy"].tolist()[:2] == [
+        "0.907\u00a0±\u00a00.006",
+        "0.898\u00a0±\u00a00.006",
+    ]
 
 
 def test_the_board_says_how_many_claims_hold(measured):
@@ -192,12 +198,13 @@ def test_expectations_in_words():
     [
         (0.0, "0"),
         (0.98765, "0.988"),
-        (-1.5, "−1.5"),
+        (-1.5, "−1.50"),
         (4e-17, "0"),
         (-1.4e-17, "0"),
         (4e-13, "4.0\u2009×\u200910⁻¹³"),
         (1.0, "1"),
-        (1.001, "1.0"),
+        (1.001, "1.00"),
+        (0.5, "0.500"),
         (-614.0, "−614"),
         (-2.5e-6, "−2.5\u2009×\u200910⁻⁶"),
         (49_800.0, "49.8\u2009k"),
@@ -205,7 +212,33 @@ def test_expectations_in_words():
 )
 def test_figures_have_three_digits_and_real_signs(value, text):
     assert words.figure(value) == text
-    assert words.signed(abs(value)) == (f"+{words.figure(abs(value))}" if abs(value) > 1e-15 else "0")
+    assert words.signed(text) == (text if value < 1e-15 else f"+{text}")
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "text"),
+    [
+        (0.2159, 0.0398, "0.216 ± 0.040"),
+        (0.12, 0.00439, "0.120 ± 0.004"),
+        (0.000472, 0.000661, "0.00047 ± 0.00066"),
+        (3.0, 1.0, "3.0 ± 1.0"),
+        (0.0, 0.0, "0"),
+        (1.0, None, "1"),
+        (16_384.0, 512.0, "16.4\u2009k ± 512"),
+    ],
+)
+def test_a_mean_has_the_decimals_of_its_deviation(mean, deviation, text):
+    assert words.spread(mean, deviation) == text.replace(" ± ", "\u00a0±\u00a0")
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.5, "0.5"), (2.0, "2"), (1e-10, "10⁻¹⁰"), (0.0, "0")])
+def test_a_threshold_is_written_as_it_was_set(value, text):
+    assert words.bound(value) == text
+
+
+def test_an_interval_has_the_decimals_of_its_mean():
+    said = words.together(0.0538, 0.00546, 0.0881)
+    assert tuple(map(words.signed, said)) == ("+0.054", "+0.005", "+0.088")
 
 
 def test_what_is_the_same_in_every_seed_is_said_once():

@@ -2,15 +2,16 @@
 
 import argparse
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.asking import overrides, sendable
+from app.asking import overrides
 from app.commands import whatif as command
 from app.views._routing import imaging, whatif
-from app.views._routing.question import BOOST, Question, read_cells, write_cells
-from core.design.override import Override
+from app.views._routing.question import Question, read_cells, write_cells
+from core.design.override import BOOST, Override, sendable
 from core.design.presets.registry import preset
 from core.probe.answers import Shift, Sweep, SweepStep, WhatIf
 from core.probe.whatif import Ask
@@ -128,3 +129,15 @@ def test_a_column_for_each_size_names_the_rise_and_its_controls():
     found = Sweep("s", 1, "code", ("code", "prose"), (step(1, 4.0, 2.0), step(2, 4.0, 3.0)))
     assert list(imaging.by_domain(found)) == ["domain", "1 off", "2 off"]
     assert imaging.by_domain(found)["1 off"].tolist() == ["0.400 (0.100)", "0 (0)"]
+
+
+def test_a_negative_rise_has_the_sign_of_a_number():
+    gained = replace(step(1, None, None), delta_N=np.array([-0.4, 0.0], np.float32))
+    found = Sweep("s", 1, "code", ("code", "prose"), (gained,))
+    assert imaging.by_domain(found)["1 off"].tolist()[0] == "\u22120.400 (0.100)"
+
+
+def test_blanks_that_were_written_are_seen():
+    assert whatif._written(" to be\n") == " to be\n"
+    assert whatif._written("  \n") == "␣␣↵\n"
+    assert whatif._written("") == "–"

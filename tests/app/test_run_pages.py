@@ -4,6 +4,7 @@ import shlex
 from argparse import ArgumentParser
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,13 +13,16 @@ from app.designs import read_design, with_values
 from app.errors import UserError
 from app.lineage import lineage
 from app.views import _runs
+from app.views._compare.difference import shared_place
 from app.views._train.choice import Choice
+from core.cost.format import letters
 from core.data.ingest import Options, ingest
 from core.data.load import sources
 from core.data.own.files import Upload
 from core.design.bodies.moe import Moe
 from core.design.edit import SetValue
 from core.design.edits import apply
+from core.design.match import match_task
 from core.design.plan import Plan
 from core.design.presets.methods import method_edit
 from core.design.presets.registry import preset
@@ -157,6 +161,33 @@ def test_a_design_that_does_not_fit_the_data_is_mended_by_a_click(db):
     assert app.selectbox(key="train.design").value == app.query_params["design"]
 
 
+def test_another_design_brings_data_that_suits_it_and_keeps_data_that_does(db):
+    app = visit(TRAIN)
+    app.selectbox(key="train.design").set_value("digits-vit").run()
+    again(app)
+    assert app.selectbox(key="train.data").value == "digits"
+    assert not button(app, "train.start").disabled
+    app.selectbox(key="train.design").set_value("fine-grained").run()
+    assert app.selectbox(key="train.data").value == "text"
+    app.selectbox(key="train.design").set_value("starter").run()
+    assert app.selectbox(key="train.data").value == "text"
+    assert app.code[0].value == "python -m app train starter --data text --steps 800 --seed 0"
+
+
+def test_an_own_design_opens_with_data_of_its_heads(db):
+    facts = next(source for source in sources() if source.name == "table:breast_cancer").open().facts
+    edit = match_task(preset("tabular"), facts)
+    design = apply(preset("tabular"), edit) if edit else None
+    assert isinstance(design, Design)
+    draft = drafts.create(db, Document(design.name, design.model_dump_json(), design.sha))
+    app = AppTest.from_file("../../app/main.py", default_timeout=60)
+    app.query_params["design"] = draft.id
+    app.run()
+    app = again(app.switch_page("views/train.py"))
+    assert app.selectbox(key="train.data").value == "table:breast_cancer"
+    assert not button(app, "train.start").disabled
+
+
 def test_stored_data_is_listed_by_its_folder_alone(db):
     facts = ingest([Upload("mine.csv", b"a,b\n" + b"1,x\n2,y\n" * 40)], db.root, Options(targets=("b",)))
     assert facts.name in {source.name for source in sources(db.root)}
@@ -207,6 +238,8 @@ def test_a_done_run_shows_its_figures_and_events(ids):
     assert labels["Dead experts"] == "0 of 24"
     assert labels["Busiest expert"].endswith("× fair share")
     assert "is hardest" in said(app)
+    # Layers are called as on the drawing, not by their paths.
+    assert app.dataframe[0].value["Event"][0] == "Expert 5 of layer 2 is used again."
     assert not [b for b in app.button if b.key in {"train.pause", "train.stop", "train.resume"}]
 
 
@@ -388,6 +421,12 @@ def test_two_runs_are_compared_setting_by_setting(ids):
     assert f"{ids['done']} ends" in said(app)
 
 
+def test_what_all_settings_are_below_is_told_once():
+    assert shared_place(["/a/0/select/k", "/a/0/select/kind", "/a/0/weigh"]) == "/a/0"
+    assert shared_place(["/a/0/k"]) == "/a/0"
+    assert shared_place(["/width", "/a/0/k"]) == shared_place(["/width"]) == shared_place([]) == ""
+
+
 def test_a_run_is_deleted_only_after_the_second_click(ids, db):
     app = visit(RUNS, ids["paused"])
     button(app, "runs.delete").click().run()
@@ -429,3 +468,12 @@ def test_a_run_without_weights_cannot_be_exported(ids):
     app = visit(EXPORT, ids["queued"])
     assert button(app, "export.start").disabled
     assert "no weights to take away" in said(app)
+
+
+def test_the_list_of_runs_writes_numbers_as_the_studio_does_and_keeps_them(db, ids):
+    shown = visit(RUNS).dataframe[0]
+    display = pa.ipc.open_stream(shown.proto.arrow_data.styler.display_values).read_pandas()
+    words = display["Parameters"].tolist()
+    values = shown.value["Parameters"].tolist()
+    assert words == [letters(value) for value in values]
+    assert all(word.endswith("\u2009k") for word in words)

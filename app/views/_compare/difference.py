@@ -1,6 +1,7 @@
 """What differs between two documents, as rows of a table. No Streamlit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from posixpath import commonpath, dirname
 from typing import Any
 
 #: Of a design or plan, what is no setting.
@@ -21,6 +22,11 @@ def differences(before: Any, after: Any) -> list[tuple[str, str, str]]:
     ]
 
 
+def shared_place(paths: Sequence[str]) -> str:
+    """The place that all these pointers are below, such as /stacks/0; empty where they part at once."""
+    return commonpath([dirname(path) for path in paths]).rstrip("/") if paths else ""
+
+
 _NONE = object()
 
 
@@ -38,7 +44,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def _text(value: Any) -> str:
     if value is _NONE:
         return "–"
-    if value is None:
+    if value is None or value in ([], {}):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

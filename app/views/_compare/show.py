@@ -7,11 +7,11 @@ import pandas as pd
 import streamlit as st
 
 from app import record
-from app.views._compare.difference import differences
+from app.views._compare.difference import differences, shared_place
 from components import page
 from components.charts import findings, palette
 from components.charts.curves import curves, frame
-from core.cost.format import count
+from core.cost.format import DASH, count, duration, significant
 from core.design.facts import MetricsRow
 from storage import metrics
 from storage.database import Database
@@ -48,15 +48,27 @@ def _settings(one: RunPublic, other: RunPublic) -> None:
     parts = {part: sum(row[0] == part for row in found) for part in ("design", "plan", "data")}
     said = ", ".join(f"{n} in the {part}" for part, n in parts.items() if n)
     many = "setting differs" if len(found) == 1 else "settings differ"
-    page.head(f"{len(found)} {many}: {said}", "JSON pointers; a dash: only the other run has it.")
-    table = pd.DataFrame(found, columns=["in", "setting", one.id, other.id])
+    place = shared_place([path for part, path, *_ in found if part == "design"])
+    below = f"Settings of the design are below {place}. " if place else ""
+    page.head(f"{len(found)} {many}: {said}", f"{below}A dash: only the other run has it.")
+    # What all have in front is said once: it would leave no room for the values.
+    short = [
+        (part, path.removeprefix(place if part == "design" else ""), *rest) for part, path, *rest in found
+    ]
+    table = pd.DataFrame(short, columns=["in", "setting", one.id, other.id])
     st.dataframe(
         table,
         hide_index=True,
         row_height=28,
-        height=min(460, 38 + 28 * len(found)),
+        height="stretch" if len(found) > 15 else "content",
         key="compare.settings",
         alt="Settings that differ",
+        column_config={
+            "in": st.column_config.Column(width=60),
+            "setting": st.column_config.Column(width=150),
+            one.id: st.column_config.Column(width=120),
+            other.id: st.column_config.Column(width=120),
+        },
     )
 
 
@@ -110,12 +122,12 @@ def figures(run: RunPublic, rows: Rows) -> dict[str, str]:
     return {
         "Status": run.status.value,
         "Steps": count(run.step),
-        "Held-out loss": f"{held[-1][1]:.3f}" if held else "–",
-        "Training loss": f"{trained[-1][1]:.3f}" if trained else "–",
-        "Busiest expert, × fair share": f"{routed[-1].busiest:.2f}" if routed else "–",
-        "Dead experts": f"{routed[-1].dead} of {routed[-1].experts}" if routed else "–",
-        "Specialization, best layer": "–" if special is None else f"{special:.2f}",
+        "Held-out loss": significant(held[-1][1]) if held else DASH,
+        "Training loss": significant(trained[-1][1]) if trained else DASH,
+        "Busiest expert, × fair share": significant(routed[-1].busiest) if routed else DASH,
+        "Dead experts": f"{routed[-1].dead} of {routed[-1].experts}" if routed else DASH,
+        "Specialization, best layer": DASH if special is None else f"{special:.2f}",
         "Parameters": count(total),
         "Active parameters": count(active),
-        "Training time, s": f"{rows[-1].seconds:.0f}" if rows else "–",
+        "Training time": duration(rows[-1].seconds) if rows else DASH,
     }

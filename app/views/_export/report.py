@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.record import layer_names
-from core.cost.format import THIN
+from core.cost.format import THIN, fixed
 from storage import files
 from storage.database import Database
 from storage.records import JobPublic
@@ -22,7 +22,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def finding(parity: Mapping[str, Any]) -> str:
     """Whether the file does what the run does, in a sentence."""
     error, bound = parity["error"], parity["bound"]
-    compared = f"{parity['answers']:,} answers".replace(",", THIN)
+    compared = f"{fixed(parity['answers'], 0)} answers"
     if parity["verdict"] == "FAIL":
         return f"Parity failed, so no file was kept: {'; '.join(reasons(parity))}"
     flips = sum(layer["near_tie"] for layer in parity["layers"])

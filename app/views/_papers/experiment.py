@@ -20,7 +20,8 @@ from components.charts.differences import Difference, differences
 from components.papers.mount import Kind, board
 from components.words import plural
 from core.claims.results import Finding
-from core.cost.format import THIN
+from core.claims.statistics import NOUGHT
+from core.cost.format import DASH, THIN, duration
 from core.design.presets.methods import method
 from storage.errors import StorageError
 
@@ -128,7 +129,7 @@ def _figures(row: Row) -> None:
     identity = row.experiment.id
     if drawn:
         page.card_head(
-            words.experiment_finding(row),
+            words.chart_finding(drawn[0]),
             _HOW,
             f"differences of {identity}",
             lambda: differences_table(row),
@@ -147,16 +148,18 @@ def _figures(row: Row) -> None:
     page.head(
         "What is compared", f"Each arm: a routing method over the base, and what is set after it.{both}"
     )
-    st.dataframe(
-        arms(row),
-        hide_index=True,
-        row_height=30,
-        height="content",
-        placeholder="–",
-        column_config={"Sets": st.column_config.TextColumn(width="large")},
-        key=f"papers.arms.{identity}",
-        alt=f"Arms of {identity}",
-    )
+    _static(arms(row))
+    if row.result.done:
+        page.head(
+            "What was measured", "Mean ± deviation from seed to seed; a mean alone where all seeds agree."
+        )
+        _static(measures(row))
+
+
+def _static(rows: pd.DataFrame) -> None:
+    """A table whose long cells wrap, so that none hides behind the edge of the card."""
+    plain = rows.map(lambda cell: page.plain(str(cell)))
+    st.table(plain.rename(columns=page.plain), border="horizontal", hide_index=True)
 
 
 _HOW = (
@@ -167,7 +170,8 @@ _HOW = (
 
 def _varies(found: Finding) -> bool:
     """Whether there is an interval to draw: exact counts are the same in every seed."""
-    return found.difference is not None and found.difference.low < found.difference.high
+    mean = found.difference
+    return mean is not None and mean.low < mean.high and max(abs(mean.low), abs(mean.high)) >= NOUGHT
 
 
 def _by_axis(found: Iterable[Finding]) -> dict[str, list[Finding]]:
@@ -192,11 +196,12 @@ def _difference(row: Row, found: Finding) -> Difference:
     name = left
     if found.expect.right:
         right = words.arm_title(row.experiment, found.expect.right)
-        times = "" if found.expect.factor == 1 else f"{words.figure(found.expect.factor)} × "
+        times = "" if found.expect.factor == 1 else f"{found.expect.factor:.3g} × "
         name = f"{left} − {times}{right}"
-    show = words.signed if found.right is not None else words.figure
     mean = found.difference
-    return Difference(name, mean.low, mean.mean, mean.high, found.margin, show(mean.mean))
+    said = words.together(mean.mean, mean.low, mean.high)[0]
+    shown = words.signed(said) if found.right is not None else said
+    return Difference(name, mean.low, mean.mean, mean.high, found.margin, shown)
 
 
 def differences_table(row: Row) -> pd.DataFrame:
@@ -221,7 +226,7 @@ def differences_table(row: Row) -> pd.DataFrame:
 
 
 def arms(row: Row) -> pd.DataFrame:
-    """Each arm: what it sets, and what was measured of it."""
+    """Each arm: its method, what it sets, and with how many seeds it was measured."""
     lines = []
     for arm, result in zip(row.experiment.arms, row.result.arms, strict=True):
         line: dict[str, object] = {
@@ -230,19 +235,31 @@ def arms(row: Row) -> pd.DataFrame:
             "Sets": sets.changes(arm.sets, row.experiment.arms),
         }
         if any(other.start_from for other in row.experiment.arms):
-            line["Starts from"] = words.arm_title(row.experiment, arm.start_from) if arm.start_from else ""
+            line["Starts from"] = words.arm_title(row.experiment, arm.start_from) if arm.start_from else DASH
         if row.result.done:
             line["Seeds"] = len(result.seeds)
-        for name, (mean, deviation) in result.measures.items():
-            spread = "" if deviation is None else f" ± {words.figure(deviation)}"
-            line[words.measure(name)[0]] = f"{words.figure(mean)}{spread}"
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def measures(row: Row) -> pd.DataFrame:
+    """Each measure of every arm, mean and deviation; a dash where an arm has none."""
+    found = {
+        arm.title: {words.measure(name)[0]: words.spread(*value) for name, value in result.measures.items()}
+        for arm, result in zip(row.experiment.arms, row.result.arms, strict=True)
+    }
+    names = dict.fromkeys(name for values in found.values() for name in values)
+    return pd.DataFrame(
+        {
+            "": list(names),
+            **{title: [values.get(name, DASH) for name in names] for title, values in found.items()},
+        }
+    )
 
 
 def _provenance(row: Row) -> str:
     if row.source == "none":
         return "Not measured yet: press Run, or use the command below."
     where = "Measured on this machine" if row.source == "here" else "Measured by us, shipped with the studio"
-    spent = f"{round(row.result.seconds)}{THIN}s in all"
+    spent = f"{duration(row.result.seconds)} in all"
     return f"{where}: {row.result.done} of {row.result.wanted} trainings, {spent}."

@@ -12,7 +12,7 @@ from components.words import plural
 from core.claims.naming import parse
 from core.claims.results import Finding
 from core.claims.statistics import NOUGHT
-from core.cost.format import DASH, MINUS, THIN, fixed, letters, rounded
+from core.cost.format import DASH, MINUS, THIN, fixed, letters, places, significant
 from core.data.registry import BUILT_IN
 from core.design.presets.registry import names as presets
 from core.design.presets.registry import preset
@@ -67,12 +67,39 @@ def figure(value: float) -> str:
     if abs(value) < 1e-4:
         mantissa, power = f"{value:.1e}".split("e")
         return f"{mantissa.replace('-', MINUS)}{THIN}×{THIN}10{str(int(power)).translate(_RAISED)}"
-    return letters(value) if abs(value) >= 1e4 else rounded(value)
+    return letters(value) if abs(value) >= 1e4 else significant(value)
 
 
-def signed(value: float) -> str:
+def bound(value: float) -> str:
+    """A threshold as it was set: `0.5`, `10⁻¹⁰`."""
+    tiny = 0 < abs(value) < 1e-4
+    return figure(value).removeprefix(f"1.0{THIN}×{THIN}") if tiny else f"{value:g}"
+
+
+def signed(text: str) -> str:
     """A difference: its sign is always there."""
-    return figure(value) if value < NOUGHT else f"+{figure(value)}"
+    return text if text == "0" or text.startswith(MINUS) else f"+{text}"
+
+
+def together(mean: float, low: float, high: float, *others: float) -> tuple[str, ...]:
+    """A mean, the ends of its interval and `others`, with the decimals that the interval supports.
+
+    Where they are too small or too large for decimals to stand below each other, each as `figure`.
+    """
+    values, largest = (mean, low, high, *others), max(abs(mean), abs(low), abs(high))
+    if low == high or not 1e-4 <= largest < 1e4:
+        return tuple(figure(value) for value in values)
+    decimals = places(mean, low, high)
+    return tuple(fixed(value, decimals) for value in values)
+
+
+def spread(mean: float, deviation: float | None) -> str:
+    """`0.216 ± 0.040`: a mean and its deviation over seeds, unless they agree or there is one (None)."""
+    if deviation is None or deviation < NOUGHT:
+        return figure(mean)
+    said, _, _, around = together(mean, mean - deviation, mean + deviation, deviation)
+    # Unbreakable spaces: half of it on another line would be read as another number.
+    return f"{said}\u00a0±\u00a0{around}"
 
 
 def measure(name: str) -> tuple[str, str]:
@@ -101,7 +128,7 @@ def expectation(experiment: Experiment, expect: Expect) -> str:
     sign = "<" if expect.relation == "below" else ">"
     left = f"“{arm_title(experiment, expect.left)}”"
     if not expect.right:
-        return f"{title}: {left} {sign} {expect.margin:g}{units}"
+        return f"{title}: {left} {sign} {bound(expect.margin)}{units}"
     right = f"“{arm_title(experiment, expect.right)}”"
     other = measure(expect.right_measure or expect.measure)[0]
     if other != title:
@@ -113,7 +140,7 @@ def expectation(experiment: Experiment, expect: Expect) -> str:
     if expect.factor != 1:
         right = f"{expect.factor:.3g} × {right}"
     if expect.margin:
-        right += f" {MINUS if expect.margin < 0 else '+'} {abs(expect.margin):g}{units}"
+        right += f" {MINUS if expect.margin < 0 else '+'} {bound(abs(expect.margin))}{units}"
     return f"{title}: {left} {sign} {right}" if title else f"{left} {sign} {right}"
 
 
@@ -133,8 +160,8 @@ def interval(found: Finding) -> str:
     if found.difference is None:
         return plural(found.seeds, "seed") if found.seeds else ""
     paired, seeds = found.right is not None, plural(found.seeds, "seed")
-    show = signed if paired else figure
-    mean, low, high = (show(x) for x in (found.difference.mean, found.difference.low, found.difference.high))
+    said = together(found.difference.mean, found.difference.low, found.difference.high)
+    mean, low, high = map(signed, said) if paired else said
     if found.difference.low == found.difference.high or low == high == "0":
         return f"difference {mean} in each of {seeds}" if paired else f"in each of {seeds}"
     return f"{'difference' if paired else 'mean'} {mean}, {low} to {high}, {seeds}"
@@ -223,11 +250,8 @@ def board_finding(rows: Iterable[Row]) -> str:
     return ", ".join(parts)
 
 
-def experiment_finding(row: Row) -> str:
-    """The sentence above an experiment's chart, from its first finding."""
-    first = row.result.findings[0]
-    if first.difference is None:
-        return row.experiment.title
+def chart_finding(first: Finding) -> str:
+    """The sentence above a chart, from the first finding in it."""
     said = {
         "reproduced": "holds here",
         "not at this scale": "is not seen here",

@@ -127,7 +127,7 @@ def domains(routed: Routed, cell: tuple[int, int], kinds: Mapping[str, Sequence[
 
 def _figures(layer: dict[str, Any]) -> str:
     parts = [
-        f"CV {layer['cv']:.2f}",
+        f"unevenness (CV) {layer['cv']:.2f}",
         f"busiest {1 + layer['max_violation']:.2f} × fair share",
         f"dead {layer['dead']} of {len(layer['load'])}",
         f"dropped {percent(layer['drop_rate'])}",

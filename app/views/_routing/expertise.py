@@ -95,8 +95,8 @@ def shares(told: Expertise) -> list[tuple[str, float, float]]:
 def _how(routed: Routed, found: Counterfactuals, routers: Routers) -> str:
     how = "all at once" if found.exact_at_once else "a sample, each in a copy of its example"
     return (
-        f"{routed.names[found.path].capitalize()}: {routers.tokens:,} held-out tokens, {how}; none dropped;"
-        f" answered by step {count(found.step)}."
+        f"{routed.names[found.path].capitalize()}: {count(routers.tokens)} held-out tokens, {how};"
+        f" none dropped; answered by step {count(found.step)}."
         " Experts were trained with this router, so one that never meets a token may do badly on it."
     )
 
@@ -145,10 +145,14 @@ def _pairs(told: Expertise) -> None:
     page.card_head(
         finding,
         f"Predictive expertise of every pair, on the tokens that went to one of the two; 1 is all there is to"
-        f" know.{some}",
+        f" know, and the colours end at the highest.{some}",
         "Expertise by pair",
         lambda: pd.DataFrame(rows, columns=["expert", "other", "predictive", "prognostic"]),
         "routing.pairs",
     )
-    drawing = alikeness(names, shown_EE, palette.current(), signed=False, title="predictive expertise")
+    # Expertise is often a few hundredths: on a scale to 1 all pairs would look alike.
+    top = max(0.01, float(shown_EE[best]))
+    drawing = alikeness(
+        names, shown_EE, palette.current(), signed=False, title="predictive expertise", top=top
+    )
     page.chart(drawing, finding, height=min(520, max(240, 26 * len(names) + 90)), key="routing.pairs")

@@ -1,6 +1,7 @@
 """The cards below the player: evenness, settling, experts that fell asleep, jumps of the loss."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,36 +56,41 @@ def evenness(found: Counters) -> None:
         page.chart(drawing, each[most].reading.shows, height=HEIGHT, key="routing.even")
 
 
-def settling(shown: Shown) -> None:
-    """Agreement of the small traces on the way with the last one."""
-    folder = files.folder(shown.db.root, "runs", shown.run.id)
-    on_the_way = small_traces(folder)
+class Untold(NamedTuple):
+    """Why nothing tells when routing settled."""
+
+    finding: str
+    note: str = ""
+    problem: str = ""
+
+
+def agreement(shown: Shown) -> dict[str, Saturation] | Untold:
+    """Agreement of the small traces on the way with the last one, by layer, or why there is none."""
+    on_the_way = small_traces(files.folder(shown.db.root, "runs", shown.run.id))
+    if shown.routed is None or not on_the_way:
+        lacks = _no_last(shown) if on_the_way else "none on the way: its plan takes no small traces."
+        return Untold(
+            "Nothing tells yet when routing settled",
+            f"Traces of the same tokens on the way are compared with the last one. This run has {lacks}"
+            " To see it, train a run to its end with 8 small traces in its plan.",
+        )
+    if not shown.routed.layers:
+        return Untold(
+            "There are no choices that could settle",
+            "Every layer of this run mixes all experts, so no token is sent to some of them.",
+        )
+    try:
+        return _settled(shown.routed, str(shown.routed.path), on_the_way)
+    except (TraceError, AnalysisError) as error:
+        return Untold("When routing settled cannot be told", problem=str(error))
+
+
+def untold(why: Untold) -> None:
+    """The sentence in place of the lines."""
     with page.card():
-        if shown.routed is None or not on_the_way:
-            page.head(
-                "Nothing tells yet when routing settled",
-                "Traces of the same tokens on the way are compared with the last one. This run has"
-                + (
-                    f" {_no_last(shown)}"
-                    if on_the_way
-                    else " none on the way: its plan takes no small traces."
-                )
-                + " To see it, train a run to its end with 8 small traces in its plan.",
-            )
-            return
-        if not shown.routed.layers:
-            page.head(
-                "There are no choices that could settle",
-                "Every layer of this run mixes all experts, so no token is sent to some of them.",
-            )
-            return
-        try:
-            found = _settled(shown.routed, str(shown.routed.path), on_the_way)
-        except (TraceError, AnalysisError) as error:
-            page.head("When routing settled cannot be told")
-            page.problems([("warning", str(error), "")])
-            return
-        settled(shown.routed, found, sum(path.stat().st_size for _, path in on_the_way))
+        page.head(why.finding, why.note)
+        if why.problem:
+            page.problems([("warning", why.problem, "")])
 
 
 def _no_last(shown: Shown) -> str:
@@ -106,27 +112,30 @@ def _settled(_routed: Routed, file: str, on_the_way: tuple[tuple[int, Path], ...
     return found
 
 
-def settled(routed: Routed, found: dict[str, Saturation], size_bytes: int) -> None:
+def settled(shown: Shown, found: dict[str, Saturation]) -> None:
     """One line a layer; the layer that settled last speaks."""
+    assert shown.routed is not None
+    names = shown.routed.names
+    folder = files.folder(shown.db.root, "runs", shown.run.id)
+    weight = size(sum(path.stat().st_size for _, path in small_traces(folder)))
     late = min(found, key=lambda path: float(found[path].agreement_C[:-1].mean()))
     series = {
-        routed.names[path].capitalize(): list(
-            zip(one.steps_C.tolist(), one.agreement_C.tolist(), strict=True)
-        )
+        names[path].capitalize(): list(zip(one.steps_C.tolist(), one.agreement_C.tolist(), strict=True))
         for path, one in found.items()
     }
-    card.head(
-        found[late].reading,
-        f"{routed.names[late].capitalize()}, the last to settle. Lines: share of a token's experts that are"
-        f" those of the last checkpoint, on the same held-out tokens ({size(size_bytes)} of small traces).",
-        "Settling of routing",
-        lambda: frame(series),
-        "routing.settled",
-    )
-    chance = float(found[late].chance_C[0])
-    last = int(found[late].steps_C[-1])
-    drawing = curves(series, palette.current(), last_step=last, reference=("by chance", chance), top=1.0)
-    page.chart(drawing, found[late].reading.shows, height=HEIGHT, key="routing.settled")
+    with page.card():
+        card.head(
+            found[late].reading,
+            f"{names[late].capitalize()}, the last to settle. Lines: share of a token's experts that are"
+            f" those of the last checkpoint, on the same held-out tokens ({weight} of small traces).",
+            "Settling of routing",
+            lambda: frame(series),
+            "routing.settled",
+        )
+        chance = float(found[late].chance_C[0])
+        last = int(found[late].steps_C[-1])
+        drawing = curves(series, palette.current(), last_step=last, reference=("by chance", chance), top=1.0)
+        page.chart(drawing, found[late].reading.shows, height=HEIGHT, key="routing.settled")
 
 
 def lives(found: Counters) -> None:
@@ -146,6 +155,8 @@ def lives(found: Counters) -> None:
         f"{asleep} of {experts} experts are asleep at the end; {woke} woke up and {len(rows) - woke} fell"
         " asleep on the way"
     )
+    if not asleep and not rows:
+        finding = f"None of {experts} experts is asleep at the end, and none was on the way"
     table = pd.DataFrame(sorted(rows), columns=["step", "layer", "expert", "what"])
     with page.card():
         page.head(finding, next(iter(each.values())).reading.trap)

@@ -1,5 +1,6 @@
 """The experts that set a domain apart, and what switching them off does against others of like usage."""
 
+import shlex
 from collections import Counter
 
 import numpy as np
@@ -17,13 +18,23 @@ from components.charts.boxes import Boxes, boxes
 from core.analysis.differential import Differential, differential, prompts
 from core.analysis.errors import AnalysisError
 from core.analysis.reading import figure
-from core.cost.format import count
+from core.cost.format import MINUS, count
 from core.probe.answers import Sweep, TraceFile
 from core.trace.record import read
 from storage import files
 
-TARGET, ASKED = "routing.imaging.target", "routing.imaging.asked"
+TARGET, ASKED, TESTED = (f"routing.imaging.{name}" for name in ("target", "asked", "tested"))
 SIZES = (1, 2, 4)
+
+
+def commands(shown: Shown) -> tuple[str, ...]:
+    """What tells the same as the test that was drawn just now; nothing where none was."""
+    tested: tuple[str, list[int]] | None = st.session_state.pop(TESTED, None)
+    if tested is None:
+        return ()
+    target, sizes = tested
+    words = ["python", "-m", "app", "whatif", shown.run.id, f"--sweep={target}"]
+    return (shlex.join([*words, "--sizes", ",".join(map(str, sizes))]),)
 
 
 def show(shown: Shown, routed: Routed) -> None:
@@ -72,6 +83,7 @@ def show(shown: Shown, routed: Routed) -> None:
                 "routing.imaging.table",
             )
         _draw(found)
+        st.session_state[TESTED] = (target, [step.size for step in found.steps])
 
 
 def _ask(run_id: str, target: str) -> None:
@@ -177,7 +189,7 @@ def by_domain(found: Sweep) -> pd.DataFrame:
     frame: dict[str, list[str]] = {"domain": list(found.domains)}
     for step in found.steps:
         frame[f"{step.size} off"] = [
-            f"{figure(float(rise))} ({figure(float(control))})"
+            f"{figure(float(rise))} ({figure(float(control))})".replace("-", MINUS)
             for rise, control in zip(step.delta_N, step.control_DN.mean(0), strict=True)
         ]
     return pd.DataFrame(frame)

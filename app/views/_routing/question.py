@@ -7,10 +7,7 @@ from typing import Any
 
 from app import state
 from components.switches.mount import STATES, Cell, State, states_of
-from core.design.override import Override, Overrides, Scope
-
-#: What is added to the logit of a favoured expert.
-BOOST = 2.0
+from core.design.override import BOOST, Override, Overrides, Scope, sendable
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Question:
     def sent(self, paths: Sequence[str]) -> dict[str, Any]:
         """What `core.probe.whatif` is asked."""
         return {
-            "overrides": {path: each.model_dump(mode="json") for path, each in self.overrides(paths).items()},
+            "overrides": sendable(self.overrides(paths)),
             "prompts": () if self.prompt is None else (self.prompt,),
         }
 

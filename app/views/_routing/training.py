@@ -30,11 +30,22 @@ def show(shown: Shown, controls: DeltaGenerator) -> None:
         _none(shown)
         return
     player(shown, found)
+    agreed = history.agreement(shown)
     left, right = st.columns(2, gap="small")
     with left:
         history.evenness(found)
+    if isinstance(agreed, history.Untold):
+        # A sentence each, so they stand below one another beside the chart, if there is one.
+        with right if found.loads else left:
+            history.untold(agreed)
+        with right:
+            history.lives(found)
+            history.jumps(found)
+        return
     with right:
-        history.settling(shown)
+        history.settled(shown, agreed)
+    # Row by row: the charts beside each other, the two that are often a sentence each below them.
+    left, right = st.columns(2, gap="small")
     with left:
         history.lives(found)
     with right:

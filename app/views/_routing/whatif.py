@@ -41,8 +41,8 @@ _ALL_BUT_ONE = re.compile(r"(.*\S)\s+\S*$", re.DOTALL)
 
 
 def commands(shown: Shown) -> tuple[str, ...]:
-    """What tells the same on the command line."""
-    return (_question(shown).command(shown.run.id, _paths(shown)),)
+    """What tells the same on the command line, of the switches and of the test below them."""
+    return (_question(shown).command(shown.run.id, _paths(shown)), *imaging.commands(shown))
 
 
 def show(shown: Shown, controls: DeltaGenerator) -> None:
@@ -188,7 +188,7 @@ def _shares(
 
 def _said(cells: Mapping[Cell, State]) -> str:
     if not cells:
-        return "Every expert is as it learned"
+        return "Every expert is as learned"
     counts = {state: list(cells.values()).count(state) for state in ("off", "on", "boost")}
     words = {"off": "off", "on": "on for every token", "boost": "favoured"}
     parts = [f"{number} {words[state]}" for state, number in counts.items() if number]
@@ -304,10 +304,17 @@ def _generations(found: WhatIf) -> None:
     left, right = st.columns(2, gap="small")
     with left:
         page.small("As learned")
-        st.code(one.before or " ", language=None, wrap_lines=True)
+        st.code(_written(one.before), language=None, wrap_lines=True)
     with right:
         page.small("With the switches")
-        st.code(one.after or " ", language=None, wrap_lines=True)
+        st.code(_written(one.after), language=None, wrap_lines=True)
+
+
+def _written(text: str) -> str:
+    """As it is, unless it is all blanks: those would look as if nothing had been written."""
+    if text.strip():
+        return text
+    return text.replace(" ", "␣").replace("\t", "⇥").replace("\n", "↵\n") or "–"
 
 
 def _type() -> None:

@@ -73,3 +73,13 @@ def test_the_top_of_the_axis_is_above_everything():
     assert ceiling(TWO) >= 5.5
     assert ceiling({"a": [(0, 1.0)]}, reference=5.55) >= 5.55
     assert ceiling({}) > 0
+
+
+def test_a_first_value_is_a_dot_until_there_is_a_line():
+    def dots(series):
+        return [
+            unit for unit in layers(curves(series, LIGHT, last_step=100)) if unit["mark"]["type"] == "circle"
+        ]
+
+    assert len(dots({"code": [(0, 5.8)], "prose": [(0, 5.6)]})) == 1
+    assert not dots({"code": [(0, 5.8), (50, 3.0)]})

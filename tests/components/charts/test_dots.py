@@ -25,6 +25,12 @@ def test_bars_of_shares_start_at_zero_and_expectation_is_a_tick():
     assert [unit["mark"]["type"] for unit in units[:2]] == ["bar", "tick"]
     assert all(unit["encoding"]["x"]["scale"]["domain"][0] == 0 for unit in units)
     assert units[0]["encoding"]["x"]["scale"]["domain"][1] > 0.8
+    assert [unit["encoding"]["text"]["field"] for unit in units[2:]] == ["label", "label"]
+
+
+def test_percentages_have_a_thin_space():
+    (rows,) = shares([("english", 0.4, 0.2)], DARK).to_dict()["datasets"].values()
+    assert [row["label"] for row in rows] == ["40\u2009%"]
 
 
 def test_no_rows_still_draw():

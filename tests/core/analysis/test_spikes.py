@@ -35,3 +35,7 @@ def test_a_short_record_has_no_jumps() -> None:
     for rows in (0, 1, 5):
         assert len(spikes(np.arange(rows), np.arange(rows)).steps) == 0
     assert len(spikes([np.nan] * 20, np.arange(20)).steps) == 0
+
+
+def test_what_never_jumped_is_said_in_words() -> None:
+    assert spikes(np.ones(100), np.arange(100)).reading.shows == "The training loss never jumped."

@@ -68,15 +68,24 @@ def test_a_router_that_looks_at_a_whole_batch_has_no_loss_of_one_token_alone() -
         ask(of, "expertise", {"examples": 2})
 
 
-def test_a_router_that_sends_every_token_everywhere_makes_no_choice() -> None:
-    bank = moe([glu(4, 3)], router(3))
+@pytest.mark.parametrize(
+    ("experts", "k"), [(3, 3), (1, 1), (3, {"kind": "linear", "start": 1, "end": 3})], ids=str
+)
+def test_a_router_that_sends_every_token_everywhere_makes_no_choice(
+    monkeypatch: pytest.MonkeyPatch, experts: int, k: int | dict[str, object]
+) -> None:
+    """Told before anything is measured, also where only the step says that all are picked."""
+    for way in ("losses_at_once", "losses_one_by_one"):
+        monkeypatch.setattr(f"core.probe.expertise.{way}", None)
+    bank = moe([glu(4, experts)], router(1, weigh="raw") | {"select": {"kind": "top_k", "k": k}})
+    said = "sends every token to all 3 of its experts" if experts > 1 else "has one expert"
     of = subject(
         Design.model_validate(
             {"width": 8, "task": language(8), "stacks": decoder(repeat(2, layer(attention(2), bank)))}
         )
     )
     for path in ("decoder.1.1", "decoder.0.1"):
-        with pytest.raises(ProbeError, match=rf"Layer {path} sends every token to all 3.*To fix this"):
+        with pytest.raises(ProbeError, match=rf"Layer {path} {said}.*To fix this"):
             ask(of, "expertise", {"path": path, "examples": 2, "tokens": 4})
 
 
