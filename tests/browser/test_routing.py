@@ -163,20 +163,22 @@ def test_a_deep_run_arrives_in_one_message_under_a_megabyte_and_is_scrubbed_with
     expect(page.locator(".scrub .mark.loss_spike")).to_have_count(1)
 
 
-def test_a_deep_run_plays_thirty_steps_a_second(look, studio):
+def test_a_deep_run_is_played_as_fast_as_the_browser_draws(look, studio):
     page = look("routing.section=Over+training", run=studio[2], moves=True)
     ready(page)
     page.locator(".scrub .step").evaluate(
-        "out => { window.steps = []; new MutationObserver(() => window.steps.push(out.textContent))"
-        ".observe(out, {childList: true, subtree: true, characterData: true}); }"
+        "out => { window.shown = []; let drawn = 0; new MutationObserver(() => window.shown.push(drawn))"
+        ".observe(out, {childList: true, subtree: true, characterData: true});"
+        "const frame = () => { drawn += 1; requestAnimationFrame(frame); }; requestAnimationFrame(frame); }"
     )
     slider = page.get_by_label("Training step")
     slider.focus()
     page.keyboard.press("Space")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.get_by_role("button", name="Play")).to_be_visible()
-    # 200 steps in 6.7 s; a machine that draws at less than half of that drops more than half of them.
-    assert len(page.evaluate("window.steps")) > 100
+    # 200 steps in 6.7 s, of which a busy machine draws fewer: what it does draw are new steps.
+    shown = page.evaluate("window.shown")
+    assert len(shown) > min(200, shown[-1] - shown[0]) / 2
     expect(slider).to_have_attribute("aria-valuetext", "step 2000")
 
 

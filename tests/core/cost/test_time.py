@@ -1,11 +1,12 @@
 """The time model: monotone where physics says so, no faster than physics, plans and their collectives."""
 
-import time
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
 from core.cost import gpu
+from core.cost import sweep as swept
 from core.cost.caveats import caveats
 from core.cost.count import count
 from core.cost.devices import registry
@@ -14,7 +15,6 @@ from core.cost.formats import widths
 from core.cost.network import gradients, messages
 from core.cost.scenario import STACKS as KNOWN
 from core.cost.scenario import Parallel, Scenario, Training
-from core.cost.sweep import sweep
 from core.design.presets.registry import preset
 
 MIXTRAL = count(preset("mixtral-8x7b")).folded()
@@ -185,15 +185,16 @@ def test_every_stack_has_a_class_and_a_known_one_its_own_factor():
     assert c.launch(load(stack="vllm"), "serving") != c.launch(load(), "serving")
 
 
-def test_a_sweep_over_all_devices_takes_less_than_a_second():
-    design = preset("deepseek-v3")
-    devices = tuple(registry.processors().values())
-    start = time.process_time()
-    found = list(
-        sweep(design, devices, ("bf16", "fp8", "int8", "nvfp4"), (1, 2, 4, 8, 16, 32, 64, 128), context=4096)
-    )
-    assert len(found) == 34 * 4 * 8
-    assert time.process_time() - start < 1.0
+@pytest.mark.parametrize(("offload", "laid"), [(None, 2 * 2 * 3), ("host", 3 * 2 * 3)])
+def test_a_sweep_counts_once_and_lays_out_what_devices_share_once(monkeypatch, offload, laid):
+    """Its seconds are in benchmarks/cost_speed.py; this is why they are few."""
+    called = {name: Mock(wraps=getattr(swept, name)) for name in ("count", "works")}
+    for name, spy in called.items():
+        monkeypatch.setattr(swept, name, spy)
+    targets = [registry.device(name) for name in ("h100-sxm", "h200-sxm", "t4")]
+    found = list(swept.sweep(preset("mixtral-8x7b"), targets, ("bf16", "int4"), (1, 8, 64), offload=offload))
+    assert len(found) == 3 * 2 * 3
+    assert {name: spy.call_count for name, spy in called.items()} == {"count": 1, "works": laid}
 
 
 def test_a_band_is_twice_as_wide_where_nothing_was_published_of_a_maker():

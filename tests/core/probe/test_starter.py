@@ -1,7 +1,5 @@
 """What the studio promises of its text starter, trained as its plan says: minutes, so only at night."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -13,8 +11,6 @@ from core.design.presets.registry import plan_for, preset
 from core.probe.subject import Subject, ask, load
 from core.trace.record import read
 from core.train.run import resolve, train
-
-TEXT = ("def area(width, height):\n    return width * height\n" * 20)[:500]
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
 
@@ -56,12 +52,3 @@ def test_the_learned_router_loses_less_than_a_hash(starter: Subject) -> None:
     routers = compare(found.loss_NE, found.chosen_N, found.sequence_N, {"hash": hashed(found.token_N, 8)})
     worse = dict(zip(routers.names, routers.worse_R, strict=True))["hash"]
     assert worse[1] > 0  # the low end of the interval
-
-
-def test_a_text_of_500_tokens_is_answered_in_a_second(starter: Subject) -> None:
-    taken = []
-    for _ in range(3):
-        before = time.perf_counter()
-        ask(starter, "inspect", {"text": TEXT})
-        taken.append(time.perf_counter() - before)
-    assert min(taken) < 1.0
