@@ -13,8 +13,13 @@ os.environ["OMP_NUM_THREADS"] = "1"
 _DATA = tempfile.TemporaryDirectory(prefix="moe-studio-tests-", ignore_cleanup_errors=True)
 os.environ["MOE_STUDIO_DATA"] = _DATA.name
 
-hypothesis.settings.register_profile("default", max_examples=100, deadline=None, derandomize=True)
-hypothesis.settings.register_profile("nightly", max_examples=2000, deadline=None)
+# No test judges seconds, neither an example's nor those that drawing one takes.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
+hypothesis.settings.register_profile("default", max_examples=100, derandomize=True)
+hypothesis.settings.register_profile("nightly", max_examples=2000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -26,7 +26,7 @@ def drawn(design: Design, heat: Heat | None, opened: list[str]):
     return draw(design, count(design), opened=opened, heat=heat)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(designs(moe=True))
 def test_heat_changes_colours_only(design):
     opened = moes(design)

@@ -134,7 +134,7 @@ def overlap(a, b) -> bool:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(GROUPS, SHARED, st.sampled_from(COLUMNS))
 def test_experts_and_their_handles_never_lie_on_each_other(groups, shared, width):
     picture = opened(unequal(groups, shared), width)
@@ -150,7 +150,7 @@ def test_experts_and_their_handles_never_lie_on_each_other(groups, shared, width
             assert not [box.id for box in handles if overlap(box, text)], label
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(GROUPS, SHARED, st.sampled_from(COLUMNS))
 def test_a_box_that_can_be_resized_is_to_its_scale(groups, shared, width):
     design = unequal(groups, shared)
@@ -237,7 +237,7 @@ def test_arrow_keys_find_a_box_on_every_line():
     assert lines == list(range(lines[0], lines[-1] + 1))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(any_designs())
 def test_any_design_can_be_drawn(design):
     picture = draw(design, count(design), check(design), opened=set(moe_parts(design)))

@@ -50,7 +50,7 @@ def starter_with(layers: list[object]) -> Design:
     return design
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.one_of(designs(), any_designs()), st.sampled_from(COLUMNS))
 def test_every_place_has_one_slot_and_takes_what_it_says(design, width):
     picture = drawn(design, width)
@@ -77,7 +77,7 @@ def test_every_place_has_one_slot_and_takes_what_it_says(design, width):
         assert slot.said
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.one_of(designs(), any_designs()), st.sampled_from(COLUMNS))
 def test_slots_lie_between_rows_and_apart(design, width):
     picture = drawn(design, width)
@@ -143,7 +143,7 @@ def test_an_empty_stack_has_one_place_and_says_what_to_do():
     assert [box.glyph for box in picture.boxes] == ["embedding", "head"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(designs(), st.sampled_from(["attention", "moe", "layer"]))
 def test_what_is_dropped_stands_where_the_slot_was(design, what):
     for slot in drawn(design, closed=True).slots:

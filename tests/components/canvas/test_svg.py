@@ -54,7 +54,7 @@ def test_every_preset_is_painted_with_its_parts(name):
     assert parse(design_of(text)) == design
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(any_designs(), st.text(min_size=1, max_size=80))
 def test_every_design_comes_back_from_its_drawing(design, name):
     design = design.model_copy(update={"name": name})

@@ -24,7 +24,7 @@ from core.design.spec import Design
 from tests.strategies import any_designs, designs
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-patient = settings(max_examples=15, suppress_health_check=slow, deadline=None)
+patient = settings(max_examples=15, suppress_health_check=slow)
 H100 = registry.device("h100-sxm")
 
 

@@ -64,7 +64,7 @@ def test_bytes_and_flops_are_those_of_the_device_with_the_wide_expert():
 
 
 @pytest.mark.parametrize("phase", PHASES)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     inner=st.lists(st.integers(16, 40_000), min_size=8, max_size=8),
     at=st.integers(0, 7),

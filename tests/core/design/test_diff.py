@@ -37,14 +37,14 @@ def said(before: Design, *edits: Edit) -> list[str]:
 
 # ---- laws
 @given(any_designs())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_design_does_not_differ_from_itself_whatever_its_name(design: Design) -> None:
     assert diff(design, Design.model_validate_json(design.model_dump_json())) == ()
     assert diff(design, design.model_copy(update={"name": "Another"})) == ()
 
 
 @given(st.one_of(designs(), any_designs()), st.one_of(designs(), any_designs()))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_two_designs_differ_exactly_if_their_sha_does(before: Design, after: Design) -> None:
     changes = diff(before, after)
     assert bool(changes) == (before.sha != after.sha)
@@ -56,7 +56,7 @@ def test_two_designs_differ_exactly_if_their_sha_does(before: Design, after: Des
 
 
 @given(any_designs(), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_single_edit_anywhere_is_found_and_its_pointers_lead_somewhere(design: Design, data: Any) -> None:
     lists = [
         pointer for pointer, content in _all(design.model_dump(mode="json")) if isinstance(content, list)

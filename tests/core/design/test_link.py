@@ -31,7 +31,7 @@ def refusal(text: str) -> str:
 
 
 @given(st.one_of(designs(), any_designs()))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_design_comes_back_with_its_name(design: Design) -> None:
     text = encode(design)
     if len(text) <= MOST_TEXT:

@@ -1,7 +1,7 @@
 """Routing methods: complete, honest about causal stacks, one step, and never a broken design."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.design.bodies.moe import Moe
@@ -69,7 +69,7 @@ def test_applying_a_method_twice_changes_nothing_more(name: str) -> None:
 
 
 @given(design=designs(moe=True), name=st.sampled_from(NAMES))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_no_method_breaks_a_random_design(design: Design, name: str) -> None:
     assert codes(written(design, name), "design") <= codes(design, "design") | {"looks-ahead"}
 

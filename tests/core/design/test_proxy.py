@@ -117,12 +117,12 @@ def trains_or_says_why(design: Design) -> None:
 
 
 @given(design=designs())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_designs_that_users_draw_shrink(design: Design) -> None:
     trains_or_says_why(design)
 
 
 @given(design=any_designs())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_any_design_shrinks_or_says_why_not(design: Design) -> None:
     trains_or_says_why(design)

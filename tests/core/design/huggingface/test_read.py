@@ -298,7 +298,7 @@ _JUNK = st.recursive(
 _CONFIGS = [json.loads(path.read_text())["config"] for path in sorted((HERE / "configs").glob("*.json"))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_value_of_any_key_breaks_the_reader(data: st.DataObject) -> None:
     config = dict(data.draw(st.sampled_from(_CONFIGS)))

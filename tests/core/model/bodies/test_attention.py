@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -90,7 +90,7 @@ def visible(i: int, j: int, spec: AttentionSpec, causal: bool) -> bool:
     return near and same and (j <= i or not causal)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(attentions(WIDTH), st.booleans(), st.booleans(), st.integers(1, 7))
 def test_attention_is_its_definition(fields: dict[str, Any], causal: bool, padded: bool, tokens: int) -> None:
     layer = attention(fields)

@@ -78,7 +78,7 @@ def test_top_p_of_uniform_scores_is_the_smallest_set_with_that_mass(experts: int
 
 
 @given(st.integers(0, 10_000), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_top_p_reaches_p_with_its_last_expert_only_and_grows_with_p(seed: int, p: float, q: float) -> None:
     scores = probabilities(20, 9, seed, 2.0).double().float()
     selected = top_p(scores, p)
