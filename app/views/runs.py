@@ -128,16 +128,17 @@ def other(listed: tuple[RunSummary, ...], ticked: list[RunSummary], first: RunSu
     """The select box of the run to compare with; None while none is chosen."""
     rest = {run.id: run for run in listed if run.id != first.id}
     begin = next((run.id for run in ticked if run.id != first.id), None)
+    # An option of its own instead of a button to clear, which Streamlit draws too small to hit.
+    options = ["", *rest]
     chosen = st.selectbox(
         "Compare with",
-        list(rest),
-        index=list(rest).index(begin) if begin else None,
-        format_func=lambda run_id: _runs.label(rest[run_id]) if run_id in rest else run_id,
-        placeholder="Choose a second run",
+        options,
+        index=options.index(begin or ""),
+        format_func=lambda run_id: _runs.label(rest[run_id]) if run_id in rest else run_id or "No other run",
         width=340,
         key=f"runs.two.{first.id}.{begin}",
     )
-    return rest.get(chosen) if chosen else None
+    return rest.get(chosen)
 
 
 @st.dialog("Delete this run?")

@@ -57,6 +57,7 @@ _VALUES = {
     "mla": "latent attention",
     "mlp": "two matrices",
     "moe": "MoE layer",
+    "param_penalty": "parameter penalty",
     "relu": "ReLU",
     "relu2": "squared ReLU",
     "rms": "RMS norm",
@@ -110,6 +111,8 @@ def value(content: Any, info: FieldInfo) -> str:
         return brief(content)
     if isinstance(content, tuple | list):
         return ", ".join(value(item, info) for item in content) or "none"
+    if isinstance(content, dict):
+        return ", ".join(f"{key} {value(item, info)}" for key, item in content.items()) or "none"
     return str(content)
 
 

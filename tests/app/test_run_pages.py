@@ -13,9 +13,9 @@ from app.designs import read_design, with_values
 from app.errors import UserError
 from app.lineage import lineage
 from app.views import _runs
-from app.views._compare.difference import shared_place
+from app.views._compare import difference
 from app.views._train.choice import Choice
-from core.cost.format import letters
+from core.cost.format import DASH, letters
 from core.data.ingest import Options, ingest
 from core.data.load import sources
 from core.data.own.files import Upload
@@ -416,15 +416,39 @@ def test_two_runs_are_compared_setting_by_setting(ids):
     second.set_value(ids["paused"]).run()
     again(app)
     assert "1 setting differs: 1 in the plan" in said(app)
-    settings = next(frame.value for frame in app.dataframe if "setting" in frame.value.columns)
-    assert settings["setting"].tolist() == ["/seed"]
+    settings = next(table.value for table in app.table if "setting" in table.value.columns)
+    assert settings.iloc[0].tolist() == ["Plan", "seed", "0", "1"]
     assert f"{ids['done']} ends" in said(app)
 
 
-def test_what_all_settings_are_below_is_told_once():
-    assert shared_place(["/a/0/select/k", "/a/0/select/kind", "/a/0/weigh"]) == "/a/0"
-    assert shared_place(["/a/0/k"]) == "/a/0"
-    assert shared_place(["/width", "/a/0/k"]) == shared_place(["/width"]) == shared_place([]) == ""
+def test_settings_that_differ_are_said_in_the_words_of_the_pages(db):
+    first = preset("starter")
+    fewer = SetValue(path="/stacks/0/layers/0/pattern/0/parts/1/body/router/select/k", value=1)
+    second = apply(apply(first, fewer), SetValue(path="/width", value=96))
+    one, other = (
+        runs.create(db, Document(d.name, d.model_dump_json(), d.sha), plan, data, f"words-{n}")
+        for n, (d, plan, data) in enumerate(
+            (
+                (first, Plan(steps=5), "text"),
+                (second, Plan(steps=9, mixture={"cpp": 0.5}, optimizer={"rate": 1e-3}), "tables"),
+            )
+        )
+    )
+    assert [row[1:] for row in difference.design(one, other)] == [
+        ("model width", str(first.width), "96"),
+        ("experts per token", "2", "1"),
+    ]
+    assert list(difference.plan(one, other)) == [
+        ("Plan", "mixture", "none", "cpp 0.5"),
+        ("Plan", "steps", "5", "9"),
+        ("Plan", "optimizer rate", "0.003", "0.001"),
+    ]
+    assert list(difference.data(one, other)) == [("Data", "name", "text", "tables")]
+    newer = one.model_copy(update={"data_fingerprint": "0123456789abcdef"})
+    assert list(difference.data(one, newer)) == [("Data", "contents", DASH, "0123456789ab")]
+    assert not [
+        row for part in (difference.design, difference.plan, difference.data) for row in part(one, one)
+    ]
 
 
 def test_a_run_is_deleted_only_after_the_second_click(ids, db):

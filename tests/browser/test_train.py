@@ -56,6 +56,22 @@ def test_pages_with_a_run_break_no_rule_and_fit_the_window(address, theme, look,
     assert wide == 0
 
 
+@pytest.mark.parametrize("theme", visit.THEMES)
+def test_two_runs_are_compared_by_keys(theme, look, worked):
+    page = look(f"/runs?run={worked[1]['done']}", theme)
+    page.get_by_role("combobox", name="Compare with").focus()
+    page.keyboard.type(worked[1]["paused"])
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 setting differs: 1 in the plan")).to_be_visible()
+    expect(page.get_by_role("row", name="Plan seed 0 1")).to_be_visible()
+    visit.settle(page)
+    assert visit.axe_violations(page) == []
+    page.get_by_role("combobox", name="Compare with").focus()
+    page.keyboard.type("No other")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row", name="Plan seed 0 1")).to_have_count(0)
+
+
 def test_the_heat_map_is_scrubbed_by_keys(look, worked):
     page = look(f"/train?run={worked[1]['done']}")
     scrubber = page.get_by_label("Training step")

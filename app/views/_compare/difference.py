@@ -1,51 +1,47 @@
-"""What differs between two documents, as rows of a table. No Streamlit."""
+"""What was set differently for two runs, in words, as rows of a table. No Streamlit."""
 
-from collections.abc import Iterator, Sequence
-from posixpath import commonpath, dirname
-from typing import Any
+from collections.abc import Iterator
+from typing import NamedTuple
 
-#: Of a design or plan, what is no setting.
-NAMES = frozenset({"/name", "/schema_version"})
-
-
-def differences(before: Any, after: Any) -> list[tuple[str, str, str]]:
-    """(JSON pointer, value in one, value in the other) of every leaf that differs, in the order of the first.
-
-    A value that only one of them has is shown as a dash in the other.
-    """
-    one, other = dict(_leaves(before)), dict(_leaves(after))
-    order = [*one, *(path for path in other if path not in one)]
-    return [
-        (path, _text(one.get(path, _NONE)), _text(other.get(path, _NONE)))
-        for path in order
-        if path not in NAMES and one.get(path, _NONE) != other.get(path, _NONE)
-    ]
+from app import comparing, record
+from core.cost.format import DASH
+from core.design.diff.fields import in_spec
+from storage.records import RunPublic
 
 
-def shared_place(paths: Sequence[str]) -> str:
-    """The place that all these pointers are below, such as /stacks/0; empty where they part at once."""
-    return commonpath([dirname(path) for path in paths]).rstrip("/") if paths else ""
+class Row(NamedTuple):
+    """A setting that differs: its place in a design, or "Plan" or "Data"; what it is in either run."""
+
+    where: str
+    setting: str
+    one: str
+    other: str
 
 
-_NONE = object()
+#: A change without a name is of a whole part or of whole layers.
+_UNNAMED = {"set": "part", "added": "layers", "removed": "layers", "moved": "place"}
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
-        for key, child in value.items():
-            yield from _leaves(child, f"{path}/{key}")
-    elif isinstance(value, list) and value:
-        for index, child in enumerate(value):
-            yield from _leaves(child, f"{path}/{index}")
-    else:
-        yield path, value
+def design(one: RunPublic, other: RunPublic) -> Iterator[Row]:
+    """Differences of the designs."""
+    for change in comparing.changes(record.read_design(one.design), record.read_design(other.design)):
+        setting = change.name or _UNNAMED[change.kind]
+        yield Row(change.where, setting, change.before or DASH, change.after or DASH)
 
 
-def _text(value: Any) -> str:
-    if value is _NONE:
-        return "–"
-    if value is None or value in ([], {}):
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def plan(one: RunPublic, other: RunPublic) -> Iterator[Row]:
+    """Differences of the plans as they were asked for; the data is a matter of its own."""
+    for said in in_spec(one.plan, other.plan, skip=("data",)):
+        yield Row("Plan", said.name, said.before or DASH, said.after or DASH)
+
+
+def data(one: RunPublic, other: RunPublic) -> Iterator[Row]:
+    """Another name, or other contents under the same one."""
+    if one.data != other.data:
+        yield Row("Data", "name", one.data, other.data)
+    elif one.data_fingerprint != other.data_fingerprint:
+        yield Row("Data", "contents", *(_contents(run.data_fingerprint) for run in (one, other)))
+
+
+def _contents(fingerprint: str | None) -> str:
+    return DASH if fingerprint is None else fingerprint[:12]

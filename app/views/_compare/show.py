@@ -1,13 +1,10 @@
 """The comparison of two runs."""
 
-import json
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from app import record
-from app.views._compare.difference import differences, shared_place
+from app.views._compare.difference import data, design, plan
 from components import page
 from components.charts import findings, palette
 from components.charts.curves import curves, frame
@@ -31,45 +28,26 @@ def compare(db: Database, one: RunPublic, other: RunPublic) -> None:
         _figures((one, other), rows)
 
 
-def settings(run: RunPublic) -> dict[str, Any]:
-    """Everything that was set: design, plan as it was asked for, data."""
-    plan = run.plan.model_dump(mode="json")
-    return {"design": json.loads(run.design), "plan": plan, "data": run.data_fingerprint or run.data}
-
-
 def _settings(one: RunPublic, other: RunPublic) -> None:
-    a, b = settings(one), settings(other)
-    found = [(part, *row) for part in ("design", "plan", "data") for row in differences(a[part], b[part])]
+    parts = {
+        "design": list(design(one, other)),
+        "plan": list(plan(one, other)),
+        "data": list(data(one, other)),
+    }
+    found = [row for rows in parts.values() for row in rows]
     if not found:
         page.head(
             "Nothing was set differently", "Design, plan and data are the same; the machine may differ."
         )
         return
-    parts = {part: sum(row[0] == part for row in found) for part in ("design", "plan", "data")}
-    said = ", ".join(f"{n} in the {part}" for part, n in parts.items() if n)
+    said = ", ".join(f"{len(rows)} in the {part}" for part, rows in parts.items() if rows)
     many = "setting differs" if len(found) == 1 else "settings differ"
-    place = shared_place([path for part, path, *_ in found if part == "design"])
-    below = f"Settings of the design are below {place}. " if place else ""
-    page.head(f"{len(found)} {many}: {said}", f"{below}A dash: only the other run has it.")
-    # What all have in front is said once: it would leave no room for the values.
-    short = [
-        (part, path.removeprefix(place if part == "design" else ""), *rest) for part, path, *rest in found
-    ]
-    table = pd.DataFrame(short, columns=["in", "setting", one.id, other.id])
-    st.dataframe(
-        table,
-        hide_index=True,
-        row_height=28,
-        height="stretch" if len(found) > 15 else "content",
-        key="compare.settings",
-        alt="Settings that differ",
-        column_config={
-            "in": st.column_config.Column(width=60),
-            "setting": st.column_config.Column(width=150),
-            one.id: st.column_config.Column(width=120),
-            other.id: st.column_config.Column(width=120),
-        },
-    )
+    page.head(f"{len(found)} {many}: {said}", "A dash: only the other run has it.")
+    # Markdown in a cell is drawn, and a name may be an address.
+    table = pd.DataFrame(found, columns=["where", "setting", one.id, other.id]).map(page.plain)
+    # A place is said once for all its settings.
+    table["where"] = table["where"].mask(table["where"].eq(table["where"].shift()), "")
+    st.table(table, border="horizontal", hide_index=True)
 
 
 def _curves(pair: tuple[RunPublic, RunPublic], rows: tuple[Rows, Rows]) -> None:

@@ -23,7 +23,7 @@ def in_layer(before: Layer, after: Layer) -> Iterator[Said]:
             yield entry(pair, before.parts, after.parts, "part", _part_text).under(*at)
             continue
         x, y = before.parts[pair.before], after.parts[pair.after]
-        for said in _fields(x, y):
+        for said in in_spec(x, y):
             # A part that became another one has no name to go by.
             yield said.under(*at, place=_place(after, pair.after) if said.name else "")
 
@@ -44,10 +44,10 @@ def _place(layer: Layer, index: int) -> str:
 
 
 # ---- fields
-def _fields(
+def in_spec(
     before: BaseModel, after: BaseModel, prefix: str = "", skip: Sequence[str] = ()
 ) -> Iterator[Said]:
-    """Differences of two specs of one class."""
+    """Differences of two specs of one class. prefix: said before the name of each field."""
     for name in type(after).model_fields:
         if name not in skip:
             yield from in_field(before, after, name, prefix)
@@ -68,7 +68,7 @@ def in_field(before: BaseModel, after: BaseModel, name: str, prefix: str = "") -
             replace(said, name=f"inner {said.place} {said.name}".strip(), place="") for said in in_layer(x, y)
         )
     elif isinstance(x, BaseModel) and type(x) is type(y):
-        inside = _fields(x, y, inner)
+        inside = in_spec(x, y, inner)
     elif isinstance(x, tuple) and isinstance(y, tuple) and _all(Expert, x, y):
         inside = _experts(x, y, "shared expert" if name == "shared" else "expert")
     elif isinstance(x, tuple) and isinstance(y, tuple) and _all(BaseModel, x, y):
@@ -97,7 +97,7 @@ def _list(before: Sequence[Any], after: Sequence[Any], called: str) -> Iterator[
         if pair.before is not None and pair.after is not None and not pair.moved:
             x, y = before[pair.before], after[pair.after]
             if type(x) is type(y):
-                yield from (said.under(*at) for said in _fields(x, y, _name(y)))
+                yield from (said.under(*at) for said in in_spec(x, y, _name(y)))
                 continue
             yield entry(Pair(pair.before, None), before, after, called, _name).under(*at)
             yield entry(Pair(None, pair.after), before, after, called, _name).under(*at)
@@ -143,7 +143,7 @@ def _experts(before: Sequence[Expert], after: Sequence[Expert], noun: str) -> It
             a, b = before[pair.before], after[pair.after]
             at = f"/{pair.before}", f"/{pair.after}"
             if type(a) is type(b):
-                said += [s.under(*at) for s in _fields(a, b, noun, skip=("kind", "count", "hidden"))]
+                said += [s.under(*at) for s in in_spec(a, b, noun, skip=("kind", "count", "hidden"))]
             else:
                 said.append(Said("set", f"{noun} kind", saying.word(a.kind), saying.word(b.kind), at))
     if not said:
