@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from app.asking import answered, design_of, routed_layers, text_of
+from app.columns import columns
 from core.analysis.reading import plain
 from core.probe.answers import Inspection, LayerView
 
@@ -45,12 +46,8 @@ def table(found: Inspection, names: dict[str, str]) -> str:
     for t, token in enumerate(found.token_T.tolist()):
         nats = "–" if np.isnan(surprise[t]) else f"{surprise[t]:.2f}"
         rows.append([shown(token), nats, *(_picks(layer, t) for layer in found.layers)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
     told = f"{found.run}  step {found.step:,}  expert (length of what it added); x = dropped"
-    return "\n".join([told, *found.notes, *lines])
+    return "\n".join([told, *found.notes, columns(rows)])
 
 
 def _picks(layer: LayerView, t: int) -> str:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from app import claiming
 from app.claiming import Row
+from app.columns import columns
 from app.errors import UserError
 from app.following import follow_job
 from app.jobs import engine
@@ -188,11 +189,7 @@ def _table(entries: tuple[Paper, ...], rows: dict[str, Row]) -> str:
         )
         presets = ", ".join(entry.presets)
         lines.append((entry.name, entry.title[:60], entry.status, presets, verdicts))
-    widths = [max(len(line[n]) for line in lines) for n in range(4)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]).rstrip()
-        for line in lines
-    )
+    return columns(lines)
 
 
 def _paper(entry: Paper) -> str:

@@ -1,10 +1,12 @@
-"""`python -m app runs`: list runs, look at one, pause, resume, stop or delete it."""
+"""`python -m app runs`: list runs, look at one or compare two, pause, resume, stop or delete one."""
 
 import argparse
 import json
 import sys
 from typing import Any
 
+from app.columns import columns
+from app.comparing_runs import differences, figures, headline
 from app.errors import UserError
 from app.following import describe, gone, rested
 from app.jobs import engine
@@ -14,7 +16,7 @@ from storage.database import Database
 from storage.records import RunPublic
 from storage.status import ACTIVE, SETTLED, Status
 
-ACTIONS = ("show", "pause", "resume", "stop", "delete")
+ACTIONS = ("show", "compare", "pause", "resume", "stop", "delete")
 #: Where an action may leave a run and count as done: after a pause or stop nothing may train any more.
 REACHED = {
     "pause": SETTLED,
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """An action and a run, or nothing for the list."""
     parser.add_argument("action", nargs="?", choices=ACTIONS, help="what to do (default: list all runs)")
     parser.add_argument("run_id", nargs="?", metavar="RUN", help="id of a run")
+    parser.add_argument("other_id", nargs="?", metavar="OTHER", help="compare: id of the other run")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -36,12 +39,19 @@ def run(args: argparse.Namespace) -> int:
     """0 if the run is where the action was to bring it."""
     if args.action and not args.run_id:
         raise UserError(f"{args.action} needs a run. To fix this, add an id from: python -m app runs")
+    if (args.action == "compare") != (args.other_id is not None):
+        raise UserError(
+            "compare takes two runs, and nothing else does. To fix this, write:"
+            " python -m app runs compare RUN OTHER"
+        )
     db = database.open(data_root())
     engine().reap()
     if not args.action:
         return show_all(db, args.json)
     if args.action == "show":
         return show_one(db, args.run_id, args.json)
+    if args.action == "compare":
+        return compare(db, args.run_id, args.other_id, args.json)
     if args.action == "delete":
         return delete(db, args.run_id, args.json)
     before = runs.get(db, args.run_id)
@@ -102,6 +112,30 @@ def show_one(db: Database, run_id: str, as_json: bool) -> int:
         *(f"step {event['step']:,}  {event['text']}" for event in events),
     ]
     out(as_json, document, "\n".join(line for line in lines if line))
+    return 0
+
+
+def compare(db: Database, one_id: str, other_id: str, as_json: bool) -> int:
+    """What was set differently for two runs, and their last figures."""
+    pair = runs.get(db, one_id), runs.get(db, other_id)
+    found = differences(*pair)
+    last = [figures(run, metrics.read(db, run.id)) for run in pair]
+    rows = [(d.where, d.setting, d.one, d.other) for d in found]
+    figured = [(name, *(each[name] for each in last)) for name in last[0]]
+    text = "\n".join(
+        [
+            headline(found),
+            *([columns([("where", "setting", one_id, other_id), *rows])] if rows else []),
+            "",
+            columns([("figure", one_id, other_id), *figured]),
+        ]
+    )
+    document = {
+        "runs": [one_id, other_id],
+        "differences": [difference._asdict() for difference in found],
+        "figures": last,
+    }
+    out(as_json, document, text)
     return 0
 
 

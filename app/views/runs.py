@@ -12,7 +12,7 @@ from app.guard import guarded
 from app.jobs import engine
 from app.paths import data_root
 from app.views import _runs
-from app.views._compare.show import compare
+from app.views._compare import compare
 from app.views._empty import no_run
 from components import page
 from components.words import plural
@@ -97,9 +97,11 @@ def show(db: Database, listed: tuple[RunSummary, ...]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         first = chooser(listed, ticked)
         second = other(listed, ticked, first) if len(listed) > 1 else None
+    same = ["python -m app runs", f"python -m app runs show {first.id}"]
     if second is not None:
         compare(db, runs.get(db, first.id), runs.get(db, second.id))
-    page.command("python -m app runs", f"python -m app runs show {first.id}")
+        same.append(f"python -m app runs compare {first.id} {second.id}")
+    page.command(*same)
 
 
 def chooser(listed: tuple[RunSummary, ...], ticked: list[RunSummary]) -> RunSummary:

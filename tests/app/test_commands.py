@@ -29,6 +29,7 @@ from core.design.suited import suggested_objective
 from storage import runs
 from storage.drafts import Document
 from storage.status import Status
+from tests.app import seed
 from tests.app.conftest import TINY, Studio, plan
 
 
@@ -91,6 +92,27 @@ def test_train_follows_and_ends_with_the_run_id(
     assert "No runs yet" in call(capsys, "runs")[1]
 
 
+def test_two_runs_are_compared(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = seed.seed(here.db.root)
+    pair = ids["done"], ids["paused"]
+    status, out, _ = call(capsys, "runs", "compare", *pair)
+    settings, figures = (block.splitlines() for block in out.split("\n\n"))
+    assert (status, settings[0]) == (0, "1 setting differs: 1 in the plan")
+    assert [line.split() for line in settings[1:]] == [
+        ["where", "setting", *pair],
+        ["Plan", "seed", "0", "1"],
+    ]
+    assert figures[1].split() == ["Status", "done", "paused"]
+    found = json.loads(call(capsys, "runs", "compare", *pair, "--json")[1])
+    assert found["runs"] == list(pair)
+    assert found["differences"] == [
+        {"part": "plan", "where": "Plan", "setting": "seed", "one": "0", "other": "1"}
+    ]
+    assert [each["Status"] for each in found["figures"]] == ["done", "paused"]
+    same = call(capsys, "runs", "compare", pair[0], pair[0])[1]
+    assert same.startswith("Nothing was set differently\n\nfigure")
+
+
 def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:
     run_id = here.start(plan(steps=2000))
     here.at_step(run_id, 2)
@@ -124,6 +146,9 @@ def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.Captur
         (("train", "starter", "--steps", "1", "--set", "plan.start_from=nobody"), "no run 'nobody'"),
         (("train", "starter", "--set", "plan.freeze=xx"), "plan.freeze cannot be 'xx': it takes a list"),
         (("runs", "pause"), "pause needs a run"),
+        (("runs", "compare", "one"), "compare takes two runs"),
+        (("runs", "show", "one", "other"), "compare takes two runs"),
+        (("runs", "compare", "nobody", "other"), "no run 'nobody'"),
     ],
 )
 def test_mistakes_are_answered_in_words(

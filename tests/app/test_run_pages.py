@@ -9,11 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.commands import train
+from app.comparing_runs import differences, headline
 from app.designs import read_design, with_values
 from app.errors import UserError
 from app.lineage import lineage
 from app.views import _runs
-from app.views._compare import difference
 from app.views._train.choice import Choice
 from core.cost.format import DASH, letters
 from core.data.ingest import Options, ingest
@@ -434,21 +434,20 @@ def test_settings_that_differ_are_said_in_the_words_of_the_pages(db):
             )
         )
     )
-    assert [row[1:] for row in difference.design(one, other)] == [
-        ("model width", str(first.width), "96"),
-        ("experts per token", "2", "1"),
-    ]
-    assert list(difference.plan(one, other)) == [
+    bank = "Layers 1–3, MoE layer"
+    assert [found[1:] for found in differences(one, other)] == [
+        ("Whole design", "model width", str(first.width), "96"),
+        (bank, "experts per token", "2", "1"),
         ("Plan", "mixture", "none", "cpp 0.5"),
         ("Plan", "steps", "5", "9"),
         ("Plan", "optimizer rate", "0.003", "0.001"),
+        ("Data", "name", "text", "tables"),
     ]
-    assert list(difference.data(one, other)) == [("Data", "name", "text", "tables")]
+    words = "6 settings differ: 2 in the design, 3 in the plan, 1 in the data"
+    assert headline(differences(one, other)) == words
     newer = one.model_copy(update={"data_fingerprint": "0123456789abcdef"})
-    assert list(difference.data(one, newer)) == [("Data", "contents", DASH, "0123456789ab")]
-    assert not [
-        row for part in (difference.design, difference.plan, difference.data) for row in part(one, one)
-    ]
+    assert differences(one, newer) == (("data", "Data", "contents", DASH, "0123456789ab"),)
+    assert headline(differences(one, one)) == "Nothing was set differently"
 
 
 def test_a_run_is_deleted_only_after_the_second_click(ids, db):

@@ -4,11 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from app import record
-from app.views._compare.difference import data, design, plan
+from app.comparing_runs import differences, figures, headline
 from components import page
 from components.charts import findings, palette
 from components.charts.curves import curves, frame
-from core.cost.format import DASH, count, duration, significant
 from core.design.facts import MetricsRow
 from storage import metrics
 from storage.database import Database
@@ -29,22 +28,14 @@ def compare(db: Database, one: RunPublic, other: RunPublic) -> None:
 
 
 def _settings(one: RunPublic, other: RunPublic) -> None:
-    parts = {
-        "design": list(design(one, other)),
-        "plan": list(plan(one, other)),
-        "data": list(data(one, other)),
-    }
-    found = [row for rows in parts.values() for row in rows]
+    found = differences(one, other)
     if not found:
-        page.head(
-            "Nothing was set differently", "Design, plan and data are the same; the machine may differ."
-        )
+        page.head(headline(found), "Design, plan and data are the same; the machine may differ.")
         return
-    said = ", ".join(f"{len(rows)} in the {part}" for part, rows in parts.items() if rows)
-    many = "setting differs" if len(found) == 1 else "settings differ"
-    page.head(f"{len(found)} {many}: {said}", "A dash: only the other run has it.")
+    page.head(headline(found), "A dash: only the other run has it.")
     # Markdown in a cell is drawn, and a name may be an address.
-    table = pd.DataFrame(found, columns=["where", "setting", one.id, other.id]).map(page.plain)
+    rows = [[page.plain(cell) for cell in (d.where, d.setting, d.one, d.other)] for d in found]
+    table = pd.DataFrame(rows, columns=["where", "setting", one.id, other.id])
     # A place is said once for all its settings.
     table["where"] = table["where"].mask(table["where"].eq(table["where"].shift()), "")
     st.table(table, border="horizontal", hide_index=True)
@@ -89,23 +80,3 @@ def _figures(pair: tuple[RunPublic, RunPublic], rows: tuple[Rows, Rows]) -> None
     st.dataframe(
         table, hide_index=True, row_height=28, key="compare.figures", alt="Last figures of both runs"
     )
-
-
-def figures(run: RunPublic, rows: Rows) -> dict[str, str]:
-    """Last figures of a run in words; a dash for what it never recorded."""
-    total, active = record.parameters(run.design)
-    held, trained = record.held_out_total(rows), record.total(rows)
-    routed = record.routing(rows)
-    special = routed[-1].specialization if routed else None
-    return {
-        "Status": run.status.value,
-        "Steps": count(run.step),
-        "Held-out loss": significant(held[-1][1]) if held else DASH,
-        "Training loss": significant(trained[-1][1]) if trained else DASH,
-        "Busiest expert, × fair share": significant(routed[-1].busiest) if routed else DASH,
-        "Dead experts": f"{routed[-1].dead} of {routed[-1].experts}" if routed else DASH,
-        "Specialization, best layer": DASH if special is None else f"{special:.2f}",
-        "Parameters": count(total),
-        "Active parameters": count(active),
-        "Training time": duration(rows[-1].seconds) if rows else DASH,
-    }

@@ -1,1 +1,0 @@
-"""Two runs side by side: what was set differently, apart from what came out."""
