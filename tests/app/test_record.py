@@ -1,10 +1,9 @@
-"""Names, series, pace, differences and reports: what pages make of a record, without a page."""
+"""Names, series, pace and reports: what pages make of a record, without a page."""
 
 import numpy as np
 import pytest
 
 from app import record
-from app.views._compare.difference import differences
 from app.views._export import report
 from app.views._routing import expert as one
 from app.views._train.pace import pace
@@ -89,12 +88,6 @@ def test_no_pace_before_two_rows_and_nothing_left_at_the_end():
     assert pace(ROWS[:1], 700) is None
     assert pace([], 700) is None
     assert pace(ROWS, 700).left == 0
-
-
-def test_only_what_differs_is_listed():
-    one_, other = {"a": 1, "b": {"c": [1, 2]}, "name": "x"}, {"a": 1, "b": {"c": [1, 3, 4]}, "name": "y"}
-    assert differences(one_, other) == [("/b/c/1", "2", "3"), ("/b/c/2", "–", "4")]
-    assert differences(one_, one_) == []
 
 
 def test_the_command_names_only_what_is_not_the_presets_own():
