@@ -14,7 +14,13 @@ from components.charts import palette
 from components.charts.base import Drawing, framed
 from components.save.mount import save, slug
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+#: Within what Streamlit draws as an icon, an arrow or a link wherever it stands in the text, escaped or not.
+_DRAWN = re.compile(
+    r"(?<=:)(?=material/|streamlit:|//)|(?<=www)(?=\.)|(?=@)|(?<=[<\->=~])(?=[\->=])", re.IGNORECASE
+)
+#: Nothing to see; it parts the text before and after it.
+_PARTED = ":small[]"
 
 _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 
@@ -37,7 +43,8 @@ BADGES: Mapping[str, tuple[str, Literal["gray", "blue", "green", "red", "orange"
 def plain(text: str) -> str:
     """A user's words for a place that reads Markdown: shown as they are, on one line."""
     # Thin spaces are ours and stay.
-    return _MARKUP.sub(r"\\\1", _BLANKS.sub(" ", text).strip())
+    line = _BLANKS.sub(" ", text).strip()
+    return _PARTED.join(_MARKUP.sub(r"\\\1", piece) for piece in _DRAWN.split(line))
 
 
 def title_row() -> DeltaGenerator:

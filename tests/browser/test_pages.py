@@ -86,3 +86,19 @@ def test_a_name_that_is_a_picture_elsewhere_asks_nobody(path: str, open_page: Op
     finally:
         drafts.remove(db, draft.id)
         runs.erase(db, run.id)
+
+
+def test_words_of_users_are_shown_as_they_are(open_page: OpenPage, server: Server):
+    words = ":material/home: a -> b, www.a.org, http://b.org, c@d.org &amp; *e*"
+    design = preset("starter").model_copy(update={"name": words})
+    db = database.open(server.data)
+    named = Document(design.name, design.model_dump_json(), design.sha)
+    run = runs.create(db, named, Plan(steps=1), "text", "named-as-markup")
+    with db.write() as session:
+        work.changed(session, RunRow, RunRow.id == run.id, status=Status.PAUSED.value)
+    try:
+        title = open_page(f"/train?run={run.id}").get_by_role("heading", level=1)
+        expect(title).to_have_text(words)
+        expect(title.locator("a, [role=img], em")).to_have_count(0)
+    finally:
+        runs.erase(db, run.id)
