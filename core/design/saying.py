@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import singledispatch
 from itertools import groupby
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -106,7 +106,7 @@ def value(content: Any, info: FieldInfo) -> str:
     if isinstance(content, int | float):
         return f"{number(content)} tokens" if unit == "tokens" else number(content)
     if isinstance(content, str):
-        return word(content) if get_origin(info.annotation) is Literal else content
+        return word(content) if _of_vocabulary(info.annotation) else content
     if isinstance(content, BaseModel):
         return brief(content)
     if isinstance(content, tuple | list):
@@ -114,6 +114,11 @@ def value(content: Any, info: FieldInfo) -> str:
     if isinstance(content, dict):
         return ", ".join(f"{key} {value(item, info)}" for key, item in content.items()) or "none"
     return str(content)
+
+
+def _of_vocabulary(annotation: Any) -> bool:
+    """Whether the strings of a field are of the vocabulary: `Literal`, also as one of several types."""
+    return any(get_origin(kind) is Literal for kind in (annotation, *get_args(annotation)))
 
 
 def word(kind: str) -> str:

@@ -175,4 +175,7 @@ def _text(content: Any) -> str:
         return content.model_dump_json()
     if isinstance(content, tuple):
         return f"[{','.join(map(_text, content))}]"
+    if isinstance(content, dict):
+        # The order of its keys means nothing.
+        return repr(sorted((key, _text(inner)) for key, inner in content.items()))
     return repr(content)

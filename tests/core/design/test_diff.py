@@ -136,6 +136,10 @@ def test_the_likest_entries_are_paired() -> None:
             [SetValue(path=f"{ROUTER}/capacity", value={"train": 1.5})],
             ["Layers 1–3, MoE layer: added capacity"],
         ),
+        (
+            [SetValue(path=f"{LAYER}/parts/1/reads", value="layer_input")],
+            ["Layers 1–3, MoE layer: reads stream → layer input"],
+        ),
         ([SetValue(path="/width", value=1024)], ["Whole design: model width 64 → 1\u2009024"]),
         ([SetValue(path="/task/context", value=256)], ["Task: context 64 → 256 tokens"]),
         ([SetValue(path="/norm/kind", value="layer")], ["Norm: kind RMS norm → layer norm"]),
