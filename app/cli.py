@@ -24,7 +24,7 @@ COMMANDS = {
     "share": "print the link that carries a whole design",
     "draw": "write the drawing of a design as an SVG file, which can be opened again",
     "train": "train a design and follow the run",
-    "runs": "list runs; show, pause, resume, stop or delete one",
+    "runs": "list runs; show one or compare two; pause, resume, stop or delete one",
     "routing": "load and specialization of the layers of a run",
     "inspect": "which experts take each token of a text, and what they add",
     "whatif": "what experts switched off, on or favoured do to losses and to what is generated",

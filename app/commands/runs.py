@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from app.columns import columns
-from app.comparing_runs import differences, figures, headline
+from app.comparing_runs import differences, figures, headline, losses, verdict
 from app.errors import UserError
 from app.following import describe, gone, rested
 from app.jobs import engine
@@ -25,6 +25,8 @@ REACHED = {
 }
 SHOW = "python -m app runs show"
 MEANT = {"pause": Status.PAUSED, "stop": Status.STOPPED}
+#: Letters of a setting in a column of `compare`; `--json` has all of it.
+WIDEST = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,27 +118,40 @@ def show_one(db: Database, run_id: str, as_json: bool) -> int:
 
 
 def compare(db: Database, one_id: str, other_id: str, as_json: bool) -> int:
-    """What was set differently for two runs, and their last figures."""
+    """What was set differently for two runs, which ended lower, and their last figures."""
+    if one_id == other_id:
+        raise UserError(
+            f"{one_id} is the same run twice. To fix this, name another one from: python -m app runs"
+        )
     pair = runs.get(db, one_id), runs.get(db, other_id)
-    found = differences(*pair)
-    last = [figures(run, metrics.read(db, run.id)) for run in pair]
-    rows = [(d.where, d.setting, d.one, d.other) for d in found]
+    recorded = metrics.read(db, one_id), metrics.read(db, other_id)
+    found = differences(db, *pair)
+    ended = verdict(pair, losses(pair, recorded))
+    last = [figures(run, rows) for run, rows in zip(pair, recorded, strict=True)]
+    rows = [(d.where, d.setting, shortened(d.one), shortened(d.other)) for d in found]
     figured = [(name, *(each[name] for each in last)) for name in last[0]]
     text = "\n".join(
         [
             headline(found),
             *([columns([("where", "setting", one_id, other_id), *rows])] if rows else []),
             "",
+            ended,
             columns([("figure", one_id, other_id), *figured]),
         ]
     )
     document = {
         "runs": [one_id, other_id],
         "differences": [difference._asdict() for difference in found],
+        "losses": ended,
         "figures": last,
     }
     out(as_json, document, text)
     return 0
+
+
+def shortened(cell: str) -> str:
+    """A cell that leaves room for its neighbours."""
+    return cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…"
 
 
 def delete(db: Database, run_id: str, as_json: bool) -> int:

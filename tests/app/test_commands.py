@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app import cli, jobs
+from app.commands.runs import WIDEST, shortened
 from app.commands.train import fitting
 from app.designs import read_design
 from app.following import Progress, describe
@@ -96,7 +97,7 @@ def test_two_runs_are_compared(here: Studio, capsys: pytest.CaptureFixture[str])
     ids = seed.seed(here.db.root)
     pair = ids["done"], ids["paused"]
     status, out, _ = call(capsys, "runs", "compare", *pair)
-    settings, figures = (block.splitlines() for block in out.split("\n\n"))
+    settings, (ended, *figures) = (block.splitlines() for block in out.split("\n\n"))
     assert (status, settings[0]) == (0, "1 setting differs: 1 in the plan")
     assert [line.split() for line in settings[1:]] == [
         ["where", "setting", *pair],
@@ -109,8 +110,14 @@ def test_two_runs_are_compared(here: Studio, capsys: pytest.CaptureFixture[str])
         {"part": "plan", "where": "Plan", "setting": "seed", "one": "0", "other": "1"}
     ]
     assert [each["Status"] for each in found["figures"]] == ["done", "paused"]
-    same = call(capsys, "runs", "compare", pair[0], pair[0])[1]
-    assert same.startswith("Nothing was set differently\n\nfigure")
+    assert ended == found["losses"]
+    assert ended.startswith(f"{pair[0]} ends ")
+    assert ended.endswith(f" after 700 steps, {pair[1]} after 300")
+
+
+def test_a_long_setting_leaves_room_for_its_neighbours() -> None:
+    assert shortened("x" * WIDEST) == "x" * WIDEST
+    assert shortened("x" * (WIDEST + 1)) == "x" * (WIDEST - 1) + "…"
 
 
 def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,6 +156,7 @@ def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.Captur
         (("runs", "compare", "one"), "compare takes two runs"),
         (("runs", "show", "one", "other"), "compare takes two runs"),
         (("runs", "compare", "nobody", "other"), "no run 'nobody'"),
+        (("runs", "compare", "one", "one"), "the same run twice"),
     ],
 )
 def test_mistakes_are_answered_in_words(

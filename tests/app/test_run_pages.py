@@ -9,13 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.commands import train
-from app.comparing_runs import differences, headline
 from app.designs import read_design, with_values
 from app.errors import UserError
 from app.lineage import lineage
 from app.views import _runs
 from app.views._train.choice import Choice
-from core.cost.format import DASH, letters
+from core.cost.format import letters
 from core.data.ingest import Options, ingest
 from core.data.load import sources
 from core.data.own.files import Upload
@@ -419,35 +418,6 @@ def test_two_runs_are_compared_setting_by_setting(ids):
     settings = next(table.value for table in app.table if "setting" in table.value.columns)
     assert settings.iloc[0].tolist() == ["Plan", "seed", "0", "1"]
     assert f"{ids['done']} ends" in said(app)
-
-
-def test_settings_that_differ_are_said_in_the_words_of_the_pages(db):
-    first = preset("starter")
-    fewer = SetValue(path="/stacks/0/layers/0/pattern/0/parts/1/body/router/select/k", value=1)
-    second = apply(apply(first, fewer), SetValue(path="/width", value=96))
-    one, other = (
-        runs.create(db, Document(d.name, d.model_dump_json(), d.sha), plan, data, f"words-{n}")
-        for n, (d, plan, data) in enumerate(
-            (
-                (first, Plan(steps=5), "text"),
-                (second, Plan(steps=9, mixture={"cpp": 0.5}, optimizer={"rate": 1e-3}), "tables"),
-            )
-        )
-    )
-    bank = "Layers 1–3, MoE layer"
-    assert [found[1:] for found in differences(one, other)] == [
-        ("Whole design", "model width", str(first.width), "96"),
-        (bank, "experts per token", "2", "1"),
-        ("Plan", "mixture", "none", "cpp 0.5"),
-        ("Plan", "steps", "5", "9"),
-        ("Plan", "optimizer rate", "0.003", "0.001"),
-        ("Data", "name", "text", "tables"),
-    ]
-    words = "6 settings differ: 2 in the design, 3 in the plan, 1 in the data"
-    assert headline(differences(one, other)) == words
-    newer = one.model_copy(update={"data_fingerprint": "0123456789abcdef"})
-    assert differences(one, newer) == (("data", "Data", "contents", DASH, "0123456789ab"),)
-    assert headline(differences(one, one)) == "Nothing was set differently"
 
 
 def test_a_run_is_deleted_only_after_the_second_click(ids, db):
