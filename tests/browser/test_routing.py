@@ -178,6 +178,7 @@ def test_a_deep_run_is_played_as_fast_as_the_browser_draws(look, studio):
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     # 200 steps in 6.7 s, of which a busy machine draws fewer: what it does draw are new steps.
     shown = page.evaluate("window.shown")
+    assert len(shown) >= 10
     assert len(shown) > min(200, shown[-1] - shown[0]) / 2
     expect(slider).to_have_attribute("aria-valuetext", "step 2000")
 
