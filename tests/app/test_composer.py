@@ -20,6 +20,7 @@ from core.design.presets.methods import method_edit
 from core.design.presets.registry import preset
 from core.design.spec import Design
 from storage import database, drafts
+from tests.app.visiting import seen
 
 MOE = "/stacks/0/layers/0/pattern/0/parts/1"
 
@@ -85,7 +86,7 @@ def test_a_problem_is_listed_with_a_button_that_mends_it(db):
     broken = apply(preset("starter"), SetValue(path=f"{MOE}/body/router/select/k", value=10))
     draft = drafts.create(db, document(broken))
     app = studio("design", draft.id)
-    mend = next(b for b in app.button if b.label.replace("\\", "") == "Set top-k to 8")
+    mend = next(b for b in app.button if seen(b.label) == "Set top-k to 8")
     mend.click().run()
     fixed = read(drafts.get(db, draft.id).design)
     assert fixed.stacks[0].layers[0].pattern[0].parts[1].body.router.select.k == 8
@@ -116,20 +117,20 @@ def test_names_and_refusals_are_shown_as_text(db):
     app.session_state["studio.desk"].message = image
     app.run()
     shown = [*app.caption, *app.warning, *app.markdown, *app.title, *app.subheader]
-    assert any(image in element.value.replace("\\", "") for element in app.caption)
+    assert any(image in seen(element.value) for element in app.caption)
     assert [element.value for element in shown if image in element.value] == []
 
 
 @pytest.mark.parametrize("view", ["design", "cost"])
 def test_a_design_that_is_gone_is_named(db, view):
     app = studio(view, "long-gone-123456")
-    assert any("long-gone-123456" in text.value.replace("\\", "") for text in app.markdown)
+    assert any("long-gone-123456" in seen(text.value) for text in app.markdown)
 
 
 @pytest.mark.parametrize("name", ["starter", "deepseek-v3", "digits-vit", "tabular", "switch-base-8"])
 def test_cost_pages_for_designs_of_all_tasks(db, name):
     app = studio("cost", drafts.create(db, document(preset(name))).id)
-    assert app.title[0].value.replace("\\", "") == preset(name).name
+    assert seen(app.title[0].value) == preset(name).name
     assert f"python -m app cost {name} --target" in app.code[-1].value
     half = next(control for control in app.button_group if control.label == "Targets")
     half.set_value("FPGA").run()
@@ -139,7 +140,7 @@ def test_cost_pages_for_designs_of_all_tasks(db, name):
 
 def test_what_a_device_lacks_is_that_of_the_smallest_format(db):
     app = studio("cost", drafts.create(db, document(preset("deepseek-v3"))).id)
-    found = [text.value.replace("\\", "") for text in app.markdown if "fits no single device" in text.value]
+    found = [seen(text.value) for text in app.markdown if "fits no single device" in text.value]
     assert len(found) == 1
     # 671 B parameters in 4 bits are 336 GB, and the device has 80.
     assert re.search(r"H100 SXM misses [23]\d\d\u2009GB at least", found[0])
@@ -244,7 +245,7 @@ def test_the_size_dial_shows_what_comes_and_is_one_step(db):
     assert turn.disabled
     width = next(slider for slider in app.select_slider if slider.label == "Width")
     width.set_value(2.0).run()
-    told = next(text.value.replace("\\", "") for text in app.caption if "→" in text.value)
+    told = next(seen(text.value) for text in app.caption if "→" in text.value)
     assert "parameters: width 64 → 128" in told
     next(button for button in app.button if button.label == "Apply").click().run()
     saved = drafts.get(db, draft.id)

@@ -23,6 +23,7 @@ from core.design.spec import Design
 from storage import database, drafts
 from storage.errors import NotFoundError
 from storage.records import Draft, Version
+from tests.app.visiting import seen
 
 MOE = "/stacks/0/layers/0/pattern/0/parts/1/body"
 
@@ -120,7 +121,7 @@ def keep(app: AppTest, name: str) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    return "\n".join(text.value.replace("\\", "") for text in app.markdown)
+    return "\n".join(seen(text.value) for text in app.markdown)
 
 
 # ---- versions
@@ -191,7 +192,7 @@ def test_names_of_versions_are_shown_as_text(db):
     draft = drafts.create(db, document(with_experts(8)))
     app = press(keep(menu(draft), image), "Delete")
     shown = [*app.markdown, *app.caption]
-    assert any(image in element.value.replace("\\", "") for element in shown)
+    assert any(image in seen(element.value) for element in shown)
     assert [element.value for element in shown if image in element.value] == []
 
 
@@ -314,7 +315,7 @@ def test_a_link_opens_one_design_however_often(db):
     assert (draft.sha, draft.name) == (design.sha, "From a friend")
     assert "d" not in app.query_params
     assert opened(app) == draft.id
-    assert any("Opened from a link: From a friend" in note.value.replace("\\", "") for note in app.info)
+    assert any("Opened from a link: From a friend" in seen(note.value) for note in app.info)
     app.run()
     assert any("Opened from a link" in note.value for note in app.info)
     studio(d=encode(design))

@@ -7,7 +7,12 @@ from streamlit.testing.v1 import AppTest
 
 def said(app: AppTest) -> str:
     """All words in markdown and captions."""
-    return "\n".join(element.value for element in [*app.markdown, *app.caption]).replace("\\", "")
+    return "\n".join(seen(element.value) for element in [*app.markdown, *app.caption])
+
+
+def seen(markdown: str) -> str:
+    """Words of users as a reader sees them, without what keeps them from being drawn."""
+    return markdown.replace("\\", "").replace(":small[]", "")
 
 
 def button(app: AppTest, key: str) -> Any:
