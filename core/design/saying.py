@@ -108,7 +108,7 @@ def value(content: Any, info: FieldInfo) -> str:
     if isinstance(content, str):
         return word(content) if _of_vocabulary(info.annotation) else content
     if isinstance(content, BaseModel):
-        return brief(content)
+        return whole(content)
     if isinstance(content, tuple | list):
         return ", ".join(value(item, info) for item in content) or "none"
     if isinstance(content, dict):
@@ -131,6 +131,25 @@ def brief(spec: BaseModel) -> str:
     """A piece of a design in a few words: `top-2`, `MoE layer of 8 experts`, `linear from 8 to 2`."""
     kind = str(getattr(spec, "kind", ""))
     return word(kind) if kind else type(spec).__name__.lower()
+
+
+def whole(spec: BaseModel) -> str:
+    """As `brief`, with the values that are not the usual where `brief` knows only its name."""
+    if isinstance(spec, Body) or brief.dispatch(type(spec)) is not brief.dispatch(object):
+        return brief(spec)
+    return f"{brief(spec)} {unusual(spec)}".strip()
+
+
+def unusual(spec: BaseModel) -> str:
+    """`(strength 0.01)`: plain values of a spec that are not its defaults; empty if there are none."""
+    said = [
+        f"{called(type(spec), name)} {value(content, info)}"
+        for name, info in type(spec).model_fields.items()
+        if name not in ("kind", "name")
+        and isinstance(content := getattr(spec, name), bool | int | float | str)
+        and content != info.default
+    ]
+    return f"({', '.join(said)})" if said else ""
 
 
 @brief.register

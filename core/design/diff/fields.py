@@ -82,12 +82,16 @@ def in_field(before: BaseModel, after: BaseModel, name: str, prefix: str = "") -
 
 def _value(before: Any, after: Any, name: str, text: Callable[[Any], str]) -> Said:
     name = "" if name == "body" else name
-    kinds = getattr(before, "kind", None), getattr(after, "kind", None)
     if before is None and isinstance(after, BaseModel):
-        return Said("added", name, "", name if kinds[1] is None else f"{name} {text(after)}")
+        return Said("added", name, "", _named(name, after, text))
     if after is None and isinstance(before, BaseModel):
-        return Said("removed", name, name if kinds[0] is None else f"{name} {text(before)}", "")
+        return Said("removed", name, _named(name, before, text), "")
     return Said("set", name, text(before), text(after))
+
+
+def _named(name: str, spec: BaseModel, text: Callable[[Any], str]) -> str:
+    # What has no kind is called by its field alone.
+    return f"{name} {text(spec) if hasattr(spec, 'kind') else saying.unusual(spec)}".strip()
 
 
 def _list(before: Sequence[Any], after: Sequence[Any], called: str) -> Iterator[Said]:
@@ -99,14 +103,18 @@ def _list(before: Sequence[Any], after: Sequence[Any], called: str) -> Iterator[
             if type(x) is type(y):
                 yield from (said.under(*at) for said in in_spec(x, y, _name(y)))
                 continue
-            yield entry(Pair(pair.before, None), before, after, called, _name).under(*at)
-            yield entry(Pair(None, pair.after), before, after, called, _name).under(*at)
+            yield entry(Pair(pair.before, None), before, after, called, _entry_text).under(*at)
+            yield entry(Pair(None, pair.after), before, after, called, _entry_text).under(*at)
         else:
-            yield entry(pair, before, after, called, _name).under(*at)
+            yield entry(pair, before, after, called, _entry_text).under(*at)
 
 
 def _name(spec: Any) -> str:
     return f"{saying.brief(spec)} {spec.name}" if hasattr(spec, "name") else saying.brief(spec)
+
+
+def _entry_text(spec: Any) -> str:
+    return _name(spec) if hasattr(spec, "name") else saying.whole(spec)
 
 
 def entry(

@@ -134,7 +134,14 @@ def test_the_likest_entries_are_paired() -> None:
         ),
         (
             [SetValue(path=f"{ROUTER}/capacity", value={"train": 1.5})],
-            ["Layers 1–3, MoE layer: added capacity"],
+            ["Layers 1–3, MoE layer: added capacity (in training 1.5)"],
+        ),
+        (
+            [SetValue(path=f"{BODY}/balance", value=[{"kind": "entropy", "coefficient": 0.03}])],
+            [
+                "Layers 1–3, MoE layer: removed load balance",
+                "Layers 1–3, MoE layer: added entropy (coefficient 0.03)",
+            ],
         ),
         (
             [SetValue(path=f"{LAYER}/parts/1/reads", value="layer_input")],
