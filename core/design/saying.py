@@ -141,15 +141,25 @@ def whole(spec: BaseModel) -> str:
 
 
 def unusual(spec: BaseModel) -> str:
-    """`(strength 0.01)`: plain values of a spec that are not its defaults; empty if there are none."""
+    """`(coefficient 0.03)`: values of a spec that are not its defaults; empty if there are none.
+
+    Of what has no kind, all numbers: it goes by them.
+    """
+    by_numbers = not hasattr(spec, "kind")
     said = [
         f"{called(type(spec), name)} {value(content, info)}"
         for name, info in type(spec).model_fields.items()
-        if name not in ("kind", "name")
-        and isinstance(content := getattr(spec, name), bool | int | float | str)
-        and content != info.default
+        if name not in ("kind", "name") and not _holds_specs(content := getattr(spec, name))
+        if content != info.default or (by_numbers and type(content) in (int, float))
     ]
     return f"({', '.join(said)})" if said else ""
+
+
+def _holds_specs(content: Any) -> bool:
+    """Whether it is of specs that go by names of their own; a schedule is a number."""
+    if isinstance(content, tuple):
+        return any(map(_holds_specs, content))
+    return isinstance(content, BaseModel) and not isinstance(content, Schedule)
 
 
 @brief.register

@@ -21,6 +21,7 @@ from tests.strategies import any_designs, designs
 
 LAYER = "/stacks/0/layers/0/pattern/0"
 DENSE = {"kind": "dense", "expert": {"kind": "glu", "hidden": 8}}
+RAMP = {"kind": "exponential", "start": 2.0, "end": 0.3}
 
 
 def edited(design: Design, *edits: Edit) -> Design:
@@ -134,7 +135,11 @@ def test_the_likest_entries_are_paired() -> None:
         ),
         (
             [SetValue(path=f"{ROUTER}/capacity", value={"train": 1.5})],
-            ["Layers 1–3, MoE layer: added capacity (in training 1.5)"],
+            ["Layers 1–3, MoE layer: added capacity (in training 1.5, in evaluation 2)"],
+        ),
+        (
+            [SetValue(path=f"{ROUTER}/modifiers", value=[{"kind": "temperature", "value": RAMP}])],
+            ["Layers 1–3, MoE layer: added temperature (value exponential from 2 to 0.3)"],
         ),
         (
             [SetValue(path=f"{BODY}/balance", value=[{"kind": "entropy", "coefficient": 0.03}])],
