@@ -11,9 +11,7 @@ from pydantic import ValidationError
 from app.errors import UserError
 from app.inference.older import damage
 from app.paths import data_root
-from app.record import layer_names, read_design
-from core.design.bodies.moe import Moe
-from core.design.bodies.routed_block import RoutedBlock
+from app.record import read_design, routed_layers
 from core.design.mistakes import fault
 from core.design.override import BOOST, Override, Overrides, Scope
 from core.design.spec import Design
@@ -47,13 +45,6 @@ def answered(run_id: str, question: str, step: int | None = None, **payload: Any
 def design_of(run_id: str) -> Design:
     """The design of a run. Raises StorageError."""
     return read_design(runs.get(database.open(data_root()), run_id).design)
-
-
-def routed_layers(design: Design) -> dict[str, str]:
-    """Routed layers: path -> name, counted from 1 as in the drawing."""
-    return layer_names(
-        [place.path for place in design.occurrences() if isinstance(place.body, Moe | RoutedBlock)]
-    )
 
 
 def layer_path(design: Design, said: str) -> str:

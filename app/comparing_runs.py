@@ -1,26 +1,23 @@
-"""Two runs side by side: what was set differently, in words, their losses and their last figures. For the
-page and for the command line.
+"""Two runs side by side: what was set differently, in words, and their last figures. For the page and for the
+command line.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from app import comparing, record
-from app.errors import UserError
+from app.switched import words
 from core.cost.format import DASH, count, duration, significant
 from core.design.diff.fields import in_spec
 from core.design.facts import MetricsRow
-from core.design.override import Override, read_preset
+from core.design.override import Overrides, read_preset
 from storage import files
 from storage.database import Database
 from storage.records import RunPublic
 
 Pair = tuple[RunPublic, RunPublic]
 Rows = tuple[MetricsRow, ...]
-
-#: Under this, two losses of a small model on few held-out texts are as good as equal.
-LEAST_GAP = 0.005
 
 
 class Difference(NamedTuple):
@@ -39,7 +36,7 @@ _UNNAMED = {"set": "part", "added": "layers", "removed": "layers", "moved": "pla
 
 def differences(db: Database, one: RunPublic, other: RunPublic) -> tuple[Difference, ...]:
     """Those of the designs, of the plans as they were asked for, of the data, and of the experts that were
-    switched when a run was kept. Raises UserError where a file of a run is damaged.
+    switched when a run was kept.
     """
     return (*_designs(one, other), *_plans(one, other), *_data(one, other), *_switches(db, one, other))
 
@@ -51,43 +48,6 @@ def headline(found: Sequence[Difference]) -> str:
     parts = Counter(difference.part for difference in found)
     said = ", ".join(f"{n} in the {part}" for part, n in parts.items())
     return f"{len(found)} {'setting differs' if len(found) == 1 else 'settings differ'}: {said}"
-
-
-class Losses(NamedTuple):
-    """What loss it is, and its points by the id of the run; none where it was not recorded yet."""
-
-    name: str
-    series: Mapping[str, record.Points]
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Runs without a point."""
-        return tuple(run for run, points in self.series.items() if not points)
-
-
-def losses(pair: Pair, rows: tuple[Rows, Rows]) -> Losses:
-    """Held-out losses, all domains together; those of training where neither run was evaluated."""
-    held = {run.id: record.held_out_total(own) for run, own in zip(pair, rows, strict=True)}
-    if any(held.values()):
-        return Losses("held-out loss", held)
-    return Losses("training loss", {run.id: record.total(own) for run, own in zip(pair, rows, strict=True)})
-
-
-def verdict(pair: Pair, found: Losses) -> str:
-    """Which run ended lower, by how much and after how many steps; that it cannot be said where it cannot."""
-    if len(found.missing) == 2:
-        return "Neither run has figures yet"
-    if found.missing:
-        return f"{found.missing[0]} has no {found.name} yet"
-    if not same_data(*pair):
-        return "The runs were trained on different data: their losses cannot be compared"
-    ended = {run: points[-1] for run, points in found.series.items()}
-    (low, (steps, least)), (high, (others, most)) = sorted(ended.items(), key=lambda run: run[1][1])
-    after = "" if steps == others else f" after {count(steps)} steps, {high} after {count(others)}"
-    if most - least < LEAST_GAP:
-        between = f": {low}{after}" if after else ""
-        return f"Both end at a {found.name} of {least:.2f}{between}"
-    return f"{low} ends {most - least:.2f} lower in {found.name}, at {least:.2f}{after}"
 
 
 def same_data(one: RunPublic, other: RunPublic) -> bool:
@@ -137,27 +97,24 @@ def _data(one: RunPublic, other: RunPublic) -> Iterator[Difference]:
 
 
 def _switches(db: Database, one: RunPublic, other: RunPublic) -> Iterator[Difference]:
-    try:
-        kept = [read_preset(files.folder(db.root, "runs", run.id)) for run in (one, other)]
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    for path, name in record.layer_names(sorted({*kept[0], *kept[1]})).items():
-        before, after = (_switched(presets.get(path, Override())) for presets in kept)
+    kept = [_kept(db, run) for run in (one, other)]
+    if None in kept:
+        said = ("cannot be read" if overrides is None else "can be read" for overrides in kept)
+        yield Difference("routing", "Experts", "file of what is switched", *said)
+        return
+    names = record.routed_layers(record.read_design(one.design))
+    names |= record.routed_layers(record.read_design(other.design))
+    for path, name in names.items():
+        before, after = (words((overrides or {}).get(path)) for overrides in kept)
         for setting in before:
             if before[setting] != after[setting]:
-                where = name[:1].upper() + name[1:]
+                where = path if name == path else name.capitalize()
                 yield Difference("routing", where, setting, before[setting], after[setting])
 
 
-def _switched(override: Override) -> dict[str, str]:
-    """What is not as learned; a dash for what is."""
-    picked = {} if override.pick is None else override.pick.model_dump()
-    said = {
-        "experts switched off": ", ".join(map(str, sorted(override.suppress))),
-        "experts switched on": ", ".join(map(str, sorted(override.force))),
-        "added to logits": ", ".join(f"expert {e}: {bias:+g}" for e, bias in sorted(override.bias.items())),
-        "experts picked by": ", ".join(str(value).replace("_", " ") for value in picked.values()),
-        "tokens": "" if override.scope == "all" else override.scope,
-        "capacity": "" if override.drops else "drops nothing",
-    }
-    return {setting: text or DASH for setting, text in said.items()}
+def _kept(db: Database, run: RunPublic) -> Overrides | None:
+    """What is switched whenever a run is asked; None where the file that says it is damaged."""
+    try:
+        return read_preset(files.folder(db.root, "runs", run.id))
+    except (ValueError, OSError):
+        return None

@@ -10,6 +10,8 @@ import numpy as np
 from components.words import humanise
 from core.analysis.specialization import specialization
 from core.cost import count as counting
+from core.design.bodies.moe import Moe
+from core.design.bodies.routed_block import RoutedBlock
 from core.design.facts import MetricsRow
 from core.design.spec import Design
 
@@ -40,6 +42,13 @@ def layer_names(paths: Sequence[str]) -> dict[str, str]:
     short = {path: layer_name(path) for path in paths}
     taken = list(short.values())
     return {path: name if taken.count(name) == 1 else path for path, name in short.items()}
+
+
+def routed_layers(design: Design) -> dict[str, str]:
+    """Routed layers: path -> name, counted from 1 as in the drawing."""
+    return layer_names(
+        [place.path for place in design.occurrences() if isinstance(place.body, Moe | RoutedBlock)]
+    )
 
 
 def renamed(text: str, paths: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.asking import answered, design_of, routed_layers, text_of
+from app.asking import answered, design_of, text_of
 from app.columns import columns
+from app.record import routed_layers
 from core.analysis.reading import plain
 from core.probe.answers import Inspection, LayerView
 

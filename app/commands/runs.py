@@ -6,7 +6,8 @@ import sys
 from typing import Any
 
 from app.columns import columns
-from app.comparing_runs import differences, figures, headline, losses, verdict
+from app.comparing_losses import losses, verdict
+from app.comparing_runs import differences, figures, headline
 from app.errors import UserError
 from app.following import describe, gone, rested
 from app.jobs import engine
@@ -128,7 +129,7 @@ def compare(db: Database, one_id: str, other_id: str, as_json: bool) -> int:
     found = differences(db, *pair)
     ended = verdict(pair, losses(pair, recorded))
     last = [figures(run, rows) for run, rows in zip(pair, recorded, strict=True)]
-    rows = [(d.where, d.setting, shortened(d.one), shortened(d.other)) for d in found]
+    rows = [(d.where, d.setting, *shortened(d.one, d.other)) for d in found]
     figured = [(name, *(each[name] for each in last)) for name in last[0]]
     text = "\n".join(
         [
@@ -149,8 +150,17 @@ def compare(db: Database, one_id: str, other_id: str, as_json: bool) -> int:
     return 0
 
 
-def shortened(cell: str) -> str:
-    """A cell that leaves room for its neighbours."""
+def shortened(one: str, other: str) -> tuple[str, str]:
+    """Two cells that leave room for their neighbours and still show where they part."""
+    if max(len(one), len(other)) <= WIDEST:
+        return one, other
+    shared = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), 0)
+    start = max(0, shared - WIDEST // 2)
+    first, second = (f"…{cell[start:]}" if start else cell for cell in (one, other))
+    return _cut(first), _cut(second)
+
+
+def _cut(cell: str) -> str:
     return cell if len(cell) <= WIDEST else f"{cell[: WIDEST - 1]}…"
 
 

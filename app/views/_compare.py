@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from app.comparing_runs import Losses, Pair, Rows, differences, figures, headline, losses, verdict
-from app.errors import UserError
+from app.comparing_losses import Losses, losses, verdict
+from app.comparing_runs import Pair, Rows, differences, figures, headline
 from components import page
 from components.charts import palette
 from components.charts.curves import curves, frame
@@ -26,13 +26,10 @@ def compare(db: Database, one: RunPublic, other: RunPublic) -> None:
 
 
 def _settings(db: Database, pair: Pair) -> None:
-    try:
-        found = differences(db, *pair)
-    except UserError as error:
-        page.problems([("warning", str(error), "")])
-        return
+    found = differences(db, *pair)
     if not found:
-        page.head(headline(found), "Design, plan and data are the same; the machine may differ.")
+        same = "Design, plan, data and switched experts are the same; the machine may differ."
+        page.head(headline(found), same)
         return
     page.head(headline(found), "A dash: only the other run has it.")
     # A cell is Markdown, and a setting may hold words of users.

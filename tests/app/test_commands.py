@@ -111,13 +111,18 @@ def test_two_runs_are_compared(here: Studio, capsys: pytest.CaptureFixture[str])
     ]
     assert [each["Status"] for each in found["figures"]] == ["done", "paused"]
     assert ended == found["losses"]
-    assert ended.startswith(f"{pair[0]} ends ")
-    assert ended.endswith(f" after 700 steps, {pair[1]} after 300")
+    words = r"\S+ is at a held-out loss of \S+ after 700 steps, \S+ at \S+ after 300"
+    assert re.fullmatch(words, ended)
+    assert re.findall(r"starter-\w+", ended) == list(pair)
 
 
 def test_a_long_setting_leaves_room_for_its_neighbours() -> None:
-    assert shortened("x" * WIDEST) == "x" * WIDEST
-    assert shortened("x" * (WIDEST + 1)) == "x" * (WIDEST - 1) + "…"
+    whole = "x" * WIDEST
+    assert shortened(whole, "y") == (whole, "y")
+    assert shortened(whole + "x", "y") == (whole[:-1] + "…", "y")
+    one, other = shortened("x" * 200 + "1", "x" * 200 + "2")
+    assert (one[0], one[-1], other[-1]) == ("…", "1", "2")
+    assert max(len(one), len(other)) <= WIDEST
 
 
 def test_a_run_is_paused_resumed_and_stopped(here: Studio, capsys: pytest.CaptureFixture[str]) -> None:

@@ -417,7 +417,7 @@ def test_two_runs_are_compared_setting_by_setting(ids):
     assert "1 setting differs: 1 in the plan" in said(app)
     settings = next(table.value for table in app.table if "setting" in table.value.columns)
     assert settings.iloc[0].tolist() == ["Plan", "seed", "0", "1"]
-    assert f"{ids['done']} ends" in said(app)
+    assert f"{ids['done']} is at a held-out loss of" in said(app)
 
 
 def test_a_run_is_deleted_only_after_the_second_click(ids, db):
